@@ -1,0 +1,1 @@
+//! Parlor, a chat server in one binary: the map of the house.

@@ -1,0 +1,2 @@
+//! The `parlor` program: arguments, run, exit code.
+fn main() {}
