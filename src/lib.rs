@@ -1,1 +1,3 @@
 //! Parlor, a chat server in one binary: the map of the house.
+
+pub mod domain;

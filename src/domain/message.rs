@@ -1,0 +1,106 @@
+//! Messages: the rule for a body, and what a stored message is.
+
+use serde::Serialize;
+
+use super::clock::Timestamp;
+use super::ids::{MessageId, Position, RoomId};
+use super::names::ClientId;
+use super::text::{TextError, is_noncharacter};
+use super::user::UserRef;
+
+/// Most code points in a body.
+pub const MAX_BODY_POINTS: usize = 4_000;
+/// Most bytes of UTF-8 in a body.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What somebody said: 1 to 4,000 code points, at most 16 KiB, line ends as LF, no control characters but LF and TAB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct MessageBody(String);
+
+impl MessageBody {
+    /// CR LF and CR become LF before anything is counted.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        if text.is_empty() {
+            return Err(TextError::Empty);
+        }
+        if text.len() > MAX_BODY_BYTES || text.chars().count() > MAX_BODY_POINTS {
+            return Err(TextError::TooLong { most: MAX_BODY_POINTS });
+        }
+        if text.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || is_noncharacter(c)) {
+            return Err(TextError::Forbidden);
+        }
+        Ok(Self(text))
+    }
+
+    /// A body that was checked when it was stored; empty for a deleted message.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A message as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub room: RoomId,
+    pub seq: i64,
+    pub author: UserRef,
+    pub body: MessageBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+    pub created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A stretch of a room's history, oldest first.
+#[derive(Clone, Debug)]
+pub struct MessagePage {
+    pub messages: Vec<Message>,
+    /// Where the page before this one ends; none at the start of the room.
+    pub prev: Option<Position>,
+    /// Where the page after this one begins; none at the newest message.
+    pub next: Option<Position>,
+    /// The end of the log and of the room's count, read with the messages.
+    pub head: Position,
+    pub last_seq: i64,
+}
+
+/// Which stretch of the history is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStart {
+    Newest,
+    Before(Position),
+    After(Position),
+    Around(MessageId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_become_lf_and_controls_are_refused() {
+        assert_eq!(MessageBody::parse("a\r\nb\rc").map(|b| b.0), Ok("a\nb\nc".into()));
+        for bad in ["\0", "a\u{7f}", "\u{85}", "\u{fdd0}", "\u{1b}[31m"] {
+            assert_eq!(MessageBody::parse(bad), Err(TextError::Forbidden), "{bad:?}");
+        }
+        assert!(MessageBody::parse("tab\tand\nline, עברית, देवनागरी, 👩‍👩‍👧‍👦").is_ok());
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points_and_bounded_in_bytes() {
+        assert!(MessageBody::parse(&"字".repeat(4_000)).is_ok());
+        assert!(MessageBody::parse(&"𝄞".repeat(4_000)).is_ok());
+        assert_eq!(MessageBody::parse(&"a".repeat(4_001)), Err(TextError::TooLong { most: 4_000 }));
+        assert_eq!(MessageBody::parse(""), Err(TextError::Empty));
+    }
+}

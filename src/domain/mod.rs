@@ -1,0 +1,15 @@
+//! Pure rules and types of the chat: what a name, a message, an event, a cursor is. No I/O, no async, no HTTP, no SQL.
+
+pub mod clock;
+pub mod cursor;
+pub mod event;
+pub mod ids;
+pub mod membership;
+pub mod message;
+pub mod names;
+pub mod password;
+pub mod refusal;
+pub mod room;
+pub mod session;
+pub mod text;
+pub mod user;

@@ -1,0 +1,105 @@
+//! Which passwords are accepted (NIST SP 800-63B: length and a blocklist, no composition rules).
+
+use std::fmt;
+
+use super::names::Username;
+use super::refusal::Refusal;
+use super::text::TextError;
+
+/// Most code points in a password; more would only make hashing a weapon.
+pub const MAX_POINTS: usize = 128;
+/// Most bytes of UTF-8 in a password.
+pub const MAX_BYTES: usize = 512;
+
+/// Common passwords in lower case, sorted bytewise, one a line, at least 6 characters each.
+static COMMON: &str = include_str!("passwords.txt");
+
+/// A password as received, byte for byte. Neither `Debug` nor an error ever shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Only what may be hashed at all; for signing in, where the rules of new passwords do not matter.
+    pub fn presented(text: String) -> Result<Self, TextError> {
+        if text.len() > MAX_BYTES || text.chars().count() > MAX_POINTS {
+            return Err(TextError::TooLong { most: MAX_POINTS });
+        }
+        Ok(Self(text))
+    }
+
+    /// The length rule of new passwords; `least` comes from the configuration.
+    pub fn new(text: String, least: usize) -> Result<Self, TextError> {
+        let password = Self::presented(text)?;
+        if password.0.chars().count() < least {
+            return Err(TextError::TooShort { least });
+        }
+        Ok(password)
+    }
+
+    /// Refuses what guessers try first: common passwords, the username, the product, and any of them repeated or
+    /// dressed up with digits and signs at the ends.
+    pub fn check_uncommon(&self, username: &Username) -> Result<(), Refusal> {
+        let text = self.0.to_lowercase();
+        let core = text.trim_matches(|c: char| !c.is_alphabetic());
+        let guessable = [text.as_str(), core, unit_of(&text), unit_of(core)].into_iter().any(|word| {
+            word.chars().count() < 5 || word == username.as_str() || word == "parlor" || is_common(word)
+        });
+        // A passphrase whose ends are digits keeps its letters inside `core`; digits alone have none.
+        if guessable { Err(Refusal::PasswordTooCommon) } else { Ok(()) }
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+fn is_common(word: &str) -> bool {
+    COMMON.lines().collect::<Vec<_>>().binary_search(&word).is_ok()
+}
+
+/// The shortest piece that repeated gives the whole: "abc" for "abcabcabc".
+fn unit_of(text: &str) -> &str {
+    (1..=text.len() / 2)
+        .filter(|&n| text.len().is_multiple_of(n) && text.is_char_boundary(n))
+        .find(|&n| text.as_bytes().chunks(n).all(|chunk| chunk == &text.as_bytes()[..n]))
+        .map_or(text, |n| &text[..n])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(password: &str) -> Result<(), Refusal> {
+        let username = Username::stored("lovelace".into());
+        Password::new(password.into(), 12).map_or(Ok(()), |p| p.check_uncommon(&username))
+    }
+
+    #[test]
+    fn guessable_passwords_are_refused() {
+        for bad in ["password1234", "passwordpassword", "123456789012", "aaaaaaaaaaaa", "lovelacelovelace", "parlorparlor", "!!qwertyuiop12"] {
+            assert_eq!(verdict(bad), Err(Refusal::PasswordTooCommon), "{bad}");
+        }
+        for good in ["correct horse battery staple", "4819-otter-9921-brick", "密码密码是一个很长的句子吧朋友"] {
+            assert_eq!(verdict(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points() {
+        assert_eq!(Password::new("äääääääääää".into(), 12), Err(TextError::TooShort { least: 12 }));
+        assert!(Password::new("ä".repeat(128), 12).is_ok());
+        assert_eq!(Password::new("ä".repeat(129), 12), Err(TextError::TooLong { most: 128 }));
+    }
+
+    #[test]
+    fn the_list_is_sorted_and_long_enough() {
+        let lines: Vec<_> = COMMON.lines().collect();
+        assert!(lines.is_sorted() && lines.len() > 3_000);
+    }
+}

@@ -1,0 +1,76 @@
+//! Rooms: what they are, who may find them, and how a request names one.
+
+use serde::Serialize;
+
+use super::clock::Timestamp;
+use super::ids::{Position, RoomId};
+use super::membership::Role;
+use super::names::{RoomName, Title, Topic};
+
+/// Public rooms are listed and anyone signed in may join; private ones do not exist for outsiders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    Public,
+    Private,
+}
+
+impl Visibility {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "public" => Some(Self::Public),
+            "private" => Some(Self::Private),
+            _ => None,
+        }
+    }
+}
+
+/// A room as every member sees it: what events carry, so nothing in it depends on the reader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomState {
+    pub id: RoomId,
+    pub name: RoomName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
+    pub visibility: Visibility,
+    pub created_at: Timestamp,
+    pub member_count: i64,
+    /// The newest event of the room, counted 1, 2, 3 ...
+    pub last_seq: i64,
+}
+
+/// A room as one reader fetched it at one moment of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomView {
+    pub state: RoomState,
+    /// The reader's own role; none when not a member.
+    pub role: Option<Role>,
+    /// The end of the log in the transaction that read the rest.
+    pub head: Position,
+}
+
+/// How a request names a room: by id exactly when it is written as one, else by the unique name of a public room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomRef {
+    Id(RoomId),
+    Name(RoomName),
+}
+
+impl RoomRef {
+    /// None for what can be neither: such a room does not exist.
+    pub fn parse(text: &str) -> Option<Self> {
+        match RoomId::parse(text) {
+            Some(id) => Some(Self::Id(id)),
+            None => RoomName::parse(text).ok().map(Self::Name),
+        }
+    }
+}

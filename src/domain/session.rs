@@ -1,0 +1,41 @@
+//! Sessions: one sign-in of one person on one device.
+
+use super::clock::Timestamp;
+use super::ids::{SessionId, UserId};
+use super::user::User;
+
+/// Where a client keeps its tokens: itself (`Bearer`), or in cookies that script cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Bearer,
+    Cookie,
+}
+
+/// Who is calling: what a valid access token of a live session says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub user: UserId,
+    pub session: SessionId,
+}
+
+/// A live session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub user_agent: Option<String>,
+}
+
+/// What a sign-in or a refresh hands out.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub access_token: String,
+    pub refresh_token: String,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+    pub session: SessionId,
+    pub user: User,
+    pub transport: Transport,
+}

@@ -1,0 +1,132 @@
+//! The rules for free Unicode text in names, titles and topics (WHATWG, UTS 39; limits of our own).
+
+use std::iter::Peekable;
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
+
+/// Marks stacked on one letter beyond this cover the lines around it.
+const MAX_COMBINING_MARKS: usize = 4;
+
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
+const EMOJI_STYLE: char = '\u{fe0f}';
+
+/// Why a text is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TextError {
+    #[error("must not be empty")]
+    Empty,
+    #[error("must be at most {most} characters")]
+    TooLong { most: usize },
+    #[error("must be at least {least} characters")]
+    TooShort { least: usize },
+    #[error("has a form that is not allowed here")]
+    Pattern,
+    #[error("contains a character that is not allowed")]
+    Forbidden,
+    #[error("must contain something visible")]
+    Invisible,
+    #[error("is reserved")]
+    Reserved,
+}
+
+/// Normalises to NFC and checks: 1 to `most` code points, something visible, no controls, line separators, bidi
+/// controls, zero-width characters (but the joiner inside emoji), tags, unassigned meanings, or towers of marks.
+pub fn visible_text(text: &str, most: usize) -> Result<String, TextError> {
+    if text.is_empty() {
+        return Err(TextError::Empty);
+    }
+    // Before normalising, so that a huge text costs nothing; NFC at most triples the count of code points.
+    if text.len() > most.saturating_mul(4 * 3) {
+        return Err(TextError::TooLong { most });
+    }
+    let text: String = text.nfc().collect();
+    if text.chars().count() > most {
+        return Err(TextError::TooLong { most });
+    }
+    check_characters(&text)?;
+    if !text.chars().any(is_visible) {
+        return Err(TextError::Invisible);
+    }
+    Ok(text)
+}
+
+fn check_characters(text: &str) -> Result<(), TextError> {
+    let mut marks = 0;
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let allowed = if c == ZERO_WIDTH_JOINER { joins_emoji(before, &mut chars) } else { !is_forbidden(c) };
+        if !allowed {
+            return Err(TextError::Forbidden);
+        }
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        if marks > MAX_COMBINING_MARKS {
+            return Err(TextError::Forbidden);
+        }
+        before = Some(c);
+    }
+    Ok(())
+}
+
+fn joins_emoji(before: Option<char>, after: &mut Peekable<impl Iterator<Item = char>>) -> bool {
+    let is_emoji = |c: char| c.is_emoji_char() && !c.is_ascii();
+    before.is_some_and(|c| c == EMOJI_STYLE || is_emoji(c)) && after.peek().copied().is_some_and(is_emoji)
+}
+
+fn is_forbidden(c: char) -> bool {
+    let unwanted_format = c.general_category() == GeneralCategory::Format;
+    // Blank but not white space: they make a name that looks empty.
+    let blank = matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{34f}');
+    c.is_control()
+        || unwanted_format
+        || blank
+        || is_noncharacter(c)
+        || matches!(c.general_category(), GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator)
+        || c.general_category() == GeneralCategory::PrivateUse
+}
+
+fn is_mark(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark && c != EMOJI_STYLE
+}
+
+fn is_visible(c: char) -> bool {
+    !matches!(
+        c.general_category_group(),
+        GeneralCategoryGroup::Separator | GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other
+    )
+}
+
+/// U+FDD0..U+FDEF and the last two of each plane: never characters (Unicode, section 23.7).
+pub fn is_noncharacter(c: char) -> bool {
+    let point = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&point) || point & 0xfffe == 0xfffe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_world_are_accepted() {
+        for name in ["Ada Lovelace", "李小龍", "عبد الله", "देवनागरी", "Zoë 👩‍👩‍👧‍👦", "❤️‍🔥", "Nguyễn"] {
+            assert!(visible_text(name, 64).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn text_that_deceives_is_refused() {
+        for bad in ["a\u{202e}b", "a\u{200b}b", "a\u{200d}b", "a\u{2028}b", "a\nb", "\u{e0041}", "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}"] {
+            assert_eq!(visible_text(bad, 64), Err(TextError::Forbidden), "{bad:?}");
+        }
+        assert_eq!(visible_text("   ", 64), Err(TextError::Invisible));
+        assert_eq!(visible_text("\u{3164}", 64), Err(TextError::Forbidden));
+    }
+
+    #[test]
+    fn text_is_normalised_before_it_is_counted() {
+        assert_eq!(visible_text("e\u{301}", 1).as_deref(), Ok("\u{e9}"));
+        assert_eq!(visible_text("ab", 1), Err(TextError::TooLong { most: 1 }));
+    }
+}
