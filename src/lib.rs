@@ -1,3 +1,5 @@
 //! Parlor, a chat server in one binary: the map of the house.
 
 pub mod domain;
+pub mod live;
+pub mod storage;

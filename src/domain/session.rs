@@ -16,6 +16,8 @@ pub enum Transport {
 pub struct Caller {
     pub user: UserId,
     pub session: SessionId,
+    /// When the presented token expires.
+    pub expires_at: Timestamp,
 }
 
 /// A live session as its owner sees it.

@@ -1,0 +1,155 @@
+//! Accounts in the store.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::error::{Error, Stop};
+use super::journal::Writing;
+use super::members::rooms_of;
+use super::sessions::end_all;
+use super::Store;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::membership::Member;
+use crate::domain::names::{DisplayName, Username};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::{User, UserRef};
+
+/// An account with what only signing in needs.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub user: User,
+    /// A PHC string.
+    pub password_hash: String,
+}
+
+impl Store {
+    /// Makes an account; refuses a taken username.
+    pub async fn add_user(&self, user: User, password_hash: String, admin: bool) -> Result<User, Error> {
+        self.journal.write(move |w| Box::pin(add(w, user, password_hash, admin))).await
+    }
+
+    pub async fn user(&self, id: UserId) -> Result<User, Error> {
+        let sql = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
+        let row = sqlx::query(sql).bind(id.uuid()).fetch_optional(&self.readers).await?;
+        Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
+    }
+
+    pub async fn user_by_name(&self, username: &Username) -> Result<User, Error> {
+        Ok(self.credentials(username).await?.ok_or(Refusal::UserNotFound)?.user)
+    }
+
+    pub async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, Error> {
+        let sql = "SELECT id, username, display_name, created_at, password FROM users WHERE username = $1";
+        let row = sqlx::query(sql).bind(username.as_str()).fetch_optional(&self.readers).await?;
+        row.as_ref().map(credentials_of).transpose().map_err(Error::from)
+    }
+
+    pub async fn credentials_of(&self, user: UserId) -> Result<Credentials, Error> {
+        let sql = "SELECT id, username, display_name, created_at, password FROM users WHERE id = $1";
+        let row = sqlx::query(sql).bind(user.uuid()).fetch_optional(&self.readers).await?;
+        Ok(credentials_of(&row.ok_or(Refusal::UserNotFound)?)?)
+    }
+
+    /// Renames somebody for others to see: `member.updated` in each of their rooms, in the same transaction.
+    pub async fn set_display_name(&self, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Error> {
+        self.journal.write(move |w| Box::pin(rename(w, user, name, at))).await
+    }
+
+    /// Replaces a password, if `known` is still the stored one, and ends all sessions of the person but `keep`.
+    pub async fn set_password(
+        &self,
+        user: UserId,
+        known: Option<String>,
+        password_hash: String,
+        keep: Option<SessionId>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(replace_password(w, user, known, password_hash, keep, at))).await
+    }
+}
+
+async fn add(w: &mut Writing, user: User, password_hash: String, admin: bool) -> Result<User, Stop> {
+    let sql = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
+    let insert = sqlx::query(sql).bind(user.id.uuid()).bind(user.username.as_str()).bind(user.display_name.as_str());
+    let insert = insert.bind(password_hash).bind(admin).bind(user.created_at.micros());
+    match insert.execute(w.sql()).await?.rows_affected() {
+        0 => Err(Refusal::UsernameTaken.into()),
+        _ => Ok(user),
+    }
+}
+
+async fn rename(w: &mut Writing, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Stop> {
+    let before = fetch(w.sql(), user).await?;
+    if before.display_name == name {
+        return Ok(before);
+    }
+    let update = "UPDATE users SET display_name = $2 WHERE id = $1";
+    sqlx::query(update).bind(user.uuid()).bind(name.as_str()).execute(w.sql()).await?;
+    let after = User { display_name: name, ..before };
+
+    let heads = "UPDATE rooms SET head = head + 1 WHERE id IN \
+                 (SELECT room_id FROM members WHERE user_id = $1 AND until IS NULL)";
+    sqlx::query(heads).bind(user.uuid()).execute(w.sql()).await?;
+    for (room, member) in rooms_of(w.sql(), user).await? {
+        let event = NewEvent {
+            kind: EventType::MemberUpdated,
+            room: room.id,
+            seq: room.last_seq,
+            at,
+            actor: after.to_ref(),
+            message: None,
+            member: Some(Member { user: after.to_ref(), ..member }),
+            room_state: Some(room),
+        };
+        w.append(&event)?;
+    }
+    Ok(after)
+}
+
+async fn replace_password(
+    w: &mut Writing,
+    user: UserId,
+    known: Option<String>,
+    password_hash: String,
+    keep: Option<SessionId>,
+    at: Timestamp,
+) -> Result<(), Stop> {
+    let sql = "UPDATE users SET password = $2 WHERE id = $1 AND ($3 IS NULL OR password = $3)";
+    let update = sqlx::query(sql).bind(user.uuid()).bind(password_hash).bind(known);
+    if update.execute(w.sql()).await?.rows_affected() == 0 {
+        return Err(Refusal::WrongPassword.into());
+    }
+    end_all(w, user, keep, at).await
+}
+
+async fn fetch(sql: &mut SqliteConnection, user: UserId) -> Result<User, Stop> {
+    let select = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
+    let row = sqlx::query(select).bind(user.uuid()).fetch_optional(sql).await?;
+    Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
+}
+
+/// The person of a row with `id`, `username`, `display_name`, `created_at`.
+pub(super) fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
+    Ok(User {
+        id: UserId::from_uuid(row.try_get("id")?),
+        username: Username::stored(row.try_get("username")?),
+        display_name: DisplayName::stored(row.try_get("display_name")?),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    })
+}
+
+/// The person of a row with `user_id`, `username`, `display_name`.
+pub(super) fn user_ref_of(row: &SqliteRow) -> Result<UserRef, sqlx::Error> {
+    Ok(UserRef {
+        id: UserId::from_uuid(row.try_get("user_id")?),
+        username: Username::stored(row.try_get("username")?),
+        display_name: DisplayName::stored(row.try_get("display_name")?),
+    })
+}
+
+fn credentials_of(row: &SqliteRow) -> Result<Credentials, sqlx::Error> {
+    Ok(Credentials { user: user_of(row)?, password_hash: row.try_get("password")? })
+}

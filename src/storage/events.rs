@@ -1,0 +1,199 @@
+//! The log in the store: what a stream is opened by, pages for replay, and taking away what is older than retention.
+//!
+//! Every page is read in a transaction of its own, which also reads the floor: a page that begins below it has a gap, and
+//! says so by `floor`. No read transaction outlives a page.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::Store;
+use super::error::{Error, Stop};
+use super::journal::Writing;
+use super::rooms::access;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Event, EventType};
+use crate::domain::ids::{Position, RoomId, UserId};
+use crate::domain::room::RoomRef;
+
+/// Positions that one page of a person's events looks at, whether it finds events for them or not.
+const WINDOW: i64 = 4_096;
+/// Events or messages that one purging write takes away; more would hold up the posts behind it.
+const PURGE: i64 = 500;
+
+/// A present membership and the position at which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    pub room: RoomId,
+    pub since: Position,
+}
+
+/// What a stream is opened by: who is in what, as of `head`. Nothing at or below `floor` is in the log any more.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub head: Position,
+    pub floor: Position,
+    pub rooms: Vec<Membership>,
+}
+
+/// A stretch of the log for one reader: everything of theirs after the position asked for, up to `through`.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub events: Vec<Event>,
+    pub through: Position,
+    pub floor: Position,
+}
+
+/// What a person's stream shows: a room from the present membership on, and always the person's own memberships and the
+/// end of rooms that they were in when it came. `$1` person, `$2` after, `$3` up to, `$4` limit.
+macro_rules! events_of_person {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ", $columns, " FROM events e WHERE e.position > $2 AND e.position <= $3 AND (",
+            "EXISTS (SELECT 1 FROM members m WHERE m.room_id = e.room_id AND m.user_id = $1 ",
+            "AND m.until IS NULL AND m.since <= e.position) ",
+            "OR (e.ref = $1 AND e.type LIKE 'member.%') ",
+            "OR (e.type = 'room.deleted' AND EXISTS (SELECT 1 FROM members m ",
+            "WHERE m.room_id = e.room_id AND m.user_id = $1 AND m.until = e.position))) ",
+            "ORDER BY e.position LIMIT $4"
+        )
+    };
+}
+
+impl Store {
+    /// The snapshot of one room's stream: refuses whoever is not a member.
+    pub async fn open_room_events(&self, room: &RoomRef, user: UserId) -> Result<Snapshot, Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let (head, floor) = ends(&mut snapshot).await?;
+        let room = access(&mut snapshot, room, user).await?.member()?.room.id;
+        let sql = "SELECT room_id, since FROM members WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
+        let row = sqlx::query(sql).bind(room.uuid()).bind(user.uuid()).fetch_one(&mut *snapshot).await?;
+        Ok(Snapshot { head, floor, rooms: vec![membership_of(&row)?] })
+    }
+
+    /// The snapshot of a person's stream.
+    pub async fn open_user_events(&self, user: UserId) -> Result<Snapshot, Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let (head, floor) = ends(&mut snapshot).await?;
+        let sql = "SELECT room_id, since FROM members WHERE user_id = $1 AND until IS NULL";
+        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&mut *snapshot).await?;
+        let rooms = rows.iter().map(membership_of).collect::<Result<_, _>>()?;
+        Ok(Snapshot { head, floor, rooms })
+    }
+
+    /// A room's events after `after` up to `upto`, at most `limit`.
+    pub async fn room_events(&self, room: RoomId, after: Position, upto: Position, limit: i64) -> Result<Page, Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let (_, floor) = ends(&mut snapshot).await?;
+        let sql = "SELECT position, room_id, type, ref, data FROM events \
+                   WHERE room_id = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4";
+        let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        page(&query.fetch_all(&mut *snapshot).await?, upto, floor, limit)
+    }
+
+    /// A person's events after `after` up to `upto`, at most `limit`.
+    pub async fn user_events(&self, user: UserId, after: Position, upto: Position, limit: i64) -> Result<Page, Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let (_, floor) = ends(&mut snapshot).await?;
+        let upto = upto.min(Position(after.0.saturating_add(WINDOW)));
+        let sql = events_of_person!("e.position, e.room_id, e.type, e.ref, e.data");
+        let query = sqlx::query(sql).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        page(&query.fetch_all(&mut *snapshot).await?, upto, floor, limit)
+    }
+
+    /// Whether a room has more than `most` events in the stretch.
+    pub async fn room_has_more(&self, room: RoomId, after: Position, upto: Position, most: u32) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM events WHERE room_id = $1 AND position > $2 AND position <= $3 LIMIT $4";
+        let limit = i64::from(most) + 1;
+        let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        Ok(query.fetch_all(&self.readers).await?.len() > most as usize)
+    }
+
+    /// Whether a person's stream has more than `most` events in the stretch.
+    pub async fn user_has_more(&self, user: UserId, after: Position, upto: Position, most: u32) -> Result<bool, Error> {
+        let limit = i64::from(most) + 1;
+        let query = sqlx::query(events_of_person!("1")).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        Ok(query.fetch_all(&self.readers).await?.len() > most as usize)
+    }
+
+    /// The log as it is, for the publisher: at most `limit` events after `after`.
+    pub async fn log_events(&self, after: Position, limit: i64) -> Result<Vec<Event>, Error> {
+        let sql = "SELECT position, room_id, type, ref, data FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+        let rows = sqlx::query(sql).bind(after.0).bind(limit).fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(event_of).collect::<Result<_, _>>()?)
+    }
+
+    /// The end of the log.
+    pub async fn head(&self) -> Result<Position, Error> {
+        let mut connection = self.readers.acquire().await?;
+        Ok(ends(&mut connection).await?.0)
+    }
+
+    /// Takes a piece of the log's beginning away, up to the first event that is not older than `before`. False when
+    /// there is nothing left to take.
+    pub async fn purge_events(&self, before: Timestamp) -> Result<bool, Error> {
+        self.journal.write(move |w| Box::pin(purge(w, before))).await
+    }
+
+    /// Takes a piece of the messages of deleted rooms away, from the log too. False when there is nothing left to take.
+    pub async fn purge_deleted_rooms(&self) -> Result<bool, Error> {
+        self.journal.write(|w| Box::pin(purge_rooms(w))).await
+    }
+}
+
+async fn purge(w: &mut Writing, before: Timestamp) -> Result<bool, Stop> {
+    let sql = "SELECT position, at FROM events ORDER BY position LIMIT $1";
+    let rows = sqlx::query(sql).bind(PURGE).fetch_all(w.sql()).await?;
+    let mut floor = None;
+    for row in &rows {
+        if row.try_get::<i64, _>(1)? >= before.micros() {
+            break;
+        }
+        floor = Some(row.try_get::<i64, _>(0)?);
+    }
+    let Some(floor) = floor else { return Ok(false) };
+    sqlx::query("DELETE FROM events WHERE position <= $1").bind(floor).execute(w.sql()).await?;
+    sqlx::query("DELETE FROM members WHERE until <= $1").bind(floor).execute(w.sql()).await?;
+    sqlx::query("UPDATE log SET floor = $1").bind(floor).execute(w.sql()).await?;
+    Ok(true)
+}
+
+async fn purge_rooms(w: &mut Writing) -> Result<bool, Stop> {
+    let sql = "DELETE FROM messages WHERE position IN (SELECT g.position FROM rooms r JOIN messages g ON g.room_id = r.id \
+               WHERE r.deleted_at IS NOT NULL LIMIT $1) RETURNING position";
+    let gone = sqlx::query(sql).bind(PURGE).fetch_all(w.sql()).await?;
+    for row in &gone {
+        let scrub = "UPDATE events SET data = '{\"type\":\"message.posted\"}' WHERE position = $1";
+        sqlx::query(scrub).bind(row.try_get::<i64, _>(0)?).execute(w.sql()).await?;
+    }
+    Ok(!gone.is_empty())
+}
+
+/// The newest position and the newest purged one.
+async fn ends(sql: &mut SqliteConnection) -> Result<(Position, Position), sqlx::Error> {
+    let row = sqlx::query("SELECT head, floor FROM log").fetch_one(sql).await?;
+    Ok((Position(row.try_get(0)?), Position(row.try_get(1)?)))
+}
+
+fn page(rows: &[SqliteRow], upto: Position, floor: Position, limit: i64) -> Result<Page, Error> {
+    let events = rows.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
+    let is_full = i64::try_from(events.len()).is_ok_and(|n| n >= limit);
+    let through = events.last().filter(|_| is_full).map_or(upto, |event| event.position);
+    Ok(Page { events, through, floor })
+}
+
+fn membership_of(row: &SqliteRow) -> Result<Membership, sqlx::Error> {
+    Ok(Membership { room: RoomId::from_uuid(row.try_get(0)?), since: Position(row.try_get(1)?) })
+}
+
+fn event_of(row: &SqliteRow) -> Result<Event, sqlx::Error> {
+    let kind: &str = row.try_get("type")?;
+    let kind = EventType::parse(kind).ok_or_else(|| sqlx::Error::Decode("an event type of another version".into()))?;
+    let subject: Option<sqlx::types::Uuid> = row.try_get("ref")?;
+    Ok(Event {
+        position: Position(row.try_get("position")?),
+        room: RoomId::from_uuid(row.try_get("room_id")?),
+        kind,
+        person: subject.filter(|_| kind.is_membership()).map(UserId::from_uuid),
+        data: row.try_get("data")?,
+    })
+}

@@ -1,0 +1,102 @@
+-- Accounts. A row is never deleted, so a username is never given to another.
+CREATE TABLE users (
+    id           BLOB    NOT NULL PRIMARY KEY,
+    username     TEXT    NOT NULL UNIQUE,
+    display_name TEXT    NOT NULL,
+    password     TEXT    NOT NULL,
+    admin        BOOLEAN NOT NULL,
+    created_at   BIGINT  NOT NULL
+) WITHOUT ROWID;
+
+-- One sign-in on one device. `generation` counts refreshes; `seen` is the newest one whose tokens came back to us.
+CREATE TABLE sessions (
+    id           BLOB   NOT NULL PRIMARY KEY,
+    user_id      BLOB   NOT NULL REFERENCES users (id),
+    transport    TEXT   NOT NULL,
+    user_agent   TEXT,
+    generation   BIGINT NOT NULL,
+    seen         BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    rotated_at   BIGINT NOT NULL,
+    ends_at      BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    ended_at     BIGINT
+) WITHOUT ROWID;
+CREATE INDEX sessions_of_user ON sessions (user_id, created_at) WHERE ended_at IS NULL;
+
+-- `head` is the seq of the room's newest event. A deleted room keeps its row, so that the log can name it.
+CREATE TABLE rooms (
+    id           BLOB   NOT NULL PRIMARY KEY,
+    name         TEXT   NOT NULL,
+    title        TEXT,
+    topic        TEXT,
+    visibility   TEXT   NOT NULL,
+    search       TEXT   NOT NULL,
+    head         BIGINT NOT NULL,
+    member_count BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    deleted_at   BIGINT,
+    created_by   BLOB   NOT NULL REFERENCES users (id),
+    client_id    TEXT,
+    client_hash  BLOB
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX rooms_public_name ON rooms (name) WHERE visibility = 'public' AND deleted_at IS NULL;
+CREATE UNIQUE INDEX rooms_client_id ON rooms (created_by, client_id) WHERE client_id IS NOT NULL;
+
+-- A membership holds from the position `since` to the position `until`; it is closed, not deleted.
+CREATE TABLE members (
+    room_id   BLOB   NOT NULL REFERENCES rooms (id),
+    user_id   BLOB   NOT NULL REFERENCES users (id),
+    since     BIGINT NOT NULL,
+    until     BIGINT,
+    role      TEXT   NOT NULL,
+    joined_at BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id, since)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX members_present ON members (room_id, user_id) WHERE until IS NULL;
+CREATE INDEX members_of_user ON members (user_id, room_id) WHERE until IS NULL;
+CREATE INDEX members_closed ON members (until) WHERE until IS NOT NULL;
+
+-- The present state of every message ever posted; `position` is that of its first event.
+CREATE TABLE messages (
+    position    INTEGER NOT NULL PRIMARY KEY,
+    id          BLOB    NOT NULL UNIQUE,
+    room_id     BLOB    NOT NULL REFERENCES rooms (id),
+    seq         BIGINT  NOT NULL,
+    author_id   BLOB    NOT NULL REFERENCES users (id),
+    body        TEXT    NOT NULL,
+    client_id   TEXT,
+    client_hash BLOB,
+    created_at  BIGINT  NOT NULL,
+    edited_at   BIGINT,
+    deleted_at  BIGINT
+);
+CREATE INDEX messages_of_room ON messages (room_id, position);
+CREATE UNIQUE INDEX messages_client_id ON messages (room_id, author_id, client_id) WHERE client_id IS NOT NULL;
+
+-- The log. `data` is the JSON of the event without its cursor; `ref` is the message or person that it is about.
+CREATE TABLE events (
+    position INTEGER NOT NULL PRIMARY KEY,
+    room_id  BLOB    NOT NULL,
+    seq      BIGINT  NOT NULL,
+    type     TEXT    NOT NULL,
+    ref      BLOB,
+    data     TEXT    NOT NULL,
+    at       BIGINT  NOT NULL
+);
+CREATE INDEX events_of_room ON events (room_id, position);
+CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
+
+-- One row: the newest position, the newest purged one, and the key of the cursors.
+CREATE TABLE log (
+    id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    head       BIGINT  NOT NULL,
+    floor      BIGINT  NOT NULL,
+    cursor_key BLOB    NOT NULL
+);
+
+-- Every opening of the database for serving, and the position that came next.
+CREATE TABLE epochs (
+    epoch          BIGINT NOT NULL PRIMARY KEY,
+    first_position BIGINT NOT NULL
+);

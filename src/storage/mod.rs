@@ -1,0 +1,74 @@
+//! The store: everything Parlor keeps, in one SQLite file. All SQL of the project stands below this folder, one file a
+//! noun; nothing here knows HTTP, streams, tokens, or who asks.
+
+pub mod accounts;
+mod checkpoint;
+mod committed;
+pub mod error;
+pub mod events;
+mod journal;
+mod members;
+mod messages;
+mod open;
+mod rooms;
+pub mod sessions;
+
+use std::fs::File;
+
+use sqlx::sqlite::SqlitePool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::cursor::Cursors;
+
+pub use committed::{Committed, Removed};
+pub use error::Error;
+pub use events::{Membership, Page, Snapshot};
+pub use journal::OnCommit;
+pub use members::{MembersPage, NewMember};
+pub use messages::NewMessage;
+pub use open::{OpenError, Purpose};
+pub use rooms::{NewRoom, RoomChanges};
+
+/// Whether a thing was made by this call or was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made<T> {
+    pub value: T,
+    pub new: bool,
+}
+
+/// The open database: many readers, one journal.
+pub struct Store {
+    readers: SqlitePool,
+    journal: journal::Journal,
+    cursors: Cursors,
+    /// Cancelled when a commit failed with unknown outcome; the process has to end.
+    fatal: CancellationToken,
+    /// Asks the journal to write what it has and end.
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    /// Held for as long as the store is open: a second process is refused.
+    _lock: File,
+}
+
+impl Store {
+    pub fn cursors(&self) -> &Cursors {
+        &self.cursors
+    }
+
+    /// Resolves when a commit has failed and nobody knows whether it is on disk.
+    pub async fn failed(&self) {
+        self.fatal.cancelled().await;
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.fatal.is_cancelled()
+    }
+
+    /// Writes what is queued and closes the file. Writes that come later are refused.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.tasks.wait().await;
+        self.readers.close().await;
+    }
+}

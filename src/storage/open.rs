@@ -1,0 +1,165 @@
+//! Opening the database: the lock, the settings that durability rests on, recovery, migrations, the new epoch.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Store;
+use super::checkpoint::Checkpoints;
+use super::journal::{Journal, LOCK_WAIT, OnCommit};
+use crate::domain::cursor::{Cursors, Epoch, EpochStart};
+use crate::domain::ids::{Ids, Position};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
+
+/// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
+const READERS: u32 = 4;
+/// Epochs kept. A cursor of an older one asks for a reset, which is always safe.
+const EPOCHS: i64 = 10_000;
+
+/// What the database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Serving streams: cursors of this opening are told from those of a copy.
+    Serve,
+    /// A command that changes accounts and is done.
+    Command,
+}
+
+/// Why the database cannot be opened; one line for the person who started the program.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("the data folder {0} cannot be used: {1}; name another one with --data, or make it writable")]
+    Folder(PathBuf, std::io::Error),
+    #[error("the data folder {0} is in use by another parlor process; stop that one first")]
+    InUse(PathBuf),
+    #[error("the database {0} was written by a newer parlor (schema {1}); run that version or a newer one")]
+    NewerSchema(PathBuf, i64),
+    #[error("the database {0} cannot be opened: {1}")]
+    Database(PathBuf, sqlx::Error),
+    #[error("the database {0} could not be brought up to date: {1}")]
+    Migration(PathBuf, MigrateError),
+    #[error("the database {0} does not keep its promises of durability here: {1}")]
+    NotDurable(PathBuf, &'static str),
+}
+
+impl Store {
+    /// Opens `folder/parlor.db`, made if absent. `on_commit` is called after each commit, before its requests are
+    /// answered.
+    pub async fn open(folder: &Path, purpose: Purpose, ids: Ids, on_commit: OnCommit) -> Result<Self, OpenError> {
+        let lock = lock_folder(folder)?;
+        let file = folder.join("parlor.db");
+        let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e);
+        let options = options(&file);
+
+        let mut writer = options.connect().await.map_err(broken)?;
+        check_durability(&mut writer, &file).await?;
+        // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
+        let recovered = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
+        if recovered.try_get::<i64, _>(0).map_err(broken)? != 0 {
+            return Err(OpenError::InUse(folder.to_owned()));
+        }
+        migrate(&mut writer, &file).await?;
+        let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
+
+        let checkpointer = options.connect().await.map_err(broken)?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
+        let readers = readers.connect_with(options.read_only(true)).await.map_err(broken)?;
+
+        let (fatal, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let checkpoints = Arc::new(Checkpoints::default());
+        let (journal, writing) = Journal::start(writer, checkpoints.clone(), on_commit, fatal.clone(), closing.clone());
+        tasks.spawn(async move {
+            // The checkpointer has nothing left to do once the journal is through.
+            tokio::select! {
+                () = writing => {}
+                () = checkpoints.run(checkpointer) => {}
+            }
+        });
+        tasks.close();
+        Ok(Self { readers, journal, cursors, fatal, closing, tasks, _lock: lock })
+    }
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(LOCK_WAIT)
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging()
+}
+
+fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+    let unusable = |e| OpenError::Folder(folder.to_owned(), e);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    let mut options = OpenOptions::new();
+    let lock = options.write(true).create(true).truncate(false).mode(0o600).open(folder.join("parlor.lock"));
+    let lock = lock.map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(e)) => Err(unusable(e)),
+    }
+}
+
+/// Some file systems accept the settings and do not keep them.
+async fn check_durability(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
+    let broken = |e| OpenError::Database(file.to_owned(), e);
+    let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *writer).await.map_err(broken)?;
+    if mode.try_get::<String, _>(0).map_err(broken)? != "wal" {
+        return Err(OpenError::NotDurable(file.to_owned(), "write-ahead logging is not available"));
+    }
+    let level = sqlx::query("PRAGMA synchronous").fetch_one(writer).await.map_err(broken)?;
+    if level.try_get::<i64, _>(0).map_err(broken)? != 2 {
+        return Err(OpenError::NotDurable(file.to_owned(), "full synchronisation is not available"));
+    }
+    Ok(())
+}
+
+async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
+    MIGRATIONS.run(writer).await.map_err(|e| match e {
+        MigrateError::VersionMissing(version) => OpenError::NewerSchema(file.to_owned(), version),
+        other => OpenError::Migration(file.to_owned(), other),
+    })
+}
+
+/// Reads the cursors' key, made with the database, and begins a new epoch when the database is opened for serving.
+async fn begin_epoch(writer: &mut SqliteConnection, purpose: Purpose, ids: Ids) -> Result<Cursors, sqlx::Error> {
+    let key = ids.random_bytes::<16>();
+    let first_start = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
+    sqlx::query(first_start).bind(&key[..]).execute(&mut *writer).await?;
+    let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
+    // A number drawn before would make two times look like one; the next start draws another.
+    let begin = "INSERT INTO epochs (epoch, first_position) SELECT $1, head + 1 FROM log";
+    if purpose == Purpose::Serve {
+        sqlx::query(begin).bind(epoch).execute(&mut *writer).await?;
+    }
+
+    let key: Vec<u8> = sqlx::query("SELECT cursor_key FROM log").fetch_one(&mut *writer).await?.try_get(0)?;
+    let key = <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
+    // In the order in which they were begun: several may begin at one position.
+    let known = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
+    let rows = sqlx::query(known).bind(EPOCHS).fetch_all(writer).await?;
+    let mut epochs = Vec::with_capacity(rows.len());
+    for row in rows.iter().rev() {
+        let epoch = u32::try_from(row.try_get::<i64, _>(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+        epochs.push(EpochStart { epoch: Epoch(epoch), first: Position(row.try_get(1)?) });
+    }
+    if epochs.is_empty() {
+        epochs.push(EpochStart { epoch: Epoch(0), first: Position(1) });
+    }
+    Ok(Cursors::new(&key, epochs))
+}

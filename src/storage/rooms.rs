@@ -1,0 +1,313 @@
+//! Rooms in the store. Every look at a room goes through `access`, which is the authorization: it finds a room only for
+//! those who may know of it, and says what they are in it.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::accounts::user_ref_of;
+use super::error::{Error, Stop};
+use super::journal::Writing;
+use super::members::{self, add_member};
+use super::{Made, Removed, Store};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::ids::{Position, RoomId, UserId};
+use crate::domain::membership::Role;
+use crate::domain::names::{ClientId, RoomName, Title, Topic};
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{RoomRef, RoomState, RoomView, Visibility};
+use crate::domain::user::UserRef;
+
+/// A room to make; its maker becomes the owner.
+#[derive(Clone, Debug)]
+pub struct NewRoom {
+    pub id: RoomId,
+    pub owner: UserId,
+    pub name: RoomName,
+    pub title: Option<Title>,
+    pub topic: Option<Topic>,
+    pub visibility: Visibility,
+    /// The client's own id of this call and the keyed hash of its content.
+    pub client_id: Option<(ClientId, Vec<u8>)>,
+    pub at: Timestamp,
+}
+
+/// What to change. Outer none: as it is; inner none: cleared.
+#[derive(Clone, Debug, Default)]
+pub struct RoomChanges {
+    pub name: Option<RoomName>,
+    pub title: Option<Option<Title>>,
+    pub topic: Option<Option<Topic>>,
+    pub visibility: Option<Visibility>,
+}
+
+/// A room as one person finds it, and who that person is.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    pub room: RoomState,
+    pub role: Option<Role>,
+    pub person: UserRef,
+}
+
+impl Access {
+    pub fn member(self) -> Result<Self, Refusal> {
+        if self.role.is_some() { Ok(self) } else { Err(Refusal::NotAMember) }
+    }
+
+    pub fn owner(self) -> Result<Self, Refusal> {
+        match self.member()? {
+            access if access.role == Some(Role::Owner) => Ok(access),
+            _ => Err(Refusal::NotAnOwner),
+        }
+    }
+}
+
+/// The columns of `room_of`.
+macro_rules! room_columns {
+    () => {
+        "r.id, r.name, r.title, r.topic, r.visibility, r.created_at, r.member_count, r.head"
+    };
+}
+pub(super) use room_columns;
+
+/// A room beside the person `$2` and their present membership.
+macro_rules! access_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ", room_columns!(), ", m.role, u.id AS user_id, u.username, u.display_name ",
+            "FROM rooms r JOIN users u ON u.id = $2 ",
+            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL ",
+            "WHERE r.deleted_at IS NULL AND ", $condition
+        )
+    };
+}
+
+/// Finds a room for a person. A private room is found by its members alone.
+pub(super) async fn access(sql: &mut SqliteConnection, room: &RoomRef, user: UserId) -> Result<Access, Stop> {
+    let query = match room {
+        RoomRef::Id(id) => sqlx::query(access_where!("r.id = $1")).bind(id.uuid()),
+        RoomRef::Name(name) => {
+            sqlx::query(access_where!("r.name = $1 AND r.visibility = 'public'")).bind(name.as_str())
+        }
+    };
+    let row = query.bind(user.uuid()).fetch_optional(sql).await?.ok_or(Refusal::RoomNotFound)?;
+    let access = Access { room: room_of(&row)?, role: role_of(&row)?, person: user_ref_of(&row)? };
+    if access.role.is_none() && access.room.visibility == Visibility::Private {
+        return Err(Refusal::RoomNotFound.into());
+    }
+    Ok(access)
+}
+
+impl Store {
+    pub async fn room(&self, room: &RoomRef, user: UserId) -> Result<RoomView, Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let head = head(&mut snapshot).await?;
+        let access = access(&mut snapshot, room, user).await?;
+        Ok(RoomView { state: access.room, role: access.role, head })
+    }
+
+    /// Public rooms by name, after `after`, at most `limit`; `query` is a part of name, title or topic in lower case.
+    pub async fn directory(
+        &self,
+        user: UserId,
+        query: Option<&str>,
+        after: Option<&RoomName>,
+        limit: i64,
+    ) -> Result<Vec<RoomView>, Error> {
+        let pattern = query.map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+        let mut snapshot = self.readers.begin().await?;
+        let head = head(&mut snapshot).await?;
+        let sql = concat!(
+            "SELECT ", room_columns!(), ", m.role FROM rooms r ",
+            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1 AND m.until IS NULL ",
+            "WHERE r.visibility = 'public' AND r.deleted_at IS NULL AND r.name > $2 ",
+            "AND ($3 IS NULL OR r.search LIKE $3 ESCAPE '\\') ORDER BY r.name LIMIT $4"
+        );
+        let query = sqlx::query(sql).bind(user.uuid()).bind(after.map_or("", RoomName::as_str)).bind(pattern).bind(limit);
+        views(&query.fetch_all(&mut *snapshot).await?, head)
+    }
+
+    /// Every room that a person is in, by name, with the end of the log: the snapshot for following them all.
+    pub async fn rooms_of_user(&self, user: UserId) -> Result<(Vec<RoomView>, Position), Error> {
+        let mut snapshot = self.readers.begin().await?;
+        let head = head(&mut snapshot).await?;
+        let sql = concat!(
+            "SELECT ", room_columns!(), ", m.role FROM members m JOIN rooms r ON r.id = m.room_id ",
+            "WHERE m.user_id = $1 AND m.until IS NULL AND r.deleted_at IS NULL ORDER BY r.name, r.id"
+        );
+        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&mut *snapshot).await?;
+        Ok((views(&rows, head)?, head))
+    }
+
+    pub async fn create_room(&self, room: NewRoom) -> Result<Made<RoomView>, Error> {
+        self.journal.write(move |w| Box::pin(create(w, room))).await
+    }
+
+    pub async fn update_room(
+        &self,
+        room: RoomRef,
+        user: UserId,
+        changes: RoomChanges,
+        at: Timestamp,
+    ) -> Result<RoomView, Error> {
+        self.journal.write(move |w| Box::pin(update(w, room, user, changes, at))).await
+    }
+
+    pub async fn delete_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(delete(w, room, user, at))).await
+    }
+}
+
+async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
+    if let Some(room) = created_before(w, &new).await? {
+        return Ok(Made { value: room, new: false });
+    }
+    let name_is_free = new.visibility == Visibility::Private || is_free(w.sql(), &new.name, new.id).await?;
+    if !name_is_free {
+        return Err(Refusal::RoomNameTaken.into());
+    }
+    let room = RoomState {
+        id: new.id,
+        name: new.name,
+        title: new.title,
+        topic: new.topic,
+        visibility: new.visibility,
+        created_at: new.at,
+        member_count: 0,
+        last_seq: 1,
+    };
+    let (client_id, client_hash) = new.client_id.unzip();
+    let sql = "INSERT INTO rooms (id, name, title, topic, visibility, search, head, member_count, created_at, \
+               created_by, client_id, client_hash) VALUES ($1, $2, $3, $4, $5, $6, 1, 0, $7, $8, $9, $10)";
+    let insert = sqlx::query(sql).bind(room.id.uuid()).bind(room.name.as_str());
+    let insert = insert.bind(room.title.as_ref().map(Title::as_str)).bind(room.topic.as_ref().map(Topic::as_str));
+    let insert = insert.bind(room.visibility.as_str()).bind(search_text(&room)).bind(new.at.micros());
+    let insert = insert.bind(new.owner.uuid()).bind(client_id.as_ref().map(ClientId::as_str)).bind(client_hash);
+    insert.execute(w.sql()).await?;
+
+    let owner = members::person(w.sql(), new.owner).await?;
+    w.append(&event(EventType::RoomCreated, &room, &owner, new.at))?;
+    let (room, _) = add_member(w, room, &owner, &owner, Role::Owner, new.at).await?;
+    let head = Position(w.next_position().0 - 1);
+    Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
+}
+
+/// The room that the same call made before, as it is now.
+async fn created_before(w: &mut Writing, new: &NewRoom) -> Result<Option<RoomView>, Stop> {
+    let Some((client_id, hash)) = &new.client_id else { return Ok(None) };
+    let sql = "SELECT id, client_hash FROM rooms WHERE created_by = $1 AND client_id = $2";
+    let query = sqlx::query(sql).bind(new.owner.uuid()).bind(client_id.as_str());
+    let Some(row) = query.fetch_optional(w.sql()).await? else { return Ok(None) };
+    let id = RoomId::from_uuid(row.try_get(0)?);
+    let access = access(w.sql(), &RoomRef::Id(id), new.owner).await?;
+    if row.try_get::<&[u8], _>(1)? != hash {
+        return Err(Refusal::ClientIdReused.into());
+    }
+    let head = Position(w.next_position().0 - 1);
+    Ok(Some(RoomView { state: access.room, role: access.role, head }))
+}
+
+async fn update(
+    w: &mut Writing,
+    room: RoomRef,
+    user: UserId,
+    changes: RoomChanges,
+    at: Timestamp,
+) -> Result<RoomView, Stop> {
+    let Access { room: before, role, person } = access(w.sql(), &room, user).await?.owner()?;
+    let after = RoomState {
+        name: changes.name.unwrap_or_else(|| before.name.clone()),
+        title: changes.title.unwrap_or_else(|| before.title.clone()),
+        topic: changes.topic.unwrap_or_else(|| before.topic.clone()),
+        visibility: changes.visibility.unwrap_or(before.visibility),
+        last_seq: before.last_seq + 1,
+        ..before.clone()
+    };
+    if (RoomState { last_seq: before.last_seq, ..after.clone() }) == before {
+        let head = Position(w.next_position().0 - 1);
+        return Ok(RoomView { state: before, role, head });
+    }
+    if after.visibility == Visibility::Public && !is_free(w.sql(), &after.name, after.id).await? {
+        return Err(Refusal::RoomNameTaken.into());
+    }
+    let sql = "UPDATE rooms SET name = $2, title = $3, topic = $4, visibility = $5, search = $6, head = $7 WHERE id = $1";
+    let query = sqlx::query(sql).bind(after.id.uuid()).bind(after.name.as_str());
+    let query = query.bind(after.title.as_ref().map(Title::as_str)).bind(after.topic.as_ref().map(Topic::as_str));
+    let query = query.bind(after.visibility.as_str()).bind(search_text(&after)).bind(after.last_seq);
+    query.execute(w.sql()).await?;
+    let head = w.append(&event(EventType::RoomUpdated, &after, &person, at))?;
+    Ok(RoomView { state: after, role, head })
+}
+
+/// The room is gone for everybody at once; its messages are taken away in pieces later.
+async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
+    let Access { room: before, person, .. } = access(w.sql(), &room, user).await?.owner()?;
+    let after = RoomState { last_seq: before.last_seq + 1, ..before };
+    let position = w.next_position();
+    let closing = "UPDATE members SET until = $2 WHERE room_id = $1 AND until IS NULL";
+    sqlx::query(closing).bind(after.id.uuid()).bind(position.0).execute(w.sql()).await?;
+    let marking = "UPDATE rooms SET deleted_at = $2, head = $3 WHERE id = $1";
+    let marking = sqlx::query(marking).bind(after.id.uuid()).bind(at.micros()).bind(after.last_seq);
+    marking.execute(w.sql()).await?;
+    w.append(&event(EventType::RoomDeleted, &after, &person, at))?;
+    w.afterwards().removed.push(Removed { room: after.id, user: None, position });
+    Ok(())
+}
+
+async fn is_free(sql: &mut SqliteConnection, name: &RoomName, but: RoomId) -> Result<bool, sqlx::Error> {
+    let select = "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
+    Ok(sqlx::query(select).bind(name.as_str()).bind(but.uuid()).fetch_optional(sql).await?.is_none())
+}
+
+/// The end of the log. Read first, it also fixes the snapshot of its transaction.
+pub(super) async fn head(sql: &mut SqliteConnection) -> Result<Position, sqlx::Error> {
+    Ok(Position(sqlx::query("SELECT head FROM log").fetch_one(sql).await?.try_get(0)?))
+}
+
+fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> NewEvent {
+    NewEvent {
+        kind,
+        room: room.id,
+        seq: room.last_seq,
+        at,
+        actor: actor.clone(),
+        message: None,
+        member: None,
+        room_state: Some(room.clone()),
+    }
+}
+
+/// What the directory searches, folded to lower case.
+fn search_text(room: &RoomState) -> String {
+    let title = room.title.as_ref().map_or("", Title::as_str);
+    let topic = room.topic.as_ref().map_or("", Topic::as_str);
+    format!("{}\n{title}\n{topic}", room.name).to_lowercase()
+}
+
+fn views(rows: &[SqliteRow], head: Position) -> Result<Vec<RoomView>, Error> {
+    let view = |row| Ok::<_, sqlx::Error>(RoomView { state: room_of(row)?, role: role_of(row)?, head });
+    Ok(rows.iter().map(view).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn room_of(row: &SqliteRow) -> Result<RoomState, sqlx::Error> {
+    let visibility: &str = row.try_get("visibility")?;
+    Ok(RoomState {
+        id: RoomId::from_uuid(row.try_get("id")?),
+        name: RoomName::stored(row.try_get("name")?),
+        title: row.try_get::<Option<String>, _>("title")?.map(Title::stored),
+        topic: row.try_get::<Option<String>, _>("topic")?.map(Topic::stored),
+        visibility: Visibility::parse(visibility).ok_or_else(|| unknown("visibility"))?,
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        member_count: row.try_get("member_count")?,
+        last_seq: row.try_get("head")?,
+    })
+}
+
+pub(super) fn role_of(row: &SqliteRow) -> Result<Option<Role>, sqlx::Error> {
+    let role: Option<&str> = row.try_get("role")?;
+    role.map(|text| Role::parse(text).ok_or_else(|| unknown("role"))).transpose()
+}
+
+fn unknown(column: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("a {column} that this version does not know").into())
+}

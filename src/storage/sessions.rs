@@ -1,0 +1,215 @@
+//! Sessions in the store: signing in, rotating refresh tokens, ending.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::accounts::user_of;
+use super::error::{Error, Stop};
+use super::journal::Writing;
+use super::Store;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::session::{Session, Transport};
+use crate::domain::user::User;
+
+/// A used refresh token is answered again for this long, as long as its child was not used itself.
+const REPEAT_WINDOW: Duration = Duration::from_secs(10);
+
+/// A sign-in to write.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user: UserId,
+    /// The hash that the password was verified against: a change in between refuses the sign-in.
+    pub password_hash: String,
+    pub transport: Transport,
+    pub user_agent: Option<String>,
+    pub at: Timestamp,
+    /// When it ends if it is not refreshed, and when it ends in any case.
+    pub expires_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub access_expires_at: Timestamp,
+    /// Live sessions that the person may have; the oldest ones beyond it end.
+    pub most: i64,
+}
+
+/// A refresh token as it was presented, already known to be one that this server made.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    pub session: SessionId,
+    pub generation: i64,
+    pub at: Timestamp,
+    pub idle: Duration,
+    pub access_expires_at: Timestamp,
+}
+
+/// What presenting a refresh token came to.
+#[derive(Clone, Debug)]
+pub enum Refreshed {
+    /// The child to hand out; the same one when the answer to the first try was lost.
+    Rotated { generation: i64, user: User, transport: Transport },
+    /// A token was used again after its child had been seen: somebody has stolen one. The session has ended.
+    Reused,
+}
+
+/// What a session's access tokens are worth.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionState {
+    pub user: UserId,
+    /// The newest generation whose tokens came back to us.
+    pub seen: i64,
+}
+
+impl Store {
+    pub async fn add_session(&self, session: NewSession) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(add(w, session))).await
+    }
+
+    pub async fn refresh_session(&self, presented: Presented) -> Result<Refreshed, Error> {
+        self.journal.write(move |w| Box::pin(refresh(w, presented))).await
+    }
+
+    /// None when the session has ended or never was.
+    pub async fn session_state(&self, session: SessionId, at: Timestamp) -> Result<Option<SessionState>, Error> {
+        let sql = "SELECT user_id, seen FROM sessions WHERE id = $1 AND ended_at IS NULL AND ends_at > $2";
+        let row = sqlx::query(sql).bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
+        let state = |row: SqliteRow| {
+            Ok::<_, sqlx::Error>(SessionState { user: UserId::from_uuid(row.try_get(0)?), seen: row.try_get(1)? })
+        };
+        Ok(row.map(state).transpose()?)
+    }
+
+    /// Notes that tokens of a generation came back: from now on the one before it is spent.
+    pub async fn mark_seen(&self, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(mark_seen(w, session, generation, at))).await
+    }
+
+    pub async fn sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, Error> {
+        let sql = "SELECT id, created_at, rotated_at, expires_at, user_agent FROM sessions \
+                   WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC";
+        let rows = sqlx::query(sql).bind(user.uuid()).bind(at.micros()).fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(session_of).collect::<Result<_, _>>()?)
+    }
+
+    /// Ends one of the person's sessions; refuses one that is not theirs or is over.
+    pub async fn end_session(&self, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(end_one(w, user, session, at))).await
+    }
+
+    /// Ends a session whose refresh token was presented, whoever's it is. Harmless when it is over.
+    pub async fn sign_out(&self, session: SessionId, at: Timestamp) -> Result<(), Error> {
+        self.journal.write(move |w| Box::pin(sign_out(w, session, at))).await
+    }
+}
+
+async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
+    let sql = "INSERT INTO sessions (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
+               SELECT $1, id, $3, $4, 1, 0, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
+    let transport = transport_text(new.transport);
+    let insert = sqlx::query(sql).bind(new.id.uuid()).bind(new.user.uuid()).bind(transport).bind(&new.user_agent);
+    let insert = insert.bind(new.at.micros()).bind(new.ends_at.micros()).bind(new.expires_at.micros());
+    if insert.bind(&new.password_hash).execute(w.sql()).await?.rows_affected() == 0 {
+        return Err(Refusal::WrongCredentials.into());
+    }
+    w.afterwards().extended.push((new.id, new.access_expires_at));
+    let surplus = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
+                   AND ended_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
+    let query = sqlx::query(surplus).bind(new.user.uuid()).bind(new.at.micros()).bind(new.most);
+    note_ended(w, query).await
+}
+
+async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Stop> {
+    let sql = "SELECT s.generation, s.seen, s.rotated_at, s.ends_at, s.transport, u.id, u.username, u.display_name, u.created_at \
+               FROM sessions s JOIN users u ON u.id = s.user_id \
+               WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
+    let select = sqlx::query(sql).bind(presented.session.uuid()).bind(presented.at.micros());
+    let row = select.fetch_optional(w.sql()).await?.ok_or(Refusal::InvalidRefreshToken)?;
+    let (generation, seen): (i64, i64) = (row.try_get("generation")?, row.try_get("seen")?);
+    let rotated_at = Timestamp::from_micros(row.try_get("rotated_at")?);
+
+    let is_newest = presented.generation == generation;
+    let answer_may_be_lost = presented.generation == generation - 1
+        && (seen < generation || presented.at.since(rotated_at) <= REPEAT_WINDOW);
+    if presented.generation > generation {
+        return Err(Refusal::InvalidRefreshToken.into());
+    }
+    if !is_newest && !answer_may_be_lost {
+        sign_out(w, presented.session, presented.at).await?;
+        return Ok(Refreshed::Reused);
+    }
+    let generation = if is_newest { generation + 1 } else { generation };
+    if is_newest {
+        let ends_at = Timestamp::from_micros(row.try_get("ends_at")?);
+        let expires_at = presented.at.plus(presented.idle).min(ends_at);
+        // Presenting a token is seeing it: the one before it is spent.
+        let sql = "UPDATE sessions SET generation = $2, seen = $2 - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
+        let update = sqlx::query(sql).bind(presented.session.uuid()).bind(generation);
+        update.bind(presented.at.micros()).bind(expires_at.micros()).execute(w.sql()).await?;
+    }
+    w.afterwards().extended.push((presented.session, presented.access_expires_at));
+    let transport = match row.try_get::<&str, _>("transport")? {
+        "cookie" => Transport::Cookie,
+        _ => Transport::Bearer,
+    };
+    Ok(Refreshed::Rotated { generation, user: user_of(&row)?, transport })
+}
+
+async fn mark_seen(w: &mut Writing, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Stop> {
+    let sql = "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
+    let update = sqlx::query(sql).bind(session.uuid()).bind(generation).bind(at.micros());
+    update.execute(w.sql()).await?;
+    Ok(())
+}
+
+async fn end_one(w: &mut Writing, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Stop> {
+    let sql = "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
+    let update = sqlx::query(sql).bind(session.uuid()).bind(user.uuid()).bind(at.micros());
+    if update.execute(w.sql()).await?.rows_affected() == 0 {
+        return Err(Refusal::SessionNotFound.into());
+    }
+    w.afterwards().ended.push(session);
+    Ok(())
+}
+
+async fn sign_out(w: &mut Writing, session: SessionId, at: Timestamp) -> Result<(), Stop> {
+    let sql = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id";
+    let query = sqlx::query(sql).bind(session.uuid()).bind(at.micros());
+    note_ended(w, query).await
+}
+
+/// Ends every session of a person but `keep`.
+pub(super) async fn end_all(w: &mut Writing, user: UserId, keep: Option<SessionId>, at: Timestamp) -> Result<(), Stop> {
+    let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3) RETURNING id";
+    let query = sqlx::query(sql).bind(user.uuid()).bind(at.micros()).bind(keep.map(SessionId::uuid));
+    note_ended(w, query).await
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+async fn note_ended(w: &mut Writing, ending: Query<'_>) -> Result<(), Stop> {
+    for row in ending.fetch_all(w.sql()).await? {
+        let session = SessionId::from_uuid(row.try_get(0)?);
+        w.afterwards().ended.push(session);
+    }
+    Ok(())
+}
+
+const fn transport_text(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Bearer => "bearer",
+        Transport::Cookie => "cookie",
+    }
+}
+
+fn session_of(row: &SqliteRow) -> Result<Session, sqlx::Error> {
+    Ok(Session {
+        id: SessionId::from_uuid(row.try_get("id")?),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        last_used_at: Timestamp::from_micros(row.try_get("rotated_at")?),
+        expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+        user_agent: row.try_get("user_agent")?,
+    })
+}
