@@ -198,8 +198,8 @@ impl Registry {
         }
     }
 
-    pub fn open_streams(&self) -> usize {
-        self.by_user.iter().map(|streams| streams.value().len()).sum()
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Forgets sessions whose last token has expired. Called now and then.

@@ -1,0 +1,160 @@
+//! Rates: how often one person, account or address may do a thing. Token buckets in memory, on the monotonic clock; a
+//! restart forgives everybody.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+
+use super::{Error, Result};
+use crate::domain::ids::{SessionId, UserId};
+
+/// Buckets kept at most; beyond that those that have refilled are dropped, and nobody new is counted until some have.
+const MAX_BUCKETS: usize = 100_000;
+
+/// A token bucket: so many at once, refilled by so many a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    pub burst: u32,
+    pub per_second: f64,
+}
+
+/// The rate of each thing that is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    pub login_per_account: Rate,
+    pub login_per_address: Rate,
+    pub register_per_address: Rate,
+    pub refresh_per_session: Rate,
+    pub post_per_user: Rate,
+    pub join_per_user: Rate,
+    pub reads_per_user: Rate,
+    pub stream_opens_per_user: Rate,
+}
+
+/// Who does what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Counted {
+    LoginTo(String),
+    LoginFrom(IpAddr),
+    RegisterFrom(IpAddr),
+    Refresh(SessionId),
+    Post(UserId),
+    Join(UserId),
+    Read(UserId),
+    StreamOpen(UserId),
+}
+
+#[derive(Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+/// All buckets of this node; none when limits are off.
+pub struct Limits {
+    rates: Option<Rates>,
+    buckets: DashMap<Counted, Bucket>,
+}
+
+impl Limits {
+    /// None lifts every rate.
+    pub fn new(rates: Option<Rates>) -> Self {
+        Self { rates, buckets: DashMap::new() }
+    }
+
+    /// Takes one token, or says when there will be one.
+    pub(super) fn take(&self, counted: Counted) -> Result<()> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        let counted = by_network(counted);
+        let rate = rates.of(&counted);
+        if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&counted) {
+            self.sweep();
+            if self.buckets.len() >= MAX_BUCKETS {
+                return Ok(());
+            }
+        }
+        let now = Instant::now();
+        let full = Bucket { tokens: f64::from(rate.burst), at: now };
+        let mut bucket = self.buckets.entry(counted).or_insert(full);
+        bucket.tokens = refilled(*bucket, rate, now);
+        bucket.at = now;
+        if bucket.tokens >= 1.0 {
+            bucket.tokens -= 1.0;
+            return Ok(());
+        }
+        let wait = Duration::from_secs_f64((1.0 - bucket.tokens) / rate.per_second);
+        Err(Error::TooMany { retry_after: wait })
+    }
+
+    /// Forgets buckets that are full again.
+    pub fn sweep(&self) {
+        let Some(rates) = &self.rates else { return };
+        let now = Instant::now();
+        self.buckets.retain(|counted, bucket| {
+            let rate = rates.of(counted);
+            refilled(*bucket, rate, now) < f64::from(rate.burst)
+        });
+    }
+}
+
+impl Rates {
+    const fn of(&self, counted: &Counted) -> Rate {
+        match counted {
+            Counted::LoginTo(_) => self.login_per_account,
+            Counted::LoginFrom(_) => self.login_per_address,
+            Counted::RegisterFrom(_) => self.register_per_address,
+            Counted::Refresh(_) => self.refresh_per_session,
+            Counted::Post(_) => self.post_per_user,
+            Counted::Join(_) => self.join_per_user,
+            Counted::Read(_) => self.reads_per_user,
+            Counted::StreamOpen(_) => self.stream_opens_per_user,
+        }
+    }
+}
+
+fn refilled(bucket: Bucket, rate: Rate, now: Instant) -> f64 {
+    let back = now.duration_since(bucket.at).as_secs_f64() * rate.per_second;
+    (bucket.tokens + back).min(f64::from(rate.burst))
+}
+
+/// One IPv6 customer has a /64: counting single addresses would count nobody.
+fn by_network(counted: Counted) -> Counted {
+    let network = |address: IpAddr| match address {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 @ IpAddr::V4(_) => v4,
+    };
+    match counted {
+        Counted::LoginFrom(address) => Counted::LoginFrom(network(address)),
+        Counted::RegisterFrom(address) => Counted::RegisterFrom(network(address)),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Ids;
+
+    #[test]
+    fn a_burst_passes_and_the_next_one_is_told_when_to_come_back() {
+        let rate = Rate { burst: 2, per_second: 0.5 };
+        let rates = Rates {
+            login_per_account: rate,
+            login_per_address: rate,
+            register_per_address: rate,
+            refresh_per_session: rate,
+            post_per_user: rate,
+            join_per_user: rate,
+            reads_per_user: rate,
+            stream_opens_per_user: rate,
+        };
+        let limits = Limits::new(Some(rates));
+        let ada = Ids.user();
+        assert!(limits.take(Counted::Post(ada)).is_ok());
+        assert!(limits.take(Counted::Post(ada)).is_ok());
+        let Err(Error::TooMany { retry_after }) = limits.take(Counted::Post(ada)) else { panic!("no limit") };
+        assert!(retry_after > Duration::from_secs(1) && retry_after <= Duration::from_secs(2));
+        assert!(limits.take(Counted::Post(Ids.user())).is_ok(), "each has their own");
+    }
+}

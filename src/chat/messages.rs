@@ -1,0 +1,64 @@
+//! Messages: posting, and reading the history of a room.
+
+use super::limits::Counted;
+use super::{Chat, Made, Result};
+use crate::domain::ids::{MessageId, Position};
+use crate::domain::message::{Message, MessageBody, MessagePage, PageStart};
+use crate::domain::names::ClientId;
+use crate::domain::refusal::Refusal;
+use crate::domain::room::RoomRef;
+use crate::domain::session::Caller;
+use crate::storage::NewMessage;
+
+/// Which stretch of the history; cursors as the request gave them.
+#[derive(Clone, Debug)]
+pub enum HistoryStart {
+    Newest,
+    Before(String),
+    After(String),
+    Around(MessageId),
+}
+
+impl Chat {
+    /// Posts once, however often it is tried with the same client id.
+    pub async fn post_message(
+        &self,
+        caller: Caller,
+        room: &RoomRef,
+        body: MessageBody,
+        client_id: Option<ClientId>,
+    ) -> Result<Made<Message>> {
+        self.limits.take(Counted::Post(caller.user))?;
+        let client_id = client_id.map(|id| (id, self.tokens.content_hash(body.as_str())));
+        let (id, room, at) = (self.ids.message(), room.clone(), self.clock.now());
+        let message = NewMessage { id, room, author: caller.user, body, client_id, at };
+        Ok(self.store.post_message(message).await?)
+    }
+
+    pub async fn history(
+        &self,
+        caller: Caller,
+        room: &RoomRef,
+        start: HistoryStart,
+        limit: u32,
+    ) -> Result<MessagePage> {
+        self.limits.take(Counted::Read(caller.user))?;
+        let start = match start {
+            HistoryStart::Newest => PageStart::Newest,
+            HistoryStart::Before(cursor) => PageStart::Before(self.position(&cursor).await?),
+            HistoryStart::After(cursor) => PageStart::After(self.position(&cursor).await?),
+            HistoryStart::Around(message) => PageStart::Around(message),
+        };
+        Ok(self.store.history(room, caller.user, start, limit as usize).await?)
+    }
+
+    pub async fn message(&self, caller: Caller, room: &RoomRef, message: MessageId) -> Result<Message> {
+        self.limits.take(Counted::Read(caller.user))?;
+        Ok(self.store.message(room, caller.user, message).await?)
+    }
+
+    async fn position(&self, cursor: &str) -> Result<Position> {
+        let head = self.store.head().await?;
+        Ok(self.store.cursors().decode(cursor, head).ok_or(Refusal::BadCursor)?)
+    }
+}

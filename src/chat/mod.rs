@@ -1,0 +1,109 @@
+//! The use cases of the chat, one file a noun: what somebody who is signed in, or wants to be, may ask for. Knows the
+//! rules, the store and the live streams; nothing of HTTP.
+
+mod accounts;
+mod error;
+mod hashing;
+mod limits;
+mod members;
+mod messages;
+mod paging;
+mod rooms;
+mod sessions;
+mod streams;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::clock::Clock;
+use crate::domain::cursor::Cursors;
+use crate::domain::ids::Ids;
+use crate::live::Live;
+use crate::storage::Store;
+
+pub use accounts::NewAccount;
+pub use error::{Error, Result};
+pub use hashing::Hashing;
+pub use limits::{Limits, Rate, Rates};
+pub use members::MembersPage;
+pub use messages::HistoryStart;
+pub use paging::Paged;
+pub use rooms::{MyRooms, NewRoom};
+pub use sessions::{Login, SessionEntry};
+pub use tokens::{SigningKey, Tokens};
+
+pub use crate::live::Start as StreamStart;
+pub use crate::storage::{Made, RoomChanges};
+
+/// What the operator has decided.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub server_name: String,
+    pub registration_open: bool,
+    /// Least code points of a new password.
+    pub min_password: usize,
+    pub access_token_life: Duration,
+    /// A session that is not refreshed for so long is over.
+    pub refresh_idle: Duration,
+    /// A session is over after so long in any case.
+    pub session_life: Duration,
+    pub sessions_per_user: u32,
+}
+
+/// What anybody may know of the server.
+#[derive(Clone, Debug)]
+pub struct ServerFacts {
+    pub name: String,
+    pub version: &'static str,
+    pub registration_open: bool,
+    pub min_password: usize,
+}
+
+/// The chat: everything that a handler may ask for.
+pub struct Chat {
+    store: Arc<Store>,
+    live: Live,
+    hashing: Hashing,
+    tokens: Tokens,
+    limits: Limits,
+    policy: Policy,
+    clock: Clock,
+    ids: Ids,
+}
+
+impl Chat {
+    pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
+        let (clock, ids) = (live.clock, live.ids);
+        Self { store: live.store.clone(), live, hashing, tokens, limits, policy, clock, ids }
+    }
+
+    pub fn server(&self) -> ServerFacts {
+        ServerFacts {
+            name: self.policy.server_name.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            registration_open: self.policy.registration_open,
+            min_password: self.policy.min_password,
+        }
+    }
+
+    /// Whether writes can be taken: false once shutdown has begun or the store has failed.
+    pub fn is_ready(&self) -> bool {
+        !self.store.has_failed() && !self.live.registry.is_closing()
+    }
+
+    /// The mint of the cursors that answers carry.
+    pub fn cursors(&self) -> &Cursors {
+        self.store.cursors()
+    }
+
+    /// Takes away what is older than the log keeps, and the messages of deleted rooms. Called now and then.
+    pub async fn tidy_up(&self, retention: Duration) -> Result<()> {
+        self.live.registry.sweep();
+        self.limits.sweep();
+        let before = self.clock.now().minus(retention);
+        while self.store.purge_events(before).await? {}
+        while self.store.purge_deleted_rooms().await? {}
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! Page tokens of directory and member lists: the last name of the page before, wrapped so that nobody builds on it.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::domain::refusal::Refusal;
+
+/// One page, and the token of the next; none at the end.
+#[derive(Clone, Debug)]
+pub struct Paged<T> {
+    pub entries: Vec<T>,
+    pub next_page: Option<String>,
+}
+
+/// Cuts a list that was read with one entry too many, to see whether there is a next page.
+pub(super) fn cut<T>(entries: &mut Vec<T>, limit: u32, name: impl Fn(&T) -> &str) -> Option<String> {
+    let limit = limit as usize;
+    if entries.len() <= limit {
+        return None;
+    }
+    entries.truncate(limit);
+    entries.last().map(|last| URL_SAFE_NO_PAD.encode(name(last)))
+}
+
+/// The name in a page token.
+pub(super) fn name_in(token: &str) -> Result<String, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| Refusal::BadPage)?;
+    String::from_utf8(bytes).map_err(|_| Refusal::BadPage)
+}

@@ -1,0 +1,96 @@
+//! Rooms: the directory, one's own rooms, making, changing and deleting them.
+
+use super::limits::Counted;
+use super::paging::{cut, name_in};
+use super::{Chat, Made, Paged, Result, RoomChanges};
+use crate::domain::ids::Position;
+use crate::domain::names::{ClientId, RoomName, Title, Topic};
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{RoomRef, RoomView, Visibility};
+use crate::domain::session::Caller;
+use crate::storage;
+
+/// A room to make; the caller becomes its owner.
+#[derive(Clone, Debug)]
+pub struct NewRoom {
+    pub name: RoomName,
+    pub title: Option<Title>,
+    pub topic: Option<Topic>,
+    pub visibility: Visibility,
+    /// Sending the same call again gives the same room.
+    pub client_id: Option<ClientId>,
+}
+
+/// Everything somebody is in: the snapshot that their stream goes on from.
+#[derive(Clone, Debug)]
+pub struct MyRooms {
+    pub rooms: Vec<RoomView>,
+    pub head: Position,
+}
+
+impl Chat {
+    /// Public rooms by name, `limit` of them; `query` is looked for in name, title and topic.
+    pub async fn directory(
+        &self,
+        caller: Caller,
+        query: Option<&str>,
+        page: Option<&str>,
+        limit: u32,
+    ) -> Result<Paged<RoomView>> {
+        self.limits.take(Counted::Read(caller.user))?;
+        let after = page.map(room_name_in).transpose()?;
+        let query = query.map(str::to_lowercase);
+        let one_more = i64::from(limit) + 1;
+        let mut entries = self.store.directory(caller.user, query.as_deref(), after.as_ref(), one_more).await?;
+        let next_page = cut(&mut entries, limit, |room| room.state.name.as_str());
+        Ok(Paged { entries, next_page })
+    }
+
+    pub async fn my_rooms(&self, caller: Caller) -> Result<MyRooms> {
+        self.limits.take(Counted::Read(caller.user))?;
+        let (rooms, head) = self.store.rooms_of_user(caller.user).await?;
+        Ok(MyRooms { rooms, head })
+    }
+
+    pub async fn create_room(&self, caller: Caller, room: NewRoom) -> Result<Made<RoomView>> {
+        self.limits.take(Counted::Join(caller.user))?;
+        let hash = self.tokens.content_hash(&content_of(&room));
+        let new = storage::NewRoom {
+            id: self.ids.room(),
+            owner: caller.user,
+            name: room.name,
+            title: room.title,
+            topic: room.topic,
+            visibility: room.visibility,
+            client_id: room.client_id.map(|id| (id, hash)),
+            at: self.clock.now(),
+        };
+        Ok(self.store.create_room(new).await?)
+    }
+
+    pub async fn room(&self, caller: Caller, room: &RoomRef) -> Result<RoomView> {
+        self.limits.take(Counted::Read(caller.user))?;
+        Ok(self.store.room(room, caller.user).await?)
+    }
+
+    pub async fn update_room(&self, caller: Caller, room: &RoomRef, changes: RoomChanges) -> Result<RoomView> {
+        self.limits.take(Counted::Post(caller.user))?;
+        Ok(self.store.update_room(room.clone(), caller.user, changes, self.clock.now()).await?)
+    }
+
+    pub async fn delete_room(&self, caller: Caller, room: &RoomRef) -> Result<()> {
+        self.limits.take(Counted::Post(caller.user))?;
+        Ok(self.store.delete_room(room.clone(), caller.user, self.clock.now()).await?)
+    }
+}
+
+fn room_name_in(page: &str) -> Result<RoomName> {
+    Ok(RoomName::parse(&name_in(page)?).map_err(|_| Refusal::BadPage)?)
+}
+
+/// What makes two calls the same; none of the parts can hold the separator.
+fn content_of(room: &NewRoom) -> String {
+    let title = room.title.as_ref().map_or("", Title::as_str);
+    let topic = room.topic.as_ref().map_or("", Topic::as_str);
+    [room.name.as_str(), title, topic, room.visibility.as_str()].join("\n")
+}

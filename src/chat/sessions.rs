@@ -1,0 +1,156 @@
+//! Sessions: signing in, staying signed in, signing out, and what an access token is worth right now.
+
+use std::net::IpAddr;
+
+use super::limits::Counted;
+use super::tokens::{AccessToken, RefreshToken};
+use super::{Chat, Error, Result};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::SessionId;
+use crate::domain::names::Username;
+use crate::domain::password::Password;
+use crate::domain::refusal::Refusal;
+use crate::domain::session::{Caller, Session, SignIn, Transport};
+use crate::domain::user::User;
+use crate::live::SessionCheck;
+use crate::storage::sessions::{NewSession, Presented, Refreshed};
+
+/// Most of a `User-Agent` that a list of sessions needs, in code points.
+const MAX_USER_AGENT: usize = 256;
+
+/// An attempt to sign in, as it was sent.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub username: String,
+    pub password: Password,
+    pub transport: Transport,
+    pub user_agent: Option<String>,
+    pub address: IpAddr,
+}
+
+/// A session beside whether it is the one that asks.
+#[derive(Clone, Debug)]
+pub struct SessionEntry {
+    pub session: Session,
+    pub current: bool,
+}
+
+impl Chat {
+    /// The caller of an access token. Refuses everything but a valid one of a live session, in one way.
+    pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
+        let token = self.tokens.read_access(access_token).ok_or(Error::Unauthenticated)?;
+        let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
+        match self.live.registry.check(token.session) {
+            SessionCheck::Ended => return Err(Error::Unauthenticated),
+            SessionCheck::Live { generation } if generation >= token.generation => return Ok(caller),
+            SessionCheck::Live { .. } | SessionCheck::Unknown => {}
+        }
+        let now = self.clock.now();
+        let state = self.store.session_state(token.session, now).await?.ok_or(Error::Unauthenticated)?;
+        if state.user != token.user {
+            return Err(Error::Unauthenticated);
+        }
+        if state.seen < token.generation {
+            // The refresh token before this one is spent now. Written before the answer, so that a crash forgets nothing.
+            self.store.mark_seen(token.session, token.generation, now).await?;
+        }
+        // It may have ended while the store was asked.
+        let is_live = self.live.registry.saw(token.session, token.generation, token.expires_at);
+        if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
+    }
+
+    pub async fn login(&self, login: Login) -> Result<SignIn> {
+        self.limits.take(Counted::LoginFrom(login.address))?;
+        // A name that nobody can have is looked up like any other: in the same time, to the same answer.
+        let username = Username::lookup(&login.username).ok();
+        let account = username.as_ref().map_or_else(|| login.username.clone(), ToString::to_string);
+        self.limits.take(Counted::LoginTo(account.chars().take(64).collect()))?;
+        let known = match &username {
+            Some(username) => self.store.credentials(username).await?,
+            None => None,
+        };
+        let hash = known.as_ref().map(|known| known.password_hash.clone());
+        let matches = self.hashing.verify(login.password, hash).await?;
+        let known = known.filter(|_| matches).ok_or(Refusal::WrongCredentials)?;
+
+        let at = self.clock.now();
+        let id = self.ids.session();
+        let ends_at = at.plus(self.policy.session_life);
+        let session = NewSession {
+            id,
+            user: known.user.id,
+            password_hash: known.password_hash,
+            transport: login.transport,
+            user_agent: login.user_agent.map(|text| shortened(&text)).filter(|text| !text.is_empty()),
+            at,
+            expires_at: at.plus(self.policy.refresh_idle).min(ends_at),
+            ends_at,
+            access_expires_at: self.access_expiry(at),
+            most: i64::from(self.policy.sessions_per_user),
+        };
+        self.store.add_session(session).await?;
+        self.sign_in(RefreshToken { session: id, generation: 1 }, known.user, login.transport, at)
+    }
+
+    /// Exchanges a refresh token for a new pair. The same token may be sent again while its answer may have been lost.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<SignIn> {
+        let token = self.tokens.read_refresh(refresh_token).ok_or(Refusal::InvalidRefreshToken)?;
+        self.limits.take(Counted::Refresh(token.session))?;
+        let at = self.clock.now();
+        let presented = Presented {
+            session: token.session,
+            generation: token.generation,
+            at,
+            idle: self.policy.refresh_idle,
+            access_expires_at: self.access_expiry(at),
+        };
+        match self.store.refresh_session(presented).await? {
+            Refreshed::Rotated { generation, user, transport } => {
+                self.sign_in(RefreshToken { session: token.session, generation }, user, transport, at)
+            }
+            Refreshed::Reused => {
+                tracing::warn!(session.id = %token.session, "a spent refresh token was used again; its session has ended");
+                Err(Refusal::InvalidRefreshToken.into())
+            }
+        }
+    }
+
+    /// Ends the session of whichever token is still good. A session that is over already is signed out of as well.
+    pub async fn logout(&self, access_token: Option<&str>, refresh_token: Option<&str>) -> Result<()> {
+        let by_access = access_token.and_then(|text| self.tokens.read_access(text)).map(|token| token.session);
+        let by_refresh = refresh_token.and_then(|text| self.tokens.read_refresh(text)).map(|token| token.session);
+        for session in [by_access, by_refresh.filter(|session| Some(*session) != by_access)].into_iter().flatten() {
+            self.store.sign_out(session, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn sessions(&self, caller: Caller) -> Result<Vec<SessionEntry>> {
+        self.limits.take(Counted::Read(caller.user))?;
+        let sessions = self.store.sessions(caller.user, self.clock.now()).await?;
+        let entry = |session: Session| SessionEntry { current: session.id == caller.session, session };
+        Ok(sessions.into_iter().map(entry).collect())
+    }
+
+    pub async fn end_session(&self, caller: Caller, session: SessionId) -> Result<()> {
+        Ok(self.store.end_session(caller.user, session, self.clock.now()).await?)
+    }
+
+    fn sign_in(&self, refresh: RefreshToken, user: User, transport: Transport, at: Timestamp) -> Result<SignIn> {
+        let expires_at = self.access_expiry(at);
+        let RefreshToken { session, generation } = refresh;
+        let access = AccessToken { user: user.id, session, generation, expires_at };
+        let access_token = self.tokens.access(access, at).map_err(|e| Error::Internal(e.into()))?;
+        let expires_in = expires_at.seconds() - at.seconds();
+        Ok(SignIn { access_token, refresh_token: self.tokens.refresh(refresh), expires_in, session, user, transport })
+    }
+
+    /// Claims count whole seconds; streams end at the same instant as the token.
+    fn access_expiry(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_micros(at.seconds() * 1_000_000).plus(self.policy.access_token_life)
+    }
+}
+
+fn shortened(user_agent: &str) -> String {
+    user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
+}
