@@ -1,0 +1,102 @@
+//! The configuration: what can be set, where it is read from, and the validated values the rest of the program gets.
+//!
+//! Each source overrides the one before it: the defaults, the configuration file, `PARLOR_SECTION__KEY` in the environment,
+//! the command line. Everything that is wrong is reported together, and nothing is opened or bound before all of it is right.
+//! Knows nothing of HTTP, storage or the runtime: it turns text into values and stops there.
+
+mod keys;
+mod origin;
+mod problems;
+mod rules;
+mod sources;
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use keys::{Accounts, Auth, Config, Limits, Log, Server, Storage, Streams};
+pub use origin::{Network, Origin};
+pub use problems::ConfigErrors;
+pub use rules::{Rate, Registration};
+
+use keys::SECTIONS;
+use sources::{Reader, Sources};
+
+/// What the command line says, over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--data DIR`, for `storage.data`.
+    pub data: Option<PathBuf>,
+    /// `--listen ADDR`, for `server.listen`, as it was typed.
+    pub listen: Option<String>,
+}
+
+/// One line per key: the value in force and the source that set it. For `parlor check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective(Vec<String>);
+
+impl Config {
+    /// Reads all sources. A file that is named must exist; with no file the defaults hold.
+    ///
+    /// `env` is the whole environment: variables that do not begin with `PARLOR_` are passed over.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        overrides: Overrides,
+    ) -> Result<Self, ConfigErrors> {
+        let mut sources = Sources::default();
+        sources.defaults();
+        if let Some(file) = file {
+            sources.file(file);
+        }
+        sources.environment(env);
+        sources.command_line(overrides);
+
+        let mut reader = Reader::new(sources);
+        let config = Self::read(&mut reader);
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(ConfigErrors::new(reader.problems)),
+        }
+    }
+
+    /// The text of `config.toml`: every key with its default, what it is for and what it may be.
+    pub fn sample() -> String {
+        let mut text = String::from(
+            "# Every key of Parlor with its default. Nothing here has to be set: without any file the server runs on loopback.\n\
+             # Use it by `parlor serve --config FILE`. PARLOR_SECTION__KEY in the environment overrides a key of the file\n\
+             # (PARLOR_SERVER__LISTEN=0.0.0.0:8080; lists with commas between), and the command line overrides both.\n",
+        );
+        for section in SECTIONS {
+            let _ = write!(text, "\n#{}\n[{}]\n", section.why.join("\n#"), section.name);
+            for key in section.keys {
+                let why = key.why.join("\n#");
+                let bounds = (key.bounds)().map(|bounds| format!(" ({bounds})")).unwrap_or_default();
+                let _ = writeln!(text, "#{why}{bounds}\n{} = {}", key.name, key.default);
+            }
+        }
+        text
+    }
+
+    /// The values in force, one `section.key = value` a line, with the source of each that is not a default.
+    pub fn effective(&self) -> String {
+        self.effective.0.join("\n")
+    }
+
+    /// Who may register: what `accounts.registration` says, else open only where nobody but this machine gets in.
+    pub fn registration(&self) -> Registration {
+        self.accounts.registration.unwrap_or(if self.server.listen.ip().is_loopback() {
+            Registration::Open
+        } else {
+            Registration::Closed
+        })
+    }
+
+    /// The origin that browsers see: `server.public_url`, else plain http at the address that was really bound.
+    pub fn public_origin(&self, bound: SocketAddr) -> Origin {
+        self.server.public_url.clone().unwrap_or_else(|| Origin::plain(bound))
+    }
+}
+
+#[cfg(test)]
+mod tests;

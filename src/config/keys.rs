@@ -1,0 +1,178 @@
+//! The table of all keys. One entry gives a key's name, default, rule and reason, and from it come the structs, the reading
+//! and `config.toml`: a key cannot be documented and not read, or read and not documented.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Effective;
+use super::origin::{Network, Origin};
+use super::rules::{
+    Address, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Rate, RateText, Registration, Rule,
+    Seconds, Text, Threads,
+};
+use super::sources::Reader;
+
+/// A section as `config.toml` shows it. The lines of `why` keep the space that follows `///`.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) why: &'static [&'static str],
+    pub(super) keys: &'static [Key],
+}
+
+/// A key as `config.toml` shows it; `default` is TOML.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) default: &'static str,
+    pub(super) why: &'static [&'static str],
+    pub(super) bounds: fn() -> Option<String>,
+}
+
+macro_rules! sections {
+    ($(
+        $( #[doc = $section_why:literal] )+
+        $section:ident: $Section:ident {
+            $(
+                $( #[doc = $why:literal] )+
+                $key:literal => $field:ident: $Type:ty = $default:tt, $rule:expr;
+            )+
+        }
+    )+) => {
+        /// The whole configuration, every value checked.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            $( $( #[doc = $section_why] )+ pub $section: $Section, )+
+            pub(super) effective: Effective,
+        }
+
+        $(
+            $( #[doc = $section_why] )+
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Section {
+                $( $( #[doc = $why] )+ pub $field: $Type, )+
+            }
+
+            impl $Section {
+                /// Looks at every key before it gives up, so that all mistakes are found in one go.
+                fn read(reader: &mut Reader) -> Option<Self> {
+                    $( let $field = reader.take(stringify!($section), $key, &$rule); )+
+                    Some(Self { $( $field: $field?, )+ })
+                }
+            }
+        )+
+
+        pub(super) const SECTIONS: &[Section] = &[
+            $( Section {
+                name: stringify!($section),
+                why: &[$( $section_why ),+],
+                keys: &[
+                    $( Key {
+                        name: $key,
+                        default: stringify!($default),
+                        why: &[$( $why ),+],
+                        bounds: || $rule.bounds(),
+                    }, )+
+                ],
+            }, )+
+        ];
+
+        impl Config {
+            pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+                $( let $section = $Section::read(reader); )+
+                let effective = reader.effective();
+                Some(Self { $( $section: $section?, )+ effective })
+            }
+        }
+    };
+}
+
+sections! {
+    /// Where the server is reached, and how it stops.
+    server: Server {
+        /// Where to listen. Port 0 takes a free one; 0.0.0.0 or [::] listens to the network, which wants TLS from a proxy in front.
+        "listen" => listen: SocketAddr = "127.0.0.1:8080", Address;
+        /// The origin (scheme, host and perhaps port) at which browsers reach the server, such as `https://chat.example.org`. It decides whether
+        /// cookies are Secure and which pages may use them. Empty: http at the address listened on.
+        "public_url" => public_url: Option<Origin> = "", OriginOrNone;
+        /// What people see as the name of this server.
+        "name" => name: String = "Parlor", Text { max: 64 };
+        /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. Nobody else can choose an address.
+        "trusted_proxies" => trusted_proxies: Vec<Network> = [], Networks;
+        /// How long requests under way may take to finish when the server is told to stop.
+        "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 600);
+    }
+
+    /// Where everything is kept.
+    storage: Storage {
+        /// The folder of the database and the server's keys; it is made if it is missing, for its owner alone. A relative path
+        /// begins at the folder that the server is started in.
+        "data" => data: PathBuf = "data", Folder;
+    }
+
+    /// The log of events, from which streams resume. Messages are kept for ever, whatever stands here.
+    log: Log {
+        /// How long a stream can be away and still resume without fetching everything anew.
+        "retention_days" => retention: Duration = 30, Days(1, 3650);
+    }
+
+    /// Who may have an account.
+    accounts: Accounts {
+        /// Whether strangers may register. Empty: open while listening on loopback only, else closed.
+        "registration" => registration: Option<Registration> = "", Choice;
+        /// The shortest password that is accepted for a new one, in code points.
+        "min_password" => min_password: u32 = 12, Count(8, 128);
+    }
+
+    /// Sign-in and sessions.
+    auth: Auth {
+        /// How long an access token is good. It is short because the refresh token gets a new one.
+        "access_token_seconds" => access_token: Duration = 900, Seconds(1, 3600);
+        /// A session that nobody used for so long is over.
+        "refresh_idle_days" => refresh_idle: Duration = 14, Days(1, 365);
+        /// A session is over after so long, used or not.
+        "session_days" => session: Duration = 60, Days(1, 3650);
+        /// With one more the oldest session of the account ends.
+        "sessions_per_user" => sessions_per_user: u32 = 20, Count(1, 1000);
+        /// Threads that hash passwords, 19 MiB of memory each. 0: half the cores, at least one.
+        "hash_threads" => hash_threads: usize = 0, Threads;
+    }
+
+    /// What one person, address or room may ask for. A rate is "BURST, COUNT/TIME": so many at
+    /// once, then so many more in each such time, which ends in s, min, h or day.
+    limits: Limits {
+        /// false lifts every rate and every cap per user, address and room, for load tests; sizes and deadlines stay.
+        "enabled" => enabled: bool = true, Flag;
+        /// Attempts to sign in to one account, whoever makes them.
+        "login_per_account" => login_per_account: Rate = "10, 1/30s", RateText;
+        /// Attempts to sign in from one address.
+        "login_per_address" => login_per_address: Rate = "20, 1/3s", RateText;
+        /// New accounts from one address.
+        "register_per_address" => register_per_address: Rate = "3, 1/5min", RateText;
+        /// Refreshes of one session.
+        "refresh_per_session" => refresh_per_session: Rate = "10, 1/10s", RateText;
+        /// Posts of one person.
+        "post_per_user" => post_per_user: Rate = "10, 2/s", RateText;
+        /// Posts of all people in one room.
+        "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
+        /// Rooms that one person creates, joins or adds people to.
+        "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
+        /// Everything that one person reads.
+        "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;
+        /// Streams that one person opens.
+        "stream_opens_per_user" => stream_opens_per_user: Rate = "20, 1/s", RateText;
+        /// Streams of one person that are open at the same time.
+        "open_streams_per_user" => open_streams_per_user: u32 = 32, Count(1, 100_000);
+        /// Streams from one address that are open at the same time.
+        "open_streams_per_address" => open_streams_per_address: u32 = 256, Count(1, 100_000);
+        /// Connections from one address that are open at the same time; trusted proxies are exempt.
+        "connections_per_address" => connections_per_address: u32 = 200, Count(1, 100_000);
+        /// The largest request body, in bytes.
+        "body_bytes" => body_bytes: u32 = 65536, Count(20_480, 1_048_576);
+    }
+
+    /// Live streams.
+    streams: Streams {
+        /// A stream that has nothing to say says `ping` this often, so that both ends notice a dead connection.
+        "heartbeat_seconds" => heartbeat: Duration = 15, Seconds(1, 60);
+    }
+}

@@ -1,0 +1,314 @@
+//! What a value may be: one rule per kind of key, which reads the value and can say in words what it wants.
+//! A rule sees one value and never another key.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::origin::{Network, Origin};
+
+/// A value as a source gave it: a file has types, the environment and the command line have only text.
+#[derive(Debug, Clone)]
+pub(super) enum Raw {
+    Toml(toml::Value),
+    Text(String),
+}
+
+impl Raw {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Toml(value) => value.as_str(),
+            Self::Text(text) => Some(text),
+        }
+    }
+
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Toml(value) => value.as_integer(),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+
+    fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Toml(value) => value.as_bool(),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Toml(value) => value.as_array()?.iter().map(toml::Value::as_str).collect(),
+            Self::Text(text) if text.trim().is_empty() => Some(Vec::new()),
+            Self::Text(text) => Some(text.split(',').map(str::trim).collect()),
+        }
+    }
+}
+
+/// As it was written, for messages and `parlor check`.
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Toml(value) => write!(f, "{value}"),
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+/// Reads one kind of value.
+pub(super) trait Rule {
+    type Value;
+
+    /// What a value must be, as a phrase that follows "expected".
+    fn expects(&self) -> String;
+
+    /// Bounds and unit, for `config.toml`; nothing where the key's comment says all.
+    fn bounds(&self) -> Option<String> {
+        None
+    }
+
+    /// `None` when the value is not as [`Rule::expects`] says.
+    fn read(&self, raw: &Raw) -> Option<Self::Value>;
+}
+
+/// An address with a port.
+pub(super) struct Address;
+
+impl Rule for Address {
+    type Value = SocketAddr;
+
+    fn expects(&self) -> String {
+        "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<SocketAddr> {
+        raw.text()?.parse().ok()
+    }
+}
+
+/// An origin, or nothing.
+pub(super) struct OriginOrNone;
+
+impl Rule for OriginOrNone {
+    type Value = Option<Origin>;
+
+    fn expects(&self) -> String {
+        "empty, or http:// or https:// with a host and perhaps a port, and no path".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Option<Origin>> {
+        match raw.text()? {
+            "" => Some(None),
+            text => Origin::parse(text).map(Some),
+        }
+    }
+}
+
+/// A visible text of at most `max` code points.
+pub(super) struct Text {
+    pub(super) max: usize,
+}
+
+impl Rule for Text {
+    type Value = String;
+
+    fn expects(&self) -> String {
+        format!("a text of 1 to {} characters without control characters", self.max)
+    }
+
+    fn read(&self, raw: &Raw) -> Option<String> {
+        let text = raw.text()?.trim();
+        let fits = (1..=self.max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    }
+}
+
+/// A list of networks.
+pub(super) struct Networks;
+
+impl Rule for Networks {
+    type Value = Vec<Network>;
+
+    fn expects(&self) -> String {
+        "a list of IP addresses and networks in CIDR form (no bits set behind the prefix)".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Vec<Network>> {
+        raw.texts()?.into_iter().map(Network::parse).collect()
+    }
+}
+
+/// A folder; whether it can be used is found out by whoever opens it.
+pub(super) struct Folder;
+
+impl Rule for Folder {
+    type Value = PathBuf;
+
+    fn expects(&self) -> String {
+        "a path".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<PathBuf> {
+        raw.text().filter(|text| !text.is_empty() && !text.contains('\0')).map(PathBuf::from)
+    }
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Anybody who reaches the server.
+    Open,
+    /// Nobody; accounts are made on the command line.
+    Closed,
+}
+
+/// One of the registration modes, or nothing.
+pub(super) struct Choice;
+
+impl Rule for Choice {
+    type Value = Option<Registration>;
+
+    fn expects(&self) -> String {
+        "\"open\", \"closed\" or empty".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Option<Registration>> {
+        match raw.text()? {
+            "" => Some(None),
+            "open" => Some(Some(Registration::Open)),
+            "closed" => Some(Some(Registration::Closed)),
+            _ => None,
+        }
+    }
+}
+
+/// A whole number from the first to the second.
+pub(super) struct Count(pub(super) u32, pub(super) u32);
+
+impl Rule for Count {
+    type Value = u32;
+
+    fn expects(&self) -> String {
+        format!("a whole number from {} to {}", self.0, self.1)
+    }
+
+    fn bounds(&self) -> Option<String> {
+        Some(format!("{} to {}", self.0, self.1))
+    }
+
+    fn read(&self, raw: &Raw) -> Option<u32> {
+        u32::try_from(raw.integer()?).ok().filter(|number| (self.0..=self.1).contains(number))
+    }
+}
+
+/// Whole seconds from the first to the second.
+pub(super) struct Seconds(pub(super) u32, pub(super) u32);
+
+impl Rule for Seconds {
+    type Value = Duration;
+
+    fn expects(&self) -> String {
+        format!("a whole number of seconds from {} to {}", self.0, self.1)
+    }
+
+    fn bounds(&self) -> Option<String> {
+        Some(format!("{} to {} seconds", self.0, self.1))
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Duration> {
+        Count(self.0, self.1).read(raw).map(|seconds| Duration::from_secs(seconds.into()))
+    }
+}
+
+/// Whole days from the first to the second.
+pub(super) struct Days(pub(super) u32, pub(super) u32);
+
+impl Rule for Days {
+    type Value = Duration;
+
+    fn expects(&self) -> String {
+        format!("a whole number of days from {} to {}", self.0, self.1)
+    }
+
+    fn bounds(&self) -> Option<String> {
+        Some(format!("{} to {} days", self.0, self.1))
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Duration> {
+        Count(self.0, self.1).read(raw).map(|days| Duration::from_hours(u64::from(days) * 24))
+    }
+}
+
+/// A number of threads, at least one; 0 in the source stands for half the cores.
+pub(super) struct Threads;
+
+impl Rule for Threads {
+    type Value = usize;
+
+    fn expects(&self) -> String {
+        "a whole number from 0 to 64".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<usize> {
+        match Count(0, 64).read(raw)? {
+            0 => Some((std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1)),
+            threads => usize::try_from(threads).ok(),
+        }
+    }
+}
+
+/// Yes or no.
+pub(super) struct Flag;
+
+impl Rule for Flag {
+    type Value = bool;
+
+    fn expects(&self) -> String {
+        "true or false".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<bool> {
+        raw.flag()
+    }
+}
+
+/// A token bucket: `burst` at once, refilled by `per_second`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// What the full bucket holds, at least 1.
+    pub burst: u32,
+    /// Tokens that come back each second, above 0.
+    pub per_second: f64,
+}
+
+/// A rate as text: "10, 2/s" or "3, 1/5min".
+pub(super) struct RateText;
+
+impl Rule for RateText {
+    type Value = Rate;
+
+    fn expects(&self) -> String {
+        "\"BURST, COUNT/TIME\" with TIME in s, min, h or day, such as \"10, 2/s\" or \"3, 1/5min\"".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Rate> {
+        let positive = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+        let (burst, refill) = raw.text()?.split_once(',')?;
+        let (count, time) = refill.split_once('/')?;
+        let time = time.trim();
+        let (length, unit) = time.split_at(time.find(|c: char| !c.is_ascii_digit())?);
+        let unit = match unit.trim() {
+            "s" => 1.0,
+            "min" => 60.0,
+            "h" => 3_600.0,
+            "day" => 86_400.0,
+            _ => return None,
+        };
+        let length = if length.is_empty() { 1 } else { positive(length)? };
+        Some(Rate {
+            burst: positive(burst.trim())?,
+            per_second: f64::from(positive(count.trim())?) / (f64::from(length) * unit),
+        })
+    }
+}
