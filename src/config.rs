@@ -7,6 +7,7 @@
 mod keys;
 mod origin;
 mod problems;
+mod rate;
 mod rules;
 mod sources;
 
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 pub use keys::{Accounts, Auth, Config, Limits, Log, Server, Storage, Streams};
 pub use origin::{Network, Origin};
 pub use problems::ConfigErrors;
-pub use rules::{Rate, Registration};
+pub use rate::Rate;
+pub use rules::Registration;
 
 use keys::SECTIONS;
 use sources::{Reader, Sources};

@@ -1,6 +1,7 @@
 //! Parlor, a chat server in one binary: the map of the house.
 
 pub mod chat;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod live;

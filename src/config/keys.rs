@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::Effective;
 use super::origin::{Network, Origin};
+use super::rate::{Rate, RateText};
 use super::rules::{
-    Address, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Rate, RateText, Registration, Rule,
-    Seconds, Text, Threads,
+    Address, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Registration, Rule, Seconds, Text,
+    Threads,
 };
 use super::sources::Reader;
 

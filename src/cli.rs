@@ -1,0 +1,183 @@
+//! The command line: what can be typed, which command runs, and which exit code that gives.
+//! Knows the configuration and the composition root, and nothing of what is behind that.
+
+use std::future::Future;
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::{Args, Parser, Subcommand};
+
+use crate::app;
+use crate::config::{Config, Overrides, Registration};
+
+/// The command ran and failed: port taken, folder unwritable, name taken.
+const FAILED: u8 = 1;
+/// The command could not run as it was asked for; the same code as for a wrong option.
+const MISCONFIGURED: u8 = 2;
+/// More than any password may have, so that an endless input ends.
+const LONGEST_LINE: u64 = 4096;
+
+/// A chat server in one binary
+#[derive(Debug, Parser)]
+#[command(name = "parlor", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API, the web client and the API browser until SIGTERM or Ctrl-C
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Where to listen, such as 127.0.0.1:8080; port 0 takes a free one
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Print the document of the API, as served at /openapi.json
+    Openapi,
+    /// Check the configuration and show the values in force
+    Check {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Manage accounts; the server must not be running on the same data
+    #[command(subcommand)]
+    User(User),
+}
+
+#[derive(Debug, Subcommand)]
+enum User {
+    /// Add an account; the password is asked for, or read as one line from standard input
+    Add {
+        /// The login name: 3 to 32 of a-z, 0-9, _ and -
+        name: String,
+        /// Make the account an administrator of the server
+        #[arg(long)]
+        admin: bool,
+        /// The name that others see; the login name if it is not given
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Set a new password, read as for `user add`, and end the sessions of the account
+    Password {
+        /// The login name
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where configuration and data are.
+#[derive(Debug, Args)]
+struct Place {
+    /// The configuration file; without it the defaults hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the database; it is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Runs the command that the arguments ask for. Mistakes are lines on standard error.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are "errors" with code 0 in clap.
+        Err(message) => {
+            let code = u8::try_from(message.exit_code()).unwrap_or(MISCONFIGURED);
+            return message.print().map_or(ExitCode::from(FAILED), |()| ExitCode::from(code));
+        }
+    };
+    match cli.command {
+        Command::Serve { place, listen } => configured(place, listen, |config| block_on(app::serve(config))),
+        Command::Openapi => finish(print(&app::openapi())),
+        Command::Check { place } => configured(place, None, |config| check(&config)),
+        Command::User(User::Add { name, admin, display_name, place }) => configured(place, None, |config| {
+            let password = read_password()?;
+            block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))?;
+            print(&format!("added {name}\n"))
+        }),
+        Command::User(User::Password { name, place }) => configured(place, None, |config| {
+            let password = read_password()?;
+            block_on(app::set_password(config, &name, &password))?;
+            print(&format!("the password of {name} is changed\n"))
+        }),
+    }
+}
+
+/// Reads the configuration and hands it on only if all of it is right.
+fn configured(
+    place: Place,
+    listen: Option<String>,
+    command: impl FnOnce(Config) -> anyhow::Result<()>,
+) -> ExitCode {
+    // Not `std::env::vars`, which panics on the first variable that is not UTF-8, whosever it is.
+    let env = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+    match Config::load(place.config.as_deref(), env, Overrides { data: place.data, listen }) {
+        Ok(config) => finish(command(config)),
+        Err(errors) => {
+            eprintln!("error: {errors}");
+            ExitCode::from(MISCONFIGURED)
+        }
+    }
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start its threads")?
+        .block_on(command)
+}
+
+fn check(config: &Config) -> anyhow::Result<()> {
+    let registration = match config.registration() {
+        Registration::Open => "open",
+        Registration::Closed => "closed",
+    };
+    print(&format!(
+        "configuration is valid\n{}\n# in force: registration {registration}, hashing threads {}\n",
+        config.effective(),
+        config.auth.hash_threads
+    ))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("standard output is closed")
+}
+
+/// Passwords never come as arguments: those can be read by everybody on the machine.
+fn read_password() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ").context("the password cannot be read")?;
+        let again = rpassword::prompt_password("Once more: ").context("the password cannot be read")?;
+        ensure!(password == again, "the two passwords differ; nothing was changed");
+        return Ok(password);
+    }
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .take(LONGEST_LINE)
+        .read_line(&mut line)
+        .context("the password on standard input cannot be read as UTF-8")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    ensure!(!password.is_empty(), "standard input has no password; write it there as one line");
+    Ok(password.to_owned())
+}
