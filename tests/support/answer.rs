@@ -1,0 +1,79 @@
+//! What came back from a request, and the manners that every answer has, whatever the route.
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// A whole answer. `json` is null where there was no JSON.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Method and path, for messages.
+    pub what: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub json: Value,
+}
+
+impl Answer {
+    pub(super) async fn read(response: reqwest::Response, what: &str) -> Result<Self, reqwest::Error> {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await?;
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Self { what: what.to_owned(), status, headers, text, json })
+    }
+
+    /// A header, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The media type without its parameters.
+    pub fn media_type(&self) -> &str {
+        self.header("content-type").split(';').next().unwrap_or_default().trim()
+    }
+
+    /// Asserts the status and gives the body.
+    #[track_caller]
+    pub fn ok(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.what, self.text);
+        self.json
+    }
+
+    /// Asserts that this is the problem of that status and code, and gives the body.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        assert_eq!(
+            (self.status, self.json["code"].as_str()),
+            (status, Some(code)),
+            "{}: {}",
+            self.what,
+            self.text
+        );
+        self.json
+    }
+
+    /// What holds for every answer that a route gives: a request id, and for refusals one problem document of RFC 9457
+    /// that agrees with the head.
+    #[track_caller]
+    pub(super) fn keeps_the_manners(&self) {
+        let Self { what, status, json, text, .. } = self;
+        let request_id = self.header("x-request-id");
+        assert!(!request_id.is_empty(), "{what}: {status} has no X-Request-Id");
+        assert!(
+            *status != 401 || !self.header("www-authenticate").is_empty(),
+            "{what}: 401 without WWW-Authenticate"
+        );
+        assert!(*status != 405 || !self.header("allow").is_empty(), "{what}: 405 without Allow");
+        assert!(*status != 429 || !self.header("retry-after").is_empty(), "{what}: 429 without Retry-After");
+        if *status < 400 {
+            return;
+        }
+        assert_eq!(self.media_type(), "application/problem+json", "{what}: {status} {text}");
+        assert_eq!(json["status"], *status, "{what}: {text}");
+        assert_eq!(json["request_id"], request_id, "{what}: {text}");
+        let code = json["code"].as_str().unwrap_or_default();
+        assert_eq!(json["type"], format!("urn:parlor:problem:{code}"), "{what}: {text}");
+        assert!(json["title"].as_str().is_some_and(|title| !title.is_empty()), "{what}: {text}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Plain requests, as anybody can make them. Every answer is held against the published document before a test sees it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::document::Document;
+use super::http1;
+use super::stream::Opening;
+
+/// No request of a test takes so long unless the server hangs.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Somebody who can reach the server: without credentials, with a bearer token, or with a jar of cookies.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) address: SocketAddr,
+    pub(super) bearer: Option<String>,
+    http: reqwest::Client,
+    document: Option<&'static Document>,
+}
+
+impl Client {
+    pub(super) fn new(address: SocketAddr, document: Option<&'static Document>) -> Self {
+        Self::with(reqwest::Client::builder(), address, document)
+    }
+
+    pub(super) fn browser(address: SocketAddr, document: Option<&'static Document>) -> Self {
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+        Self::with(reqwest::Client::builder().cookie_store(true).default_headers(headers), address, document)
+    }
+
+    fn with(
+        builder: reqwest::ClientBuilder,
+        address: SocketAddr,
+        document: Option<&'static Document>,
+    ) -> Self {
+        let http = builder.no_proxy().timeout(TIMEOUT).build().expect("a client can be built");
+        Self { address, bearer: None, http, document }
+    }
+
+    /// The same client with another bearer token.
+    pub fn bearing(&self, token: &str) -> Self {
+        Self { bearer: Some(token.to_owned()), ..self.clone() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::POST, path, Some(body), &[]).await
+    }
+
+    /// A POST without body or Content-Type, for operations that take none.
+    pub async fn post_nothing(&self, path: &str) -> Answer {
+        self.request(Method::POST, path, None, &[]).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PATCH, path, Some(body), &[]).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PUT, path, Some(body), &[]).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path, None, &[]).await
+    }
+
+    /// Any request; headers given here come over the client's own.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let what = format!("{method} {path}");
+        self.try_request(method, path, body, headers).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// The same where the server may be gone, before or in the middle of it.
+    pub async fn try_request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, reqwest::Error> {
+        let mut request = self.http.request(method.clone(), format!("http://{}{path}", self.address));
+        if let Some(token) = &self.bearer {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let mut request = request.build()?;
+        for (name, value) in headers {
+            let name = reqwest::header::HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+            request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header value"));
+        }
+        let answer = Answer::read(self.http.execute(request).await?, &format!("{method} {path}")).await?;
+        answer.keeps_the_manners();
+        if let Some(document) = self.document {
+            document.check(&method, path, &answer);
+        }
+        Ok(answer)
+    }
+
+    /// Prepares a stream at a path such as `/v1/events?after=...`; nothing is sent before it is opened.
+    pub fn opening(&self, path: &str) -> Opening {
+        Opening::new(self.address, path, self.bearer.as_deref())
+    }
+
+    /// Sends bytes as they are, for requests that no client library makes; gives all that came back until the server
+    /// closed the connection.
+    pub async fn exchange(&self, bytes: &[u8]) -> String {
+        http1::exchange(self.address, bytes).await
+    }
+}

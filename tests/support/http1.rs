@@ -1,0 +1,126 @@
+//! As much HTTP/1.1 as it takes to read a stream by hand: a head, then chunks. Strict, so that a server which breaks the
+//! framing is noticed. A library would hide stalls, half frames and how a connection ended.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::DEADLINE;
+
+/// The head of an answer.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// A header, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// A connection on which one request was sent.
+pub struct Connection {
+    socket: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub fn new(socket: TcpStream) -> Self {
+        Self { socket, buffer: Vec::new() }
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).await.expect("the request can be sent");
+    }
+
+    /// Says that nothing more will be sent (half-close).
+    pub async fn finish_sending(&mut self) {
+        self.socket.shutdown().await.expect("writing can be shut down");
+    }
+
+    pub async fn head(&mut self) -> Head {
+        let status_line = self.line().await;
+        let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status line: {status_line:?}"));
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().await;
+            if line.is_empty() {
+                return Head { status, headers };
+            }
+            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+
+    /// The next chunk; `None` after the last one. Cutting a chunk short, or leaving the terminator out, is an error.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let line = self.try_line().await?;
+        let length = usize::from_str_radix(&line, 16).map_err(|_| format!("no chunk length: {line:?}"))?;
+        let mut bytes = self.take(length + 2).await?;
+        if bytes.split_off(length) != b"\r\n" {
+            return Err("a chunk is longer than it says".into());
+        }
+        Ok((length > 0).then_some(bytes))
+    }
+
+    /// Bytes that come after the last chunk until the server closes.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.fill().await.is_ok_and(|more| more) {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    async fn line(&mut self) -> String {
+        self.try_line().await.unwrap_or_else(|error| panic!("in the head: {error}"))
+    }
+
+    async fn try_line(&mut self) -> Result<String, String> {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
+                let line = self.take(end + 2).await?;
+                return String::from_utf8(line[..end].to_vec())
+                    .map_err(|_| "a line that is not UTF-8".into());
+            }
+            self.more().await?;
+        }
+    }
+
+    async fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
+        while self.buffer.len() < count {
+            self.more().await?;
+        }
+        let rest = self.buffer.split_off(count);
+        Ok(std::mem::replace(&mut self.buffer, rest))
+    }
+
+    async fn more(&mut self) -> Result<(), String> {
+        match self.fill().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the connection was closed in the middle".into()),
+            Err(error) => Err(format!("the connection broke: {error}")),
+        }
+    }
+
+    /// Whether there was anything to read before the end.
+    async fn fill(&mut self) -> std::io::Result<bool> {
+        self.socket.read_buf(&mut self.buffer).await.map(|count| count > 0)
+    }
+}
+
+/// Sends bytes and gives what came back until the server closed, under the deadline of all tests.
+pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let exchange = async {
+        let mut socket = TcpStream::connect(address).await.expect("the server listens");
+        // A server may refuse before it has read all; what it answered is what counts.
+        let _ = socket.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers and closes in time")
+}

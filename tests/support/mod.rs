@@ -1,0 +1,50 @@
+//! The harness: servers that are really started, people who use them, streams read byte by byte.
+//! Tests say what people do and see; paths, headers and deadlines are here.
+
+#![allow(dead_code, unused_imports, reason = "the harness is whole; not every test file is there yet")]
+
+mod answer;
+mod client;
+mod document;
+mod event_source;
+mod http1;
+mod person;
+mod program;
+mod server;
+mod stream;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use document::published;
+pub use person::{Person, Room};
+pub use program::{Finished, parlor};
+pub use server::Server;
+pub use stream::{EventStream, Frame};
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// How long anything may take that a test waits for.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+/// How often a state is looked at while a test waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until the predicate holds; fails with `what` after [`DEADLINE`].
+pub async fn wait_for<F, Fut>(what: &str, mut predicate: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let looks = async {
+        let mut clock = tokio::time::interval(LOOK_EVERY);
+        loop {
+            clock.tick().await;
+            if predicate().await {
+                return;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, looks).await.is_ok(), "waited {DEADLINE:?} in vain: {what}");
+}

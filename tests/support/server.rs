@@ -1,0 +1,188 @@
+//! A server process of one test: its own port, its own data folder, killed at the latest when the test ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::person::Person;
+use super::program::{command, signal};
+use super::{DEADLINE, PASSWORD, document};
+
+/// Longer than the server's own time to shut down.
+const STOPS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A running server, or one that was stopped and can be started again.
+pub struct Server {
+    folder: TempDir,
+    env: Vec<(String, String)>,
+    address: SocketAddr,
+    child: Option<Child>,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// A fresh server on a free port, with rate limits off.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with variables over the defaults of tests, such as `("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "2")`.
+    pub async fn start_with(env: &[(&str, &str)]) -> Self {
+        let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
+        all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut server = Self {
+            folder: tempfile::tempdir().expect("a folder for the test"),
+            env: all,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            child: None,
+            log: Arc::default(),
+        };
+        server.run().await;
+        server
+    }
+
+    /// Starts the process on the known port and waits for its ready line.
+    async fn run(&mut self) {
+        assert!(self.child.is_none(), "the server runs already");
+        let env: Vec<(&str, &str)> =
+            self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut child = command(&env)
+            .arg("serve")
+            .arg("--data")
+            .arg(self.data())
+            .args(["--listen", &self.address.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        self.child = Some(child);
+        keep(stderr, &self.log);
+        let (sender, ready) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = sender.send(line);
+        });
+        let line = tokio::time::timeout(DEADLINE, ready).await;
+        let line = line.expect("the ready line comes in time").expect("the reading thread answers");
+        let address =
+            line.trim_end().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        self.address =
+            address.unwrap_or_else(|| panic!("no ready line, but {line:?}; the log:\n{}", self.log()));
+    }
+
+    /// Ends the process as a power cut would: SIGKILL, nothing is finished.
+    pub async fn kill(&mut self) {
+        self.end(Signal::KILL).await;
+    }
+
+    /// Asks the process to end (SIGTERM) and gives its exit status.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.end(Signal::TERM).await
+    }
+
+    /// Sends the signal and waits until the process is gone.
+    async fn end(&mut self, how: Signal) -> ExitStatus {
+        let mut child = self.child.take().expect("the server runs");
+        let pid = child.id();
+        signal(pid, how);
+        let status = tokio::task::spawn_blocking(move || child.wait());
+        let Ok(status) = tokio::time::timeout(STOPS_WITHIN, status).await else {
+            signal(pid, Signal::KILL);
+            panic!("the server did not end within {STOPS_WITHIN:?}; the log:\n{}", self.log());
+        };
+        status.expect("the waiting thread ends").expect("the child can be waited for")
+    }
+
+    /// Starts it again on the same port and data; kills it first if it still runs.
+    pub async fn restart(&mut self) {
+        if self.child.is_some() {
+            self.kill().await;
+        }
+        self.run().await;
+    }
+
+    /// Somebody new with an account of that name, signed in by bearer token.
+    pub async fn register(&self, username: &str) -> Person {
+        Person::register(self.anonymous(), username).await
+    }
+
+    /// Somebody who has an account already, in a new session.
+    pub async fn sign_in(&self, username: &str) -> Person {
+        Person::sign_in(self.anonymous(), username, PASSWORD).await
+    }
+
+    /// Somebody without an account.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.address, document::published())
+    }
+
+    /// A browser on a page of this server: keeps cookies, and says that its requests are same-origin.
+    pub fn browser(&self) -> Client {
+        Client::browser(self.address, document::published())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://ADDR:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The folder around the data folder, for what a test keeps beside it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// What it wrote to standard error so far, over all its starts.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log is only appended to").clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let log = self.log();
+        if std::thread::panicking() {
+            eprintln!("--- the server's log\n{log}---");
+        } else {
+            assert!(!log.contains("panicked at"), "something panicked in the server:\n{log}");
+        }
+    }
+}
+
+/// Appends what the process says to the log, until it ends.
+fn keep(stderr: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+    let log = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut log = log.lock().expect("the log is only appended to");
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}

@@ -1,0 +1,1 @@
+//! The order of the house, and how the server behaves on a real machine.
