@@ -1,0 +1,71 @@
+# How to run, test and work on Parlor. Each target does all the set-up that it needs; what is done already is not done again.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+LISTEN ?= 127.0.0.1:8080
+CHROMIUM ?= $(shell command -v chromium)
+PARLOR_BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/parlor
+
+# npm writes this file last of all, so it is as good as a stamp.
+WEB_PACKAGES := web/node_modules/.package-lock.json
+LINT_PACKAGES := openapi/node_modules/.package-lock.json
+API_CLIENT := web/src/api/generated/sdk.gen.ts
+WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
+	$(wildcard web/*.ts web/*.js web/index.html)
+
+.PHONY: help run dev test openapi tools test-tools
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: tools web/dist/index.html ## Build all and serve it with the data in data/ (LISTEN=127.0.0.1:8080)
+	cargo build --locked
+	@echo
+	@echo "  Chat:                http://$(LISTEN)/"
+	@echo "  API in Swagger UI:   http://$(LISTEN)/docs"
+	@echo "  Stop with Ctrl-C. This is a debug build; 'cargo build --release' makes the one to install."
+	@echo
+	@exec cargo run --quiet --locked -- serve --data data --listen $(LISTEN)
+
+dev: tools $(API_CLIENT) ## Serve the web client with hot reload, against the server of 'make run' in another terminal
+	cd web && PARLOR_URL=http://$(LISTEN) npm run dev
+
+test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, types, derived files and every test
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+	cd openapi && npm run lint
+	cd web && npm run check
+	cd web && npm test
+	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
+
+openapi: tools ## Write the derived files anew: openapi/openapi.json, config.toml, the web client's API
+	cargo run --quiet --locked -- openapi > target/openapi.json
+	mv target/openapi.json openapi/openapi.json
+	PARLOR_TEST_WRITE=1 cargo test --quiet --locked --test parlor derived
+	$(MAKE) $(API_CLIENT)
+
+tools:
+	@.ci/need build
+
+test-tools:
+	@.ci/need test
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json | tools
+	cd web && npm ci
+	@touch $@
+
+$(LINT_PACKAGES): openapi/package.json openapi/package-lock.json | tools
+	cd openapi && npm ci
+	@touch $@
+
+$(API_CLIENT): openapi/openapi.json web/openapi-ts.config.ts $(WEB_PACKAGES)
+	cd web && npm run generate
+	@touch $@
+
+web/dist/index.html: $(API_CLIENT) $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
