@@ -1,1 +1,3 @@
 //! The order of the house, and how the server behaves on a real machine.
+
+mod tidy;
