@@ -124,3 +124,38 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     };
     tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers and closes in time")
 }
+
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::Connection;
+
+    /// A connection whose other end sent these bytes and closed.
+    async fn after(bytes: &[u8]) -> Connection {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut sender, _) = listener.accept().await.unwrap();
+        sender.write_all(bytes).await.unwrap();
+        Connection::new(socket)
+    }
+
+    #[tokio::test]
+    async fn chunks_are_read_to_the_terminator() {
+        let mut connection =
+            after(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n3\r\nabc\r\n1\r\n\n\r\n0\r\n\r\nrest").await;
+        let head = connection.head().await;
+        assert_eq!((head.status, head.header("a")), (200, "b"));
+        assert_eq!(connection.chunk().await, Ok(Some(b"abc".to_vec())));
+        assert_eq!(connection.chunk().await, Ok(Some(b"\n".to_vec())));
+        assert_eq!(connection.chunk().await, Ok(None));
+        assert_eq!(connection.rest().await, b"rest");
+    }
+
+    #[tokio::test]
+    async fn broken_framing_is_an_error() {
+        for bytes in [&b"3\r\nab"[..], b"3\r\nabcd\r\n", b"x\r\n", b"", b"0\r\n"] {
+            assert!(after(bytes).await.chunk().await.is_err(), "{bytes:?}");
+        }
+    }
+}

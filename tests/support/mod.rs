@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use client::Client;
-pub use document::published;
+pub use document::{Document, published};
 pub use person::{Person, Room};
 pub use program::{Finished, parlor};
 pub use server::Server;

@@ -63,7 +63,7 @@ fn imports(file: &File) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     // Groups such as `use crate::{chat, domain::ids}` are read as one text, whatever its lines.
-    let code: String = file.code().map(|(_, line)| format!("{line}\n")).collect();
+    let code = file.code().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
     for (start, _) in code.match_indices("crate::") {
         let rest = &code[start + "crate::".len()..];
         for name in first_names(rest) {

@@ -1,0 +1,197 @@
+//! The command line: what it prints, how it ends, and that a mistake costs one clear line and nothing else.
+
+use std::fs;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Finished, PASSWORD, Server, parlor};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The command failed with this code, said one thing that holds these words, and printed nothing that a program reads.
+#[track_caller]
+fn failed(finished: &Finished, code: i32, words: &[&str]) {
+    let Finished { stdout, stderr, .. } = finished;
+    assert_eq!(finished.code, Some(code), "{stderr}");
+    assert_eq!(stdout, "");
+    let errors: Vec<_> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "one error is wanted:\n{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{word:?} is missing in:\n{stderr}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[tokio::test]
+async fn the_version_is_printed() {
+    let finished = parlor(&["--version"], &[], "", folder().path()).await;
+    assert_eq!(
+        (finished.code, finished.stdout),
+        (Some(0), format!("parlor {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_option_is_refused() {
+    let finished = parlor(&["serve", "--port", "80"], &[], "", folder().path()).await;
+    failed(&finished, 2, &["--port", "Usage: parlor serve"]);
+}
+
+#[tokio::test]
+async fn a_right_configuration_is_shown() {
+    let folder = folder();
+    fs::write(folder.path().join("ours.toml"), "[server]\nname = \"Ours\"\n").unwrap();
+    let env = [("PARLOR_STREAMS__HEARTBEAT_SECONDS", "5")];
+
+    let finished = parlor(&["check", "--config", "ours.toml"], &env, "", folder.path()).await;
+
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    for line in [
+        "configuration is valid",
+        "server.name = \"Ours\"  # ours.toml",
+        "streams.heartbeat_seconds = \"5\"  # PARLOR_STREAMS__HEARTBEAT_SECONDS",
+        "storage.data = \"data\"",
+    ] {
+        assert!(
+            finished.stdout.lines().any(|shown| shown == line),
+            "{line:?} is missing in:\n{}",
+            finished.stdout
+        );
+    }
+}
+
+#[tokio::test]
+async fn misspelt_keys_are_all_reported_and_nothing_is_touched() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("ours.toml"),
+        "[server]\nlisen = \"127.0.0.1:0\"\n[limit]\nenabled = false\n",
+    )
+    .unwrap();
+    let env = [("PARLOR_STORAGE__DATE", "elsewhere"), ("PARLOR_LOG__RETENTION_DAYS", "0")];
+
+    for command in ["serve", "check"] {
+        let finished = parlor(&[command, "--config", "ours.toml"], &env, "", folder.path()).await;
+        let words = [
+            "4 mistakes",
+            "there is no key server.lisen; did you mean listen?",
+            "there is no section [limit]; did you mean limits?",
+            "PARLOR_STORAGE__DATE; did you mean PARLOR_STORAGE__DATA?",
+            "log.retention_days is \"0\"; expected: a whole number of days from 1 to 3650",
+        ];
+        failed(&finished, 2, &words);
+    }
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "only the configuration file is there");
+}
+
+#[tokio::test]
+async fn a_configuration_file_that_is_not_there_is_a_mistake() {
+    let finished = parlor(&["serve", "--config", "nowhere.toml"], &[], "", folder().path()).await;
+    failed(&finished, 2, &["nowhere.toml cannot be read"]);
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_the_data_folder_is_named() {
+    let folder = folder();
+    fs::write(folder.path().join("data"), "").unwrap();
+    let finished =
+        parlor(&["serve", "--data", "data", "--listen", "127.0.0.1:0"], &[], "", folder.path()).await;
+    failed(&finished, 1, &["data"]);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let server = Server::start().await;
+    let address = server.address().to_string();
+    let folder = folder();
+
+    let finished = parlor(&["serve", "--data", "data", "--listen", &address], &[], "", folder.path()).await;
+
+    failed(&finished, 1, &[&address]);
+    server.anonymous().get("/v1/server").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_data_is_refused() {
+    let server = Server::start().await;
+    let data = server.data();
+    let data = data.to_str().unwrap();
+
+    let serving =
+        parlor(&["serve", "--data", data, "--listen", "127.0.0.1:0"], &[], "", server.folder()).await;
+    failed(&serving, 1, &[data]);
+    let adding = parlor(&["user", "add", "ada", "--data", data], &[], PASSWORD, server.folder()).await;
+    failed(&adding, 1, &[data]);
+
+    server.register("ada").await;
+}
+
+#[tokio::test]
+async fn a_user_added_on_the_command_line_signs_in() {
+    let mut server = Server::start_with(&[("PARLOR_ACCOUNTS__REGISTRATION", "closed")]).await;
+    let credentials = json!({ "username": "ada", "password": PASSWORD });
+    server.anonymous().post("/v1/users", credentials.clone()).await.problem(403, "registration_closed");
+    server.stop().await;
+
+    let data = server.data();
+    let add = ["user", "add", "ada", "--admin", "--display-name", "Ada L.", "--data", data.to_str().unwrap()];
+    let added = parlor(&add, &[], &format!("{PASSWORD}\n"), server.folder()).await;
+    assert_eq!((added.code, added.stdout.as_str()), (Some(0), "added ada\n"), "{}", added.stderr);
+    let again = parlor(&add, &[], &format!("{PASSWORD}\n"), server.folder()).await;
+    failed(&again, 1, &["ada"]);
+
+    server.restart().await;
+    let ada = server.sign_in("ada").await;
+    assert_eq!(ada.get("/v1/users/me").await.ok(200)["display_name"], "Ada L.");
+}
+
+#[tokio::test]
+async fn accounts_with_wrong_names_or_passwords_are_not_added() {
+    let folder = folder();
+    for (name, password) in
+        [("ada", ""), ("ada", "short\n"), ("ada", "000000000000\n"), ("Not A Name", PASSWORD)]
+    {
+        let finished = parlor(&["user", "add", name, "--data", "data"], &[], password, folder.path()).await;
+        failed(&finished, 1, &[]);
+        assert!(password.len() < 4 || !finished.stderr.contains(password.trim()), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_set_on_the_command_line_replaces_the_old_one() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    ada.get("/v1/users/me").await.ok(200);
+    server.stop().await;
+
+    let data = server.data();
+    let data = data.to_str().unwrap();
+    let new = "another horse, another staple";
+    let changed =
+        parlor(&["user", "password", "ada", "--data", data], &[], &format!("{new}\r\n"), server.folder())
+            .await;
+    assert_eq!(changed.code, Some(0), "{}", changed.stderr);
+    let unknown = parlor(&["user", "password", "bob", "--data", data], &[], new, server.folder()).await;
+    failed(&unknown, 1, &["bob"]);
+
+    server.restart().await;
+    let sign_in = |password: &str| {
+        let body = json!({ "username": "ada", "password": password });
+        let anybody = server.anonymous();
+        async move { anybody.post("/v1/login", body).await }
+    };
+    sign_in(new).await.ok(200);
+    sign_in(PASSWORD).await.problem(401, "wrong_credentials");
+    ada.get("/v1/users/me").await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_ready_line_is_all_that_serve_prints_and_sigterm_ends_it_well() {
+    let mut server = Server::start().await;
+    let status = server.stop().await;
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+}
