@@ -11,7 +11,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("storage", &["domain"]),
     ("live", &["domain", "storage"]),
     ("chat", &["domain", "storage", "live"]),
-    ("api", &["chat", "domain", "config"]),
+    ("api", &["chat", "domain", "config", "web"]),
     ("http", &["api", "live", "config"]),
     ("web", &[]),
     ("app", &["domain", "config", "storage", "live", "chat", "api", "http", "web"]),
