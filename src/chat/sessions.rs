@@ -38,14 +38,14 @@ pub struct SessionEntry {
 impl Chat {
     /// The caller of an access token. Refuses everything but a valid one of a live session, in one way.
     pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
-        let token = self.tokens.read_access(access_token).ok_or(Error::Unauthenticated)?;
+        let now = self.clock.now();
+        let token = self.tokens.read_access(access_token, now).ok_or(Error::Unauthenticated)?;
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
         match self.live.registry.check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),
             SessionCheck::Live { generation } if generation >= token.generation => return Ok(caller),
             SessionCheck::Live { .. } | SessionCheck::Unknown => {}
         }
-        let now = self.clock.now();
         let state = self.store.session_state(token.session, now).await?.ok_or(Error::Unauthenticated)?;
         if state.user != token.user {
             return Err(Error::Unauthenticated);
@@ -117,10 +117,11 @@ impl Chat {
 
     /// Ends the session of whichever token is still good. A session that is over already is signed out of as well.
     pub async fn logout(&self, access_token: Option<&str>, refresh_token: Option<&str>) -> Result<()> {
-        let by_access = access_token.and_then(|text| self.tokens.read_access(text)).map(|token| token.session);
+        let now = self.clock.now();
+        let by_access = access_token.and_then(|text| self.tokens.read_access(text, now)).map(|token| token.session);
         let by_refresh = refresh_token.and_then(|text| self.tokens.read_refresh(text)).map(|token| token.session);
         for session in [by_access, by_refresh.filter(|session| Some(*session) != by_access)].into_iter().flatten() {
-            self.store.sign_out(session, self.clock.now()).await?;
+            self.store.sign_out(session, now).await?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ impl Tokens {
     }
 
     /// None for anything but a token that one of the keys has signed, in our form, and in its time.
-    pub fn read_access(&self, token: &str) -> Option<AccessToken> {
+    pub fn read_access(&self, token: &str, at: Timestamp) -> Option<AccessToken> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
@@ -127,11 +127,16 @@ impl Tokens {
         }
         let key = self.keys.iter().find(|key| key.kid == header.kid)?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
+        let expires_at = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
+        // The library lets the second of `exp` itself pass; RFC 7519 does not.
+        if expires_at <= at {
+            return None;
+        }
         Some(AccessToken {
             user: UserId::parse(&claims.sub)?,
             session: SessionId::parse(&claims.sid)?,
             generation: claims.jti.split_once('.')?.0.parse().ok()?,
-            expires_at: Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?),
+            expires_at,
         })
     }
 
@@ -198,17 +203,17 @@ mod tests {
     fn a_token_of_the_older_key_is_still_read_after_a_rotation() {
         let token = token(60);
         let text = mint(&["old"]).access(token, Clock.now()).unwrap();
-        assert_eq!(mint(&["new", "old"]).read_access(&text), Some(token));
-        assert_eq!(mint(&["new"]).read_access(&text), None);
+        assert_eq!(mint(&["new", "old"]).read_access(&text, Clock.now()), Some(token));
+        assert_eq!(mint(&["new"]).read_access(&text, Clock.now()), None);
     }
 
     #[test]
     fn tampered_foreign_and_expired_tokens_are_worth_nothing() {
         let mint = mint(&["k"]);
         let good = mint.access(token(60), Clock.now()).unwrap();
-        assert!(mint.read_access(&good).is_some());
+        assert!(mint.read_access(&good, Clock.now()).is_some());
         let expired = mint.access(token(0), Clock.now().minus(Duration::from_secs(5))).unwrap();
-        assert_eq!(mint.read_access(&expired), None);
+        assert_eq!(mint.read_access(&expired, Clock.now()), None);
 
         let (_, rest) = good.split_once('.').unwrap();
         for header in [
@@ -219,11 +224,11 @@ mod tests {
             r#"{"alg":"HS256","typ":"at+jwt","kid":"../k"}"#,
         ] {
             let forged = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
-            assert_eq!(mint.read_access(&forged), None, "{header}");
+            assert_eq!(mint.read_access(&forged, Clock.now()), None, "{header}");
         }
         let (claims, _) = rest.split_once('.').unwrap();
         let unsigned = format!("{}.{claims}.", good.split('.').next().unwrap());
-        assert_eq!(mint.read_access(&unsigned), None);
+        assert_eq!(mint.read_access(&unsigned, Clock.now()), None);
     }
 
     #[test]
