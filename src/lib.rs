@@ -1,9 +1,10 @@
 //! Parlor, a chat server in one binary: the map of the house.
 
+pub mod api;
 pub mod chat;
-pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod live;
 pub mod secrets;
 pub mod storage;
+pub mod web;

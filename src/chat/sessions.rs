@@ -18,11 +18,10 @@ use crate::storage::sessions::{NewSession, Presented, Refreshed};
 /// Most of a `User-Agent` that a list of sessions needs, in code points.
 const MAX_USER_AGENT: usize = 256;
 
-/// An attempt to sign in, as it was sent.
-#[derive(Clone, Debug)]
+/// An attempt to sign in, as it was sent. Not printable: it holds a password.
 pub struct Login {
     pub username: String,
-    pub password: Password,
+    pub password: String,
     pub transport: Transport,
     pub user_agent: Option<String>,
     pub address: IpAddr,
@@ -70,7 +69,9 @@ impl Chat {
             None => None,
         };
         let hash = known.as_ref().map(|known| known.password_hash.clone());
-        let matches = self.hashing.verify(login.password, hash).await?;
+        // Too long to be anybody's: a new password of this length is refused.
+        let password = Password::presented(login.password).map_err(|_| Refusal::WrongCredentials)?;
+        let matches = self.hashing.verify(password, hash).await?;
         let known = known.filter(|_| matches).ok_or(Refusal::WrongCredentials)?;
 
         let at = self.clock.now();

@@ -1,0 +1,137 @@
+//! The layer around everything: whatever comes out of a request, an error or a panic too, leaves as a whole answer with
+//! the headers that every answer has.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::header::{self, HeaderName};
+use poem::http::{HeaderMap, HeaderValue, Method, Version};
+use poem::{Endpoint, Request, Response, Result};
+use poem_openapi::OperationId;
+use poem_openapi::error::{ParseParamError, ParsePathError};
+
+use super::code::Code;
+use super::events::CameAsHead;
+use super::paths::Paths;
+use super::problem::Problem;
+use super::{RequestId, State, auth};
+use crate::domain::ids::Ids;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps an endpoint so that it never fails.
+pub struct Answering<E> {
+    inner: E,
+    paths: Paths,
+    state: State,
+}
+
+impl<E> Answering<E> {
+    pub fn new(inner: E, state: State) -> Self {
+        Self { inner, paths: Paths::documented(), state }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = match request.data::<RequestId>() {
+            Some(id) => id.0.clone(),
+            None => Ids.request().to_string(),
+        };
+        let path = request.uri().path().to_owned();
+        if request.method() == Method::HEAD {
+            request.set_data(CameAsHead);
+        }
+        let outcome = match self.screen(&request) {
+            Ok(()) => self.run(request).await,
+            Err(problem) => Err(problem.into()),
+        };
+        let mut response = outcome.unwrap_or_else(|error| self.answer(&error, &path, &id));
+        self.dress(response.headers_mut());
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Answering<E> {
+    /// What can be said from the head of the request alone.
+    fn screen(&self, request: &Request) -> Result<(), Problem> {
+        let hosts = request.headers().get_all(header::HOST).iter().count();
+        // HTTP/1.0 did not know the header (RFC 9112, section 3.2).
+        if hosts > 1 || (hosts == 0 && request.version() != Version::HTTP_10) {
+            return Err(Problem::new(Code::InvalidRequest).detail("The request must have one Host header."));
+        }
+        self.paths.check(request)?;
+        auth::screen(request, &self.state)
+    }
+
+    async fn run(&self, request: Request) -> Result<Response> {
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        match tokio::time::timeout(self.state.settings.request_timeout, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            // The panic was printed where it happened.
+            Ok(Err(_)) => Err(Problem::new(Code::Internal).into()),
+            Err(_) => Err(Problem::new(Code::TimedOut).retry_after(std::time::Duration::from_secs(1)).into()),
+        }
+    }
+
+    /// Errors of poem's own carry what the request said: of them only the kind is looked at.
+    fn answer(&self, error: &poem::Error, path: &str, request_id: &str) -> Response {
+        let problem = if let Some(problem) = error.downcast_ref::<Problem>() {
+            problem.clone()
+        } else if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
+            Problem::new(Code::NotFound)
+        } else if error.is::<MethodNotAllowedError>() {
+            Problem::new(Code::MethodNotAllowed).allow(self.paths.allowed(path))
+        } else if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
+            let place = format!("?{}", parameter.name);
+            Problem::new(Code::InvalidParameter).at(place, "is not what the document says about it")
+        } else {
+            tracing::error!(request.id = request_id, status = error.status().as_u16(), "unexpected error of the framework");
+            Problem::new(Code::Internal)
+        };
+        if let Some(cause) = problem.cause() {
+            tracing::error!(request.id = request_id, error = %Chain(cause), "a request failed");
+        }
+        let mut response = problem.answer(request_id);
+        if let Some(operation) = error.data::<OperationId>() {
+            response.set_data(*operation);
+        }
+        response
+    }
+
+    /// The headers of every answer (OWASP REST and secure headers); what an answer says itself stays.
+    fn dress(&self, headers: &mut HeaderMap) {
+        let mut add = |name: HeaderName, value: &'static str| {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        };
+        add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        add(header::REFERRER_POLICY, "no-referrer");
+        add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+        add(header::CACHE_CONTROL, "no-store");
+        add(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+        if self.state.origin().is_https() {
+            add(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        }
+    }
+}
+
+/// An error with all its causes, in one line.
+struct Chain<'e>(&'e (dyn std::error::Error + Send + Sync));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

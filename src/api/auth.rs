@@ -1,0 +1,148 @@
+//! Who is calling: the one place that reads credentials from a request, by header or by cookie.
+
+use poem::http::{Method, header};
+use poem::{FromRequest, Request, RequestBody, Result};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::State;
+use super::code::Code;
+use super::origin::cookie;
+use super::problem::Problem;
+use crate::domain::session;
+
+/// Longer tokens are none of ours and are not even looked at (RFC 8725).
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
+
+/// The signed-in caller of an operation.
+pub struct Caller(pub session::Caller);
+
+/// The tokens that a request carries, for operations that take them themselves; they are not verified.
+pub struct Tokens {
+    /// The access token of the header, else of the cookie.
+    pub access: Option<String>,
+    /// The refresh token of the cookie; none when the header speaks, so that two identities never mix.
+    pub refresh: Option<String>,
+}
+
+impl<'a> ApiExtractor<'a> for Caller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["bearer", "cookie"]
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let state = State::of(request)?;
+        let tokens = Tokens::of(request, state)?;
+        let token = tokens.access.ok_or(Problem::new(Code::Unauthenticated))?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Problem::new(Code::Unauthenticated).into());
+        }
+        let caller = state.chat().authenticate(&token).await.map_err(Problem::from)?;
+        Ok(Self(caller))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Tokens {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["bearer", "cookie"]
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self::of(request, State::of(request)?)?)
+    }
+}
+
+impl Tokens {
+    fn of(request: &Request, state: &State) -> Result<Self, Problem> {
+        if let Some(access) = bearer_token(request)? {
+            return Ok(Self { access: Some(access), refresh: None });
+        }
+        let origin = state.origin();
+        let Some(names) = origin.cookies().filter(|names| names.any_in(request)) else {
+            return Ok(Self { access: None, refresh: None });
+        };
+        origin.check(request)?;
+        let value = |name| cookie(request, name).map(str::to_owned);
+        Ok(Self { access: value(&names.access), refresh: value(&names.refresh) })
+    }
+}
+
+/// The refresh token of the cookie alone, for operations that ignore the header.
+pub struct RefreshCookie(pub Option<String>);
+
+impl<'a> FromRequest<'a> for RefreshCookie {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let names = State::of(request)?.origin().cookies();
+        Ok(Self(names.and_then(|names| cookie(request, &names.refresh)).map(str::to_owned)))
+    }
+}
+
+/// Every unsafe request with one of our cookies must come from our own page, whatever else authenticates it.
+pub fn screen(request: &Request, state: &State) -> Result<(), Problem> {
+    let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let origin = state.origin();
+    if !is_safe && origin.cookies().is_some_and(|names| names.any_in(request)) {
+        origin.check(request)?;
+    }
+    Ok(())
+}
+
+/// None when the header is absent; a header of another scheme is a credential that does not hold.
+fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Problem::new(Code::InvalidRequest).at("", "has more than one Authorization header"));
+    }
+    let text = value.to_str().unwrap_or_default();
+    let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token.map(|(_, token)| token.trim()) {
+        Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
+        _ => Err(Problem::new(Code::Unauthenticated)),
+    }
+}
+
+fn register_schemes(registry: &mut Registry) {
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let bearer = "The `access_token` of login or refresh. It lasts 15 minutes.";
+    let bearer = MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", bearer) };
+    registry.create_security_scheme("bearer", bearer);
+    let cookie = "Set by login with `transport: cookie`, for pages of this server only: the request must come from the \
+                  server's own origin. On plain http (loopback only) the name is `parlor_access_` and the port.";
+    let cookie =
+        MetaSecurityScheme { name: Some("__Host-parlor_access"), key_in: Some("cookie"), ..scheme("apiKey", cookie) };
+    registry.create_security_scheme("cookie", cookie);
+}

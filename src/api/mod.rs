@@ -1,0 +1,164 @@
+//! The API over HTTP: operations by tag, the problems they answer with, and the document that describes them. Handlers
+//! parse, call one use case of `chat` and convert; no rule of the chat is decided here.
+
+mod accounts;
+mod answer;
+mod auth;
+pub mod code;
+mod events;
+mod fail;
+mod members;
+mod messages;
+pub mod origin;
+mod paging;
+mod paths;
+mod payload;
+pub mod problem;
+mod reply;
+mod rooms;
+mod server;
+mod sessions;
+pub mod spec;
+pub mod wire;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::endpoint::BoxEndpoint;
+use poem::error::MethodNotAllowedError;
+use poem::http::{HeaderValue, Method, header};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result};
+use poem_openapi::{OpenApiService, Tags};
+
+use self::answer::Answering;
+use self::code::Code;
+use self::origin::Origin;
+use self::payload::BodyLimit;
+use self::problem::Problem;
+use crate::chat::Chat;
+use crate::web::Web;
+
+/// What the operator says about the API.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where browsers reach the server: `public_url`, else the address it listens on with its actual port.
+    pub origin: Origin,
+    /// Most bytes of a request body; those with passwords or tokens keep a smaller limit of their own.
+    pub body_limit: usize,
+    /// How long an answer may take; an open stream has answered.
+    pub request_timeout: Duration,
+}
+
+/// The address that a request counts as coming from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// The name of a request in answers and logs.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// What handlers and extractors find in the data of every request.
+#[derive(Clone)]
+struct State {
+    chat: Arc<Chat>,
+    settings: Arc<ApiSettings>,
+}
+
+/// The tags of the document, in the order in which a newcomer needs them.
+#[derive(Tags)]
+enum Tag {
+    /// What this server is, and whether it is well.
+    Server,
+    /// Making an account, and one's own account.
+    Accounts,
+    /// Signing in, staying signed in, signing out.
+    Sessions,
+    /// The directory of public rooms, and rooms themselves.
+    Rooms,
+    /// Who is in a room: joining, leaving, adding.
+    Members,
+    /// Posting messages and reading history.
+    Messages,
+    /// Live streams by Server-Sent Events.
+    Events,
+}
+
+/// All operations; the document is made of the type alone.
+type Operations = (
+    server::ServerApi,
+    server::ProbeApi,
+    accounts::AccountsApi,
+    sessions::SessionsApi,
+    rooms::RoomsApi,
+    members::MembersApi,
+    messages::MessagesApi,
+    events::EventsApi,
+);
+
+/// The whole service: the API, its document, the API explorer and the web client.
+pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output = Response> + 'static {
+    let state = State { chat, settings: Arc::new(settings) };
+    let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
+        .data(BodyLimit(state.settings.body_limit))
+        .data(state.clone());
+    Answering::new(router, state)
+}
+
+fn operations() -> OpenApiService<Operations, ()> {
+    let all = (
+        server::ServerApi,
+        server::ProbeApi,
+        accounts::AccountsApi,
+        sessions::SessionsApi,
+        rooms::RoomsApi,
+        members::MembersApi,
+        messages::MessagesApi,
+        events::EventsApi,
+    );
+    OpenApiService::new(all, "Parlor", env!("CARGO_PKG_VERSION"))
+}
+
+/// Which part of the house answers a path.
+struct Router {
+    operations: BoxEndpoint<'static, Response>,
+    web: Web,
+}
+
+impl Endpoint for Router {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        match request.uri().path() {
+            "/openapi.json" => document(&request),
+            "/livez" | "/readyz" => self.operations.call(request).await,
+            path if path == "/v1" || path.starts_with("/v1/") => self.operations.call(request).await,
+            _ => self.web.call(request).await,
+        }
+    }
+}
+
+/// The committed document, byte for byte.
+fn document(request: &Request) -> Result<Response> {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return Err(MethodNotAllowedError.into());
+    }
+    let mut response = Response::builder().content_type(reply::JSON).body(spec::COMMITTED);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+impl State {
+    /// The state of the service that a request came through.
+    fn of(request: &Request) -> Result<&Self, Problem> {
+        request.data::<Self>().ok_or(Problem::new(Code::Internal))
+    }
+
+    fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.settings.origin
+    }
+}

@@ -1,0 +1,143 @@
+//! What the document says about a request's path: which methods it knows and which query parameters they take. So a rule
+//! about all operations needs no line in any of them.
+
+use poem::Request;
+use poem::http::Method;
+use poem_openapi::OpenApi;
+use poem_openapi::registry::MetaParamIn;
+
+use super::Operations;
+use super::code::Code;
+use super::problem::Problem;
+
+/// Most bytes of path and query.
+const MAX_URI_BYTES: usize = 8 * 1024;
+
+/// The documented paths.
+pub struct Paths(Vec<Path>);
+
+struct Path {
+    /// `None` stands for a parameter.
+    segments: Vec<Option<String>>,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    method: Method,
+    query: Vec<String>,
+}
+
+impl Paths {
+    pub fn documented() -> Self {
+        let paths = Operations::meta().into_iter().flat_map(|api| api.paths);
+        Self(paths.map(|path| Path::new(&path)).collect())
+    }
+
+    /// The methods for `Allow`. Whatever is not an operation is read only.
+    pub fn allowed(&self, path: &str) -> String {
+        let Some(path) = self.find(path) else {
+            return "GET, HEAD".to_owned();
+        };
+        let mut methods: Vec<&str> = path.operations.iter().map(|operation| operation.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.join(", ")
+    }
+
+    /// Refuses an address that is too long, and parameters that the operation does not know or that come twice.
+    pub fn check(&self, request: &Request) -> Result<(), Problem> {
+        let uri = request.uri();
+        if uri.path().len() + uri.query().map_or(0, str::len) > MAX_URI_BYTES {
+            return Err(Problem::new(Code::UriTooLong));
+        }
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let path = self.find(uri.path());
+        let operation = path.and_then(|path| path.operations.iter().find(|operation| operation.method == *method));
+        match operation {
+            Some(operation) => operation.check(uri.query().unwrap_or_default()),
+            // The router has something to say about it.
+            None => Ok(()),
+        }
+    }
+
+    /// Of several that fit, the one whose words are written out is meant, as in routing.
+    fn find(&self, path: &str) -> Option<&Path> {
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let fitting = self.0.iter().filter(|path| path.fits(&segments));
+        fitting.max_by_key(|path| path.segments.iter().flatten().count())
+    }
+}
+
+impl Path {
+    fn new(meta: &poem_openapi::registry::MetaPath) -> Self {
+        let word = |segment: &str| (!segment.starts_with('{')).then(|| segment.to_owned());
+        let operation = |meta: &poem_openapi::registry::MetaOperation| Operation {
+            method: meta.method.clone(),
+            query: meta.params.iter().filter(|p| p.in_type == MetaParamIn::Query).map(|p| p.name.clone()).collect(),
+        };
+        Self {
+            segments: meta.path.split('/').skip(1).map(word).collect(),
+            operations: meta.operations.iter().map(operation).collect(),
+        }
+    }
+
+    fn fits(&self, segments: &[&str]) -> bool {
+        self.segments.len() == segments.len()
+            && self.segments.iter().zip(segments).all(|(word, segment)| match word {
+                Some(word) => word == segment,
+                None => !segment.is_empty(),
+            })
+    }
+}
+
+impl Operation {
+    /// No unknown name, and none twice. The names are not repeated in the answer unless they are ours.
+    fn check(&self, query: &str) -> Result<(), Problem> {
+        let wrong = |place: String, detail| Problem::new(Code::InvalidParameter).at(place, detail);
+        let mut seen = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let given = pair.split('=').next().unwrap_or_default();
+            let Some(name) = self.query.iter().find(|name| *name == given) else {
+                return Err(wrong("?".to_owned(), "has a parameter that this operation does not know"));
+            };
+            if seen.contains(&name) {
+                return Err(wrong(format!("?{name}"), "is given twice"));
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(method: Method, uri: &'static str) -> Option<Code> {
+        let request = Request::builder().method(method).uri(uri.parse().unwrap()).finish();
+        Paths::documented().check(&request).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn unknown_and_repeated_parameters_are_refused() {
+        assert_eq!(verdict(Method::GET, "/v1/rooms?q=a&limit=3"), None);
+        assert_eq!(verdict(Method::HEAD, "/v1/rooms?q=a&&"), None);
+        assert_eq!(verdict(Method::GET, "/v1/rooms?q=a&q=b"), Some(Code::InvalidParameter));
+        assert_eq!(verdict(Method::GET, "/v1/rooms?limits=3"), Some(Code::InvalidParameter));
+        assert_eq!(verdict(Method::POST, "/v1/rooms?q=a"), Some(Code::InvalidParameter));
+        assert_eq!(verdict(Method::GET, "/v1/rooms/lobby/messages?q=a"), Some(Code::InvalidParameter));
+        assert_eq!(verdict(Method::GET, "/room/lobby?anything"), None, "the web client's own");
+    }
+
+    #[test]
+    fn allow_names_what_the_path_knows() {
+        let paths = Paths::documented();
+        assert_eq!(paths.allowed("/v1/rooms"), "GET, HEAD, POST");
+        assert_eq!(paths.allowed("/v1/users/me"), "GET, HEAD, PATCH", "not those of a username");
+        assert_eq!(paths.allowed("/v1/users/ada"), "GET, HEAD");
+        assert_eq!(paths.allowed("/v1/login"), "POST");
+        assert_eq!(paths.allowed("/"), "GET, HEAD");
+    }
+}

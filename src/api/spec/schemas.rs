@@ -1,0 +1,92 @@
+//! Schemas of the document: references kept whole, and what requests and answers promise of unknown fields.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::node::Node;
+
+/// Finishes all schemas.
+pub fn finish(document: &mut Node) {
+    document.walk(&mut keep_reference);
+    let requests = requests(document);
+    let Some(schemas) = document.get_mut("components").and_then(|components| components.get_mut("schemas")) else {
+        return;
+    };
+    for (name, schema) in schemas.entries_mut() {
+        // It only repeats the name.
+        schema.remove("title");
+        let is_request = requests.contains(name);
+        if is_request && schema.get("properties").is_some() {
+            schema.set("additionalProperties", Node::Leaf(Value::Bool(false)));
+        }
+        let Some(properties) = schema.get_mut("properties") else { continue };
+        for (name, property) in properties.entries_mut() {
+            if let Some(format) = format_of(name, is_request) {
+                add_format(property, format);
+            }
+        }
+    }
+}
+
+/// The names of schemas that requests use, directly or by reference.
+pub fn requests(document: &Node) -> BTreeSet<String> {
+    reached(document, |operation| operation.at(&["requestBody", "content"]).into_iter().collect())
+}
+
+/// The names of schemas that answers use.
+#[cfg(test)]
+pub fn answers(document: &Node) -> BTreeSet<String> {
+    reached(document, |operation| operation.get("responses").into_iter().collect())
+}
+
+/// A description beside a reference comes as `allOf` of both, which generators read as another type: the reference alone
+/// stays.
+fn keep_reference(node: &mut Node) {
+    let first = node.get("allOf").and_then(|parts| parts.elements().first());
+    if let Some(reference) = first.filter(|part| part.get("$ref").is_some()).cloned() {
+        *node = reference;
+    }
+}
+
+/// Formats that poem-openapi knows only of types that we do not use.
+fn format_of(property: &str, is_request: bool) -> Option<&'static str> {
+    match property {
+        name if name == "at" || name.ends_with("_at") => Some("date-time"),
+        name if name.ends_with("password") => Some("password"),
+        "id" | "room" | "session" if !is_request => Some("uuid"),
+        _ => None,
+    }
+}
+
+/// Beside the type, where it is usually read.
+fn add_format(property: &mut Node, format: &str) {
+    let is_string = property.get("type").and_then(Node::as_str) == Some("string");
+    if let (true, Node::Map(entries)) = (is_string, property) {
+        entries.insert(1, ("format".to_owned(), Node::text(format)));
+    }
+}
+
+fn reached(document: &Node, roots: impl Fn(&Node) -> Vec<&Node>) -> BTreeSet<String> {
+    let paths = document.get("paths").map(Node::entries).unwrap_or_default();
+    let operations = paths.iter().flat_map(|(_, path)| path.entries());
+    let mut names = BTreeSet::new();
+    for root in operations.flat_map(|(_, operation)| roots(operation)) {
+        collect(document, root, &mut names);
+    }
+    names
+}
+
+fn collect(document: &Node, node: &Node, names: &mut BTreeSet<String>) {
+    if let Some(name) = node.get("$ref").and_then(Node::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"))
+    {
+        if names.insert(name.to_owned())
+            && let Some(schema) = document.at(&["components", "schemas", name])
+        {
+            collect(document, schema, names);
+        }
+        return;
+    }
+    node.entries().iter().for_each(|(_, child)| collect(document, child, names));
+    node.elements().iter().for_each(|child| collect(document, child, names));
+}

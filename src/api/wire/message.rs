@@ -1,0 +1,107 @@
+//! Messages on the wire.
+
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use super::user::UserRef;
+use super::{field, optional};
+use crate::api::payload::{Input, present};
+use crate::api::problem::Problem;
+use crate::domain::cursor::Cursors;
+use crate::domain::message;
+use crate::domain::message::MessageBody;
+use crate::domain::names::ClientId;
+
+/// A message to post.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct MessageInput {
+    /// 1 to 4,000 characters; CR LF and CR become LF; control characters are refused (422).
+    #[oai(validator(min_length = 1, max_length = 4000))]
+    pub body: String,
+    /// Makes repeating the request harmless, at any time: the same id gives the same message.
+    #[serde(default, deserialize_with = "present")]
+    #[oai(validator(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
+    pub client_id: Option<String>,
+}
+
+/// A message as it is now.
+#[derive(Debug, Serialize, Object)]
+pub struct Message {
+    /// UUID; never changes.
+    pub id: String,
+    /// UUID of the room.
+    pub room: String,
+    /// The `seq` of the event that posted it: messages of a room sort by it.
+    pub seq: i64,
+    /// Who wrote it.
+    pub author: UserRef,
+    /// What was said; empty when deleted.
+    pub body: String,
+    /// The id that the author's client gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// RFC 3339 in UTC, six digits.
+    pub created_at: String,
+    /// When it was last edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<String>,
+    /// When it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<String>,
+}
+
+/// A stretch of a room's history.
+#[derive(Debug, Serialize, Object)]
+pub struct MessagePage {
+    /// The oldest first.
+    pub items: Vec<Message>,
+    /// Give it as `before` to get older messages; absent at the beginning of the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev_cursor: Option<String>,
+    /// Give it as `after` to get newer messages; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// The place in the log at which all this was so: stream from here, and drop events of the room up to `last_seq`.
+    pub cursor: String,
+    /// The `seq` of the room's newest event at that place.
+    pub last_seq: i64,
+}
+
+impl Input for MessageInput {}
+
+impl MessageInput {
+    pub fn parse(&self) -> Result<(MessageBody, Option<ClientId>), Problem> {
+        let body = field("/body", &self.body, MessageBody::parse)?;
+        let client_id = optional("/client_id", self.client_id.as_ref(), ClientId::parse)?;
+        Ok((body, client_id))
+    }
+}
+
+impl From<message::Message> for Message {
+    fn from(message: message::Message) -> Self {
+        Self {
+            id: message.id.to_string(),
+            room: message.room.to_string(),
+            seq: message.seq,
+            author: message.author.into(),
+            body: message.body.as_str().to_owned(),
+            client_id: message.client_id.map(|id| id.to_string()),
+            created_at: message.created_at.to_string(),
+            edited_at: message.edited_at.map(|at| at.to_string()),
+            deleted_at: message.deleted_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl MessagePage {
+    pub fn new(page: message::MessagePage, cursors: &Cursors) -> Self {
+        Self {
+            items: page.messages.into_iter().map(Into::into).collect(),
+            prev_cursor: page.prev.map(|position| cursors.encode(position)),
+            next_cursor: page.next.map(|position| cursors.encode(position)),
+            cursor: cursors.encode(page.head),
+            last_seq: page.last_seq,
+        }
+    }
+}
