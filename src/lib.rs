@@ -4,6 +4,7 @@ pub mod api;
 pub mod chat;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod live;
 pub mod secrets;
 pub mod storage;

@@ -1,0 +1,117 @@
+//! The front: accepts connections and speaks HTTP/1 over hyper with the deadlines and bounds that poem's own server lacks.
+//! Knows nothing of what is served; the endpoint answers everything that could be parsed.
+
+pub mod address;
+mod body;
+mod connection;
+mod gate;
+mod socket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::{Endpoint, Response};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::address::Proxies;
+use self::connection::Connection;
+use self::gate::Gate;
+
+/// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
+const BACKLOG: u32 = 4096;
+
+/// How long to wait after accepting failed (out of descriptors, usually): trying at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors left for everything that is not a client: the database, logs, wake-ups.
+const SPARE_DESCRIPTORS: usize = 256;
+
+/// What bounds the front.
+#[derive(Clone, Debug)]
+pub struct FrontLimits {
+    /// Most open connections of one address (an IPv6 network of 64 bits counts as one); none: no bound. Trusted proxies
+    /// are exempt.
+    pub per_address: Option<usize>,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: Proxies,
+    /// How long open requests may take to finish once the server is told to stop.
+    pub grace: Duration,
+}
+
+/// Listens on an address. A port that a killed server has just left can be taken again.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until `stop`, then lets open requests finish for at most `limits.grace`, and returns when the last connection is
+/// closed. Streams must end by their own means: what is open after the grace is cut.
+pub async fn serve<E>(listener: TcpListener, endpoint: E, limits: FrontLimits, stop: CancellationToken)
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    let gate = Gate::new(raise_descriptor_limit().saturating_sub(SPARE_DESCRIPTORS), &limits);
+    let (endpoint, proxies) = (Arc::new(endpoint), Arc::new(limits.trusted_proxies));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    while let Some((stream, peer, pass)) = next(&listener, &gate, &stop).await {
+        let connection = Connection {
+            endpoint: endpoint.clone(),
+            proxies: proxies.clone(),
+            peer,
+            stop: stop.clone(),
+            cut: cut.clone(),
+        };
+        connections.spawn(async move {
+            connection.run(stream).await;
+            drop(pass);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "cut connections that did not end in time");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+/// The next connection that may come in; none once the server stops.
+async fn next(
+    listener: &TcpListener,
+    gate: &Gate,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, gate::Pass)> {
+    loop {
+        let place = stop.run_until_cancelled(gate.place()).await?;
+        match stop.run_until_cancelled(listener.accept()).await? {
+            Ok((stream, peer)) => {
+                // One too many of an address is closed without a word: words would cost more than it is worth.
+                if let Some(pass) = gate.admit(place, peer.ip()) {
+                    return Some((stream, peer, pass));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await?;
+            }
+        }
+    }
+}
+
+/// Raises the soft limit of open descriptors to the hard one, and tells it.
+fn raise_descriptor_limit() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = if raised.is_ok() { maximum } else { current };
+    // No limit at all: as many as a machine could ever have.
+    limit.map_or(1 << 20, |limit| usize::try_from(limit).unwrap_or(1 << 20)).min(1 << 20)
+}

@@ -1,0 +1,152 @@
+//! A client's socket with deadlines: for saying something, for a request's head, between requests, and for taking what is
+//! sent to it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// For the first byte of a connection, and for a head once it has begun (slowloris).
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Between two requests of a connection.
+const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Without a byte taken while we have some to send: the reader is gone or stalls, and its buffers are ours.
+const WRITE_STALL: Duration = Duration::from_secs(20);
+
+/// Most bytes the kernel holds for a reader; by default a stalled one pins megabytes.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// Unacknowledged for so long, the kernel gives a connection up.
+const USER_TIMEOUT_MS: u32 = 30_000;
+
+/// Whether a request of the connection is being served; then its own deadlines hold.
+#[derive(Clone, Debug, Default)]
+pub struct Serving(Arc<AtomicBool>);
+
+impl Serving {
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn end(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A socket that fails when a deadline passes.
+pub struct Socket {
+    stream: TcpStream,
+    serving: Serving,
+    phase: Phase,
+    read_deadline: Pin<Box<Sleep>>,
+    write_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for the first byte of a head.
+    Waiting,
+    /// A head has begun.
+    Head,
+    Serving,
+}
+
+impl Socket {
+    /// Takes a connection. Options that a kernel does not know are left as they are.
+    pub fn new(stream: TcpStream, serving: Serving) -> Self {
+        use rustix::net::sockopt;
+
+        let settings = [
+            stream.set_nodelay(true),
+            sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER).map_err(Into::into),
+            sockopt::set_tcp_user_timeout(&stream, USER_TIMEOUT_MS).map_err(Into::into),
+        ];
+        for error in settings.into_iter().filter_map(Result::err) {
+            tracing::debug!(%error, "a socket option was not set");
+        }
+        let read_deadline = Box::pin(sleep(HEAD_DEADLINE));
+        Self { stream, serving, phase: Phase::Waiting, read_deadline, write_deadline: None }
+    }
+
+    fn enter(&mut self, phase: Phase, deadline: Duration) {
+        self.phase = phase;
+        self.read_deadline.as_mut().reset(Instant::now() + deadline);
+    }
+
+    /// Turns waiting for too long into an error.
+    fn bound<T>(&mut self, outcome: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.write_deadline = None;
+            return outcome;
+        }
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
+        ready!(deadline.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.serving.is_on() {
+            this.phase = Phase::Serving;
+            return Pin::new(&mut this.stream).poll_read(context, buffer);
+        }
+        if this.phase == Phase::Serving {
+            this.enter(Phase::Waiting, IDLE_DEADLINE);
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Ready(outcome) => {
+                if this.phase == Phase::Waiting && buffer.filled().len() > before {
+                    this.enter(Phase::Head, HEAD_DEADLINE);
+                }
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => {
+                ready!(this.read_deadline.as_mut().poll(context));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bound(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.bound(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
