@@ -33,7 +33,7 @@ use poem_openapi::{OpenApiService, Tags};
 
 use self::answer::Answering;
 use self::code::Code;
-use self::origin::Origin;
+pub use self::origin::Origin;
 use self::payload::BodyLimit;
 use self::problem::Problem;
 use crate::chat::Chat;

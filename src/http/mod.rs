@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::address::Proxies;
+pub use self::address::Proxies;
 use self::connection::Connection;
 use self::gate::Gate;
 

@@ -1,0 +1,219 @@
+//! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
+//! that knows every part by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, ApiSettings, Origin};
+use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, Rate, Rates, SigningKey, Tokens};
+use crate::config::{self, Config, Registration};
+use crate::domain::clock::Clock;
+use crate::domain::ids::Ids;
+use crate::domain::names::{DisplayName, Username};
+use crate::domain::password::Password;
+use crate::http::{self, FrontLimits, Proxies};
+use crate::live::{self, Hub, Live, Registry, StreamLimits};
+use crate::secrets::Secrets;
+use crate::storage::{Committed, Purpose, Store};
+
+/// How often old events and forgotten sessions are cleared away.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// How long a request may take; streams are not requests.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Everything between the configuration and the requests.
+struct House {
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    chat: Arc<Chat>,
+    tasks: TaskTracker,
+}
+
+/// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = http::bind(config.server.listen)
+        .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.server.listen))?;
+    let address = listener.local_addr().context("the listening socket has no address")?;
+    let house = House::open(&config, Purpose::Serve).await?;
+    let stop = CancellationToken::new();
+    house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
+
+    let origin = Origin::parse(&config.public_origin(address).to_string()).context("the public address is no origin")?;
+    let body_limit = config.limits.body_bytes as usize;
+    let settings = ApiSettings { origin, body_limit, request_timeout: REQUEST_TIMEOUT };
+    let service = api::service(house.chat.clone(), settings);
+    let front = http::serve(listener, service, front_limits(&config), stop.clone());
+    // One line, and only once requests are answered: whoever started the program waits for it.
+    println!("listening on http://{address}");
+
+    let failed = tokio::select! {
+        () = told_to_stop() => false,
+        () = house.store.failed() => true,
+        () = stopped(house.tasks.spawn(front)) => false,
+    };
+    tracing::info!(failed, "stopping");
+    house.registry.close();
+    stop.cancel();
+    house.tasks.close();
+    house.tasks.wait().await;
+    house.store.close().await;
+    if failed {
+        return Err(anyhow!("the database failed at a commit; it is recovered at the next start"));
+    }
+    Ok(())
+}
+
+/// The published document.
+pub fn openapi() -> String {
+    api::spec::document()
+}
+
+/// Makes an account from the command line.
+pub async fn add_user(
+    config: Config,
+    name: &str,
+    display_name: Option<&str>,
+    password: &str,
+    admin: bool,
+) -> anyhow::Result<()> {
+    let username = Username::parse(name).map_err(|e| anyhow!("the username {e}"))?;
+    let display_name = display_name.map(DisplayName::parse).transpose().map_err(|e| anyhow!("the display name {e}"))?;
+    let password = new_password(&config, password)?;
+    let house = House::open(&config, Purpose::Command).await?;
+    let made = house.chat.add_user(NewAccount { username, password, display_name, admin }).await;
+    house.store.close().await;
+    made.map(drop).map_err(Into::into)
+}
+
+/// Gives an account a new password from the command line, and ends its sessions.
+pub async fn set_password(config: Config, name: &str, password: &str) -> anyhow::Result<()> {
+    let username = Username::lookup(name).map_err(|e| anyhow!("the username {e}"))?;
+    let password = new_password(&config, password)?;
+    let house = House::open(&config, Purpose::Command).await?;
+    let set = house.chat.reset_password(&username, password).await;
+    house.store.close().await;
+    set.map_err(Into::into)
+}
+
+fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
+    Password::new(text.to_owned(), config.accounts.min_password as usize).map_err(|e| anyhow!("the password {e}"))
+}
+
+impl House {
+    async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Self> {
+        let (clock, ids, tasks) = (Clock, Ids, TaskTracker::new());
+        let stream_limits = config.limits.enabled.then_some(StreamLimits {
+            per_user: config.limits.open_streams_per_user as usize,
+            per_address: config.limits.open_streams_per_address as usize,
+        });
+        let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits));
+        let hub = Arc::new(Hub::default());
+        let (feed, feeder) = live::feeder();
+        let on_commit = {
+            let registry = registry.clone();
+            Box::new(move |committed: Committed| {
+                // Who may see what comes first: the frames that follow are measured by it.
+                registry.committed(&committed);
+                feed.committed(committed.events);
+            })
+        };
+        let store = Arc::new(Store::open(&config.storage.data, purpose, ids, on_commit).await?);
+        let secrets = Secrets::open(&config.storage.data, ids)?;
+        tasks.spawn({
+            let (store, hub) = (store.clone(), hub.clone());
+            async move {
+                if let Err(error) = feeder.run(store, hub).await {
+                    tracing::error!(%error, "the log is not published");
+                }
+            }
+        });
+
+        let keys = secrets.token_keys.iter().map(|key| SigningKey { kid: &key.kid, secret: key.secret.bytes() });
+        let tokens = Tokens::new(&keys.collect::<Vec<_>>(), secrets.root.bytes(), ids);
+        let hashing = Hashing::start(hash_threads(config), ids).context("no thread for hashing passwords")?;
+        let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
+        let heartbeat = config.streams.heartbeat;
+        let live = Live { store: store.clone(), hub, registry: registry.clone(), clock, ids, heartbeat };
+        let chat = Arc::new(Chat::new(live, hashing, tokens, limits, policy(config)));
+        Ok(Self { store, registry, chat, tasks })
+    }
+}
+
+async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = chat.tidy_up(retention).await {
+            tracing::warn!(%error, "old events could not be cleared away");
+        }
+    }
+}
+
+async fn told_to_stop() {
+    // Without signal handlers the process is still stopped by the default ones, only less gently.
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+async fn stopped(task: tokio::task::JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "the front has broken down");
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let open = match config.accounts.registration {
+        Some(Registration::Open) => true,
+        Some(Registration::Closed) => false,
+        None => config.server.listen.ip().is_loopback(),
+    };
+    Policy {
+        server_name: config.server.name.clone(),
+        registration_open: open,
+        min_password: config.accounts.min_password as usize,
+        access_token_life: config.auth.access_token,
+        refresh_idle: config.auth.refresh_idle,
+        session_life: config.auth.session,
+        sessions_per_user: config.auth.sessions_per_user,
+    }
+}
+
+fn front_limits(config: &Config) -> FrontLimits {
+    FrontLimits {
+        per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
+        trusted_proxies: Proxies::default(),
+        grace: config.server.shutdown,
+    }
+}
+
+fn hash_threads(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if config.auth.hash_threads == 0 { (cores / 2).max(1) } else { config.auth.hash_threads }
+}
+
+fn rates(limits: &config::Limits) -> Rates {
+    let rate = |rate: config::Rate| Rate { burst: rate.burst, per_second: rate.per_second };
+    Rates {
+        login_per_account: rate(limits.login_per_account),
+        login_per_address: rate(limits.login_per_address),
+        register_per_address: rate(limits.register_per_address),
+        refresh_per_session: rate(limits.refresh_per_session),
+        post_per_user: rate(limits.post_per_user),
+        join_per_user: rate(limits.join_per_user),
+        reads_per_user: rate(limits.reads_per_user),
+        stream_opens_per_user: rate(limits.stream_opens_per_user),
+    }
+}
