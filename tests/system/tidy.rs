@@ -8,13 +8,14 @@ use std::path::Path;
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("config", &[]),
+    ("secrets", &["domain"]),
     ("storage", &["domain"]),
     ("live", &["domain", "storage"]),
     ("chat", &["domain", "storage", "live"]),
     ("api", &["chat", "domain", "config", "web"]),
     ("http", &["api", "live", "config"]),
     ("web", &[]),
-    ("app", &["domain", "config", "storage", "live", "chat", "api", "http", "web"]),
+    ("app", &["domain", "config", "secrets", "storage", "live", "chat", "api", "http", "web"]),
     ("cli", &["app", "config"]),
 ];
 /// Libraries that stay behind one door, with the modules that may open it.
