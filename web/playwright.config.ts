@@ -1,0 +1,19 @@
+// Owns how browser tests run: Chromium of the distribution, one Parlor server a worker (see e2e/fixtures.ts).
+import { defineConfig, devices } from '@playwright/test';
+
+export default defineConfig({
+  testDir: 'e2e',
+  forbidOnly: !!process.env.CI,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: 'list',
+  use: {
+    ...devices['Desktop Chrome'],
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--disable-quic', '--disable-component-update', '--disable-sync'],
+    },
+  },
+});

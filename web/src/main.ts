@@ -1,0 +1,51 @@
+// Owns the start: wires the browser's parts to the app and puts it on the page. Nothing else may reach for them.
+import { mount } from 'svelte';
+import { calls, onSessionOver, renewal } from './api/calls';
+import Root from './Root.svelte';
+import { after, channel, newId, sharedStream } from './platform/browser';
+import { forget, readMarks, unsent } from './platform/storage';
+import { App, type SessionWord } from './state/app.svelte';
+import { Route } from './state/route.svelte';
+import './styles/tokens.css';
+import './styles/base.css';
+
+const session = channel('parlor-session');
+
+const app = new App({
+  calls,
+  chat: (user) => ({
+    calls,
+    marks: readMarks(user),
+    ...unsent(user),
+    newId,
+    now: () => new Date(),
+    random: Math.random,
+    after,
+  }),
+  stream: sharedStream,
+  tell: (word) => session?.postMessage(word),
+  forget,
+  renewal,
+  after,
+});
+
+const route = new Route({
+  path: () => location.pathname,
+  push: (path) => history.pushState(null, '', path),
+  replace: (path) => history.replaceState(null, '', path),
+});
+
+onSessionOver(() => app.over());
+if (session) session.onmessage = (event: MessageEvent<SessionWord>) => app.heard(event.data);
+addEventListener('popstate', () => route.read());
+addEventListener('online', () => app.nudge());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') app.nudge();
+});
+// A page taken out of the back-forward cache has missed what happened; starting over is the honest way.
+addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+
+void app.start();
+mount(Root, { target: document.getElementById('app')!, props: { app, route, calls } });

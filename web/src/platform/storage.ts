@@ -1,0 +1,78 @@
+// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme. Must not
+// keep anything that a sign-out should not be able to forget.
+import type { Unsent } from '../state/outbox.svelte';
+import type { ReadMarks } from '../state/rooms.svelte';
+
+const prefix = 'parlor-';
+const themeKey = 'parlor-theme';
+
+function read<T>(store: Storage, key: string, otherwise: T): T {
+  try {
+    return JSON.parse(store.getItem(key) ?? '') as T;
+  } catch {
+    return otherwise;
+  }
+}
+
+function write(store: Storage, key: string, value: unknown): void {
+  try {
+    store.setItem(key, JSON.stringify(value));
+  } catch {
+    // Full or forbidden storage costs comfort, never a message that is on screen.
+  }
+}
+
+export function readMarks(user: string): ReadMarks {
+  const key = `${prefix}read:${user}`;
+  return {
+    load: () => read(localStorage, key, {}),
+    save: (marks) => write(localStorage, key, marks),
+  };
+}
+
+export const isReadMarks = (key: string | null): boolean => !!key?.startsWith(`${prefix}read:`);
+
+/** Unsent messages belong to one tab: two tabs must not both send them. */
+export function unsent(user: string): { load(): Unsent[]; save(list: Unsent[]): void } {
+  const key = `${prefix}unsent:${user}`;
+  return {
+    load: () => read(sessionStorage, key, []),
+    save: (list) => write(sessionStorage, key, list),
+  };
+}
+
+export interface Drafts {
+  load(room: string): string;
+  save(room: string, text: string): void;
+}
+
+export function drafts(user: string): Drafts {
+  const key = (room: string) => `${prefix}draft:${user}:${room}`;
+  return {
+    load: (room) => read(localStorage, key(room), ''),
+    save(room, text) {
+      if (text) write(localStorage, key(room), text);
+      else localStorage.removeItem(key(room));
+    },
+  };
+}
+
+export type Theme = 'system' | 'light' | 'dark';
+
+export function loadTheme(): Theme {
+  const theme = localStorage.getItem(themeKey);
+  return theme === 'light' || theme === 'dark' ? theme : 'system';
+}
+
+export function saveTheme(theme: Theme): void {
+  localStorage.setItem(themeKey, theme);
+}
+
+/** On sign-out nothing of the person stays on a shared computer but the theme and which seqs were read. */
+export function forget(): void {
+  sessionStorage.clear();
+  for (const key of Object.keys(localStorage)) {
+    if (key.startsWith(prefix) && key !== themeKey && !isReadMarks(key))
+      localStorage.removeItem(key);
+  }
+}

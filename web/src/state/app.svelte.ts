@@ -1,0 +1,134 @@
+// Owns whether somebody is signed in, and the life of the conversation from sign-in to sign-out, in this tab and the
+// others. Must not know the screen; the browser's parts are given.
+import { Problem } from '../api/problem';
+import type { Calls } from '../api/calls';
+import type { User } from '../api/types';
+import type { SourceListener } from '../stream/source';
+import { Chat, type ChatParts } from './chat.svelte';
+
+export interface Stream {
+  start(cursor: string): void;
+  moved(cursor: string): void;
+  stop(): void;
+  nudge(): void;
+}
+
+/** What tabs tell each other about the session. */
+export type SessionWord = { kind: 'in'; user: string } | { kind: 'out' };
+
+export interface AppParts {
+  calls: Calls;
+  chat(user: string): ChatParts;
+  stream(user: string, listener: SourceListener): Stream;
+  tell(word: SessionWord): void;
+  /** Forgets what the browser keeps of the person who signs out. */
+  forget(): void;
+  renewal: { schedule(): void; ended(): void };
+  after(ms: number, run: () => void): () => void;
+}
+
+export type AppPhase = 'starting' | 'unreachable' | 'out' | 'in';
+
+const askAgain = 3_000;
+
+export class App {
+  #parts: AppParts;
+  #stream: Stream | null = null;
+
+  phase = $state<AppPhase>('starting');
+  chat = $state.raw<Chat | null>(null);
+  /** The session ended without being asked to: the sign-in page says so. */
+  ended = $state(false);
+
+  constructor(parts: AppParts) {
+    this.#parts = parts;
+  }
+
+  /** Finds out who we are; asks until there is an answer. */
+  async start(): Promise<void> {
+    try {
+      const me = await this.#parts.calls.me();
+      this.#parts.renewal.schedule();
+      this.#enter(me);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        this.phase = 'out';
+      } else {
+        this.phase = 'unreachable';
+        this.#parts.after(askAgain, () => void this.start());
+      }
+    }
+  }
+
+  async signIn(username: string, password: string): Promise<void> {
+    const { user } = await this.#parts.calls.signIn(username, password);
+    this.#parts.tell({ kind: 'in', user: user.id });
+    this.#enter(user);
+  }
+
+  async signUp(username: string, password: string): Promise<void> {
+    await this.#parts.calls.register(username, password);
+    await this.signIn(username, password);
+  }
+
+  async signOut(): Promise<void> {
+    await this.#parts.calls.signOut();
+    this.#parts.forget();
+    this.#parts.tell({ kind: 'out' });
+    this.#leave(false);
+  }
+
+  /** A call or the stream found the session over. */
+  over(): void {
+    if (this.phase !== 'in') return;
+    this.#parts.renewal.ended();
+    this.#leave(true);
+  }
+
+  /** Another tab signed in or out. */
+  heard(word: SessionWord): void {
+    const mine = this.chat?.me.id;
+    if (word.kind === 'out') {
+      if (this.phase === 'in') this.#leave(false);
+    } else if (word.user !== mine) {
+      this.#leave(false);
+      void this.start();
+    }
+  }
+
+  /** The network came back, or the page is looked at again. */
+  nudge(): void {
+    this.#stream?.nudge();
+    this.chat?.outbox.flush();
+  }
+
+  #enter(me: User): void {
+    const chat = new Chat(me, this.#parts.chat(me.id));
+    const stream = this.#parts.stream(me.id, {
+      event: (event) => chat.apply(event),
+      reset: () => void chat.reset(),
+      status: (status) => chat.told(status),
+      over: () => this.over(),
+    });
+    let started = false;
+    chat.onSnapshot = (cursor) => {
+      if (started) stream.moved(cursor);
+      else stream.start(cursor);
+      started = true;
+    };
+    this.#stream = stream;
+    this.chat = chat;
+    this.ended = false;
+    this.phase = 'in';
+    void chat.sync();
+  }
+
+  #leave(ended: boolean): void {
+    this.#stream?.stop();
+    this.chat?.stop();
+    this.#stream = null;
+    this.chat = null;
+    this.ended = ended;
+    this.phase = 'out';
+  }
+}

@@ -1,0 +1,164 @@
+// Owns the conversation of a signed-in person: snapshots first, then the log's events on top, each handed to the room
+// list, the opened rooms and the outbox. Must not know the network (calls are given) nor the screen.
+import type { Calls } from '../api/calls';
+import type { LogEvent, Message, Room, User } from '../api/types';
+import type { StreamStatus } from '../stream/source';
+import { backoff } from '../stream/backoff';
+import { Outbox, type OutboxParts } from './outbox.svelte';
+import { People } from './people.svelte';
+import { OpenRoom } from './room.svelte';
+import { Rooms, type ReadMarks } from './rooms.svelte';
+
+export interface ChatParts extends Omit<OutboxParts, 'post'> {
+  calls: Calls;
+  marks: ReadMarks;
+}
+
+/** How long the connection may be away before anybody is told. */
+const tellAfter = 5_000;
+/** Opened rooms that are kept current, so that coming back is instant. */
+const kept = 8;
+
+export class Chat {
+  readonly people = new People();
+  readonly rooms: Rooms;
+  readonly outbox: Outbox;
+  #parts: ChatParts;
+  #opened = new Map<string, OpenRoom>();
+  #current: string | null = null;
+  #stopTell: (() => void) | null = null;
+  #stopRetry = () => {};
+  #retries = 0;
+  #stopped = false;
+
+  me: User = $state.raw(null!);
+  status = $state<StreamStatus>('away');
+  /** The connection has been away for longer than a moment. */
+  cut = $state(false);
+  /** The room the reader was in is gone for him: deleted, or he was taken out. */
+  lost = $state<{ room: string; label: string } | null>(null);
+  /** A snapshot is in; its cursor is where the stream goes on. */
+  onSnapshot = (_cursor: string): void => {};
+
+  constructor(me: User, parts: ChatParts) {
+    this.me = me;
+    this.#parts = parts;
+    this.people.see(me);
+    this.rooms = new Rooms(me.id, parts.marks);
+    this.outbox = new Outbox({ ...parts, post: parts.calls.post });
+    this.#away();
+  }
+
+  /** Takes the snapshots that events are applied to; tries until it has them. */
+  async sync(): Promise<void> {
+    this.#stopRetry();
+    this.rooms.hold();
+    try {
+      const snapshot = await this.#parts.calls.myRooms();
+      if (this.#stopped) return;
+      this.#retries = 0;
+      const held = this.rooms.settle(snapshot);
+      this.onSnapshot(snapshot.cursor);
+      for (const event of held) this.#toRooms(event);
+    } catch {
+      if (this.#stopped) return;
+      const wait = backoff(this.#retries++, this.#parts.random);
+      this.#stopRetry = this.#parts.after(wait, () => void this.sync());
+    }
+  }
+
+  /** The stream could not go on where it was: everything is fetched anew. */
+  async reset(): Promise<void> {
+    for (const id of this.#opened.keys()) if (id !== this.#current) this.#opened.delete(id);
+    const current = this.#current && this.#opened.get(this.#current);
+    await Promise.all([this.sync(), current && current.reload()]);
+  }
+
+  apply(event: LogEvent): void {
+    this.people.seeIn(event);
+    this.#toRooms(event);
+    if (event.member?.user.id === this.me.id) this.me = { ...this.me, ...event.member.user };
+    const room = event.room && this.#opened.get(event.room);
+    if (room) room.apply(event);
+    else if (event.message) this.#placed([event.message]);
+  }
+
+  told(status: StreamStatus): void {
+    this.status = status;
+    if (status === 'away') return this.#away();
+    this.#stopTell?.();
+    this.#stopTell = null;
+    this.cut = status === 'stopped';
+    if (status === 'live') this.outbox.flush();
+  }
+
+  /** The room to show; it is loaded on the way. */
+  open(id: string): OpenRoom {
+    this.#current = id;
+    this.lost = null;
+    let room = this.#opened.get(id);
+    if (!room) {
+      room = new OpenRoom(
+        id,
+        this.#parts.calls,
+        (messages) => this.#placed(messages),
+        (room, seq) => this.outbox.settleUpTo(room, seq),
+      );
+      const known = this.rooms.get(id);
+      if (known?.unread) room.timeline.divider = known.read;
+    }
+    // Last used, last dropped.
+    this.#opened.delete(id);
+    this.#opened.set(id, room);
+    for (const old of [...this.#opened.keys()].slice(0, -kept)) this.#opened.delete(old);
+    return room;
+  }
+
+  close(): void {
+    this.#current = null;
+  }
+
+  /** The caller left a room by himself. */
+  left(id: string): void {
+    this.rooms.remove(id);
+    this.#opened.delete(id);
+  }
+
+  entered(room: Room): void {
+    this.rooms.put(room);
+  }
+
+  renamed(me: User): void {
+    this.me = me;
+    this.people.see(me);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopRetry();
+    this.#stopTell?.();
+    this.outbox.stop();
+  }
+
+  #toRooms(event: LogEvent): void {
+    const label = event.room ? this.rooms.get(event.room)?.label : '';
+    const outcome = this.rooms.apply(event);
+    if (outcome === 'gap') void this.sync();
+    if (outcome === 'joined') void this.#opened.get(event.room!)?.reload();
+    if (outcome !== 'gone') return;
+    this.#opened.delete(event.room!);
+    if (this.#current === event.room) this.lost = { room: event.room!, label: label ?? '' };
+  }
+
+  /** Our own messages among these are no longer unsent. */
+  #placed(messages: Message[]): void {
+    for (const message of messages) {
+      this.people.see(message.author);
+      if (message.author.id === this.me.id) this.outbox.settle(message.client_id);
+    }
+  }
+
+  #away(): void {
+    this.#stopTell ??= this.#parts.after(tellAfter, () => (this.cut = true));
+  }
+}

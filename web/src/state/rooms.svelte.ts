@@ -1,0 +1,147 @@
+// Owns the list of rooms the reader is in: their state, what is unread, and coming and going. Must not know the
+// network, nor which room is on screen.
+import { SvelteMap } from 'svelte/reactivity';
+import type { LogEvent, MyRooms, Room } from '../api/types';
+import { Sequence } from './sequence';
+
+/** Up to which seq each room was read; kept across visits. */
+export interface ReadMarks {
+  load(): Record<string, number>;
+  save(marks: Record<string, number>): void;
+}
+
+const gone = ['member.left', 'member.removed', 'member.banned'];
+
+export class MyRoom {
+  sequence = new Sequence();
+  state: Room = $state.raw(null!);
+  /** The newest seq that is worth a look. */
+  newest = $state(0);
+  read = $state(0);
+  readonly unread = $derived(this.newest > this.read);
+  readonly label = $derived(this.state.title || this.state.name);
+
+  constructor(state: Room, read: number) {
+    this.state = state;
+    this.newest = state.last_seq;
+    this.read = read;
+    this.sequence.settle(state.last_seq);
+  }
+}
+
+export class Rooms {
+  #me: string;
+  #marks: ReadMarks;
+  #held: LogEvent[] | null = null;
+  #all = new SvelteMap<string, MyRoom>();
+
+  loaded = $state(false);
+  readonly list = $derived([...this.#all.values()].sort((a, b) => a.label.localeCompare(b.label)));
+  readonly unread = $derived(this.list.filter((room) => room.unread).length);
+
+  constructor(me: string, marks: ReadMarks) {
+    this.#me = me;
+    this.#marks = marks;
+  }
+
+  get(id: string): MyRoom | undefined {
+    return this.#all.get(id);
+  }
+
+  /** Before a snapshot is asked for: events wait until it is in. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** The snapshot, or nothing if it failed. Returns what was held, to be applied in order. */
+  settle(snapshot?: MyRooms): LogEvent[] {
+    if (snapshot) {
+      const marks = this.#marks.load();
+      const here = new Set(snapshot.items.map((room) => room.id));
+      for (const id of this.#all.keys()) if (!here.has(id)) this.#all.delete(id);
+      for (const room of snapshot.items) this.#set(room, marks[room.id]);
+      this.loaded = true;
+      this.#save();
+    }
+    const held = this.#held ?? [];
+    this.#held = null;
+    return held;
+  }
+
+  /** A room as a call returned it, newer than what is known. */
+  put(room: Room): void {
+    const known = this.#all.get(room.id);
+    if (!room.role || (known && known.sequence.last > room.last_seq)) return;
+    this.#set(room, known ? known.read : room.last_seq);
+    this.#save();
+  }
+
+  remove(id: string): void {
+    this.#all.delete(id);
+  }
+
+  /** Takes an event of the log. `gap`: fetch the snapshot anew. `gone`: the reader is no longer in that room. */
+  apply(event: LogEvent): 'gap' | 'gone' | 'joined' | 'fine' {
+    if (this.#held) {
+      this.#held.push(event);
+      return 'fine';
+    }
+    if (!event.room || event.seq === undefined) return 'fine';
+    const known = this.#all.get(event.room);
+    const mine = event.member?.user.id === this.#me;
+    const created = event.type === 'room.created' && event.actor?.id === this.#me;
+    if (known && event.seq <= known.sequence.last) return 'fine';
+    if ((mine && event.type === 'member.joined') || (created && !known)) return this.#joined(event);
+    if (!known) return 'fine';
+    if (event.type === 'room.deleted' || (mine && gone.includes(event.type))) {
+      this.#all.delete(event.room);
+      return 'gone';
+    }
+    if (known.sequence.judge(event) === 'gap') return 'gap';
+    this.#change(known, event);
+    return 'fine';
+  }
+
+  /** The reader saw the room's end. */
+  markRead(id: string): void {
+    const room = this.#all.get(id);
+    if (!room || room.read >= room.sequence.last) return;
+    room.read = room.sequence.last;
+    this.#save();
+  }
+
+  /** Another tab marked rooms read. */
+  reload(): void {
+    const marks = this.#marks.load();
+    for (const [id, room] of this.#all) room.read = Math.max(room.read, marks[id] ?? 0);
+  }
+
+  #joined(event: LogEvent): 'joined' | 'fine' {
+    const state = event.room_state;
+    if (!state) return 'fine';
+    const role = event.member?.role ?? 'owner';
+    this.#set({ ...state, role, last_seq: event.seq! }, event.seq);
+    this.#save();
+    return 'joined';
+  }
+
+  #change(room: MyRoom, event: LogEvent): void {
+    const seq = event.seq!;
+    const mine = event.member?.user.id === this.#me;
+    if (event.room_state) room.state = { ...event.room_state, role: room.state.role };
+    if (mine && event.member) room.state = { ...room.state, role: event.member.role };
+    // Only what others write makes a room unread.
+    if (event.type === 'message.posted' && event.message?.author.id !== this.#me) room.newest = seq;
+    else if (!room.unread) room.newest = room.read = seq;
+  }
+
+  #set(state: Room, read = state.last_seq): void {
+    this.#all.set(state.id, new MyRoom(state, read));
+  }
+
+  #save(): void {
+    const marks = this.#marks.load();
+    for (const [id, room] of this.#all) marks[id] = Math.max(room.read, marks[id] ?? 0);
+    this.#marks.save(marks);
+  }
+}

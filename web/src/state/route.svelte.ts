@@ -1,0 +1,48 @@
+// Owns which page the address names, and moving between pages. Must not know what pages show.
+
+export type Page =
+  | { name: 'directory' }
+  | { name: 'settings' }
+  | { name: 'room'; room: string }
+  | { name: 'nowhere' };
+
+/** The part of the browser's history that is used. */
+export interface Places {
+  path(): string;
+  push(path: string): void;
+  replace(path: string): void;
+}
+
+export function parsePath(path: string): Page {
+  if (path === '/') return { name: 'directory' };
+  if (path === '/settings') return { name: 'settings' };
+  const room = /^\/room\/([A-Za-z0-9-]{1,64})\/?$/.exec(path)?.[1];
+  return room ? { name: 'room', room } : { name: 'nowhere' };
+}
+
+export const roomPath = (id: string): string => `/room/${id}`;
+
+export class Route {
+  #places: Places;
+  page: Page = $state.raw({ name: 'directory' });
+
+  constructor(places: Places) {
+    this.#places = places;
+    this.read();
+  }
+
+  /** The address changed (Back, Forward). */
+  read(): void {
+    this.page = parsePath(this.#places.path());
+  }
+
+  go(path: string): void {
+    if (path !== this.#places.path()) this.#places.push(path);
+    this.read();
+  }
+
+  replace(path: string): void {
+    this.#places.replace(path);
+    this.read();
+  }
+}

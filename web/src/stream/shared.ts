@@ -1,0 +1,186 @@
+// Owns the sharing of one stream by all tabs: one tab leads (it holds a lock and the stream), the others hear it over
+// a channel, and one of them takes over when it goes. Must not know rooms or messages.
+import type { LogEvent } from '../api/types';
+import type { LiveSource, SourceListener, StreamStatus } from './source';
+
+type Word =
+  | { kind: 'event'; event: LogEvent }
+  | { kind: 'reset'; cursor: string }
+  | { kind: 'status'; status: StreamStatus }
+  | { kind: 'over' }
+  /** A tab becomes the leader and opens at this cursor. */
+  | { kind: 'lead'; cursor: string }
+  /** A tab asks the leader for its status. */
+  | { kind: 'who' };
+
+/** What sharing needs of the browser; without locks or a channel every tab has a stream of its own. */
+export interface SharedParts {
+  source(listener: SourceListener, cursor: string): LiveSource;
+  locks: Pick<LockManager, 'request'> | null;
+  channel: Pick<BroadcastChannel, 'postMessage' | 'onmessage' | 'close'> | null;
+  now(): number;
+  visible(): boolean;
+  after(ms: number, run: () => void): () => void;
+}
+
+const lockName = 'parlor-stream';
+/** The leader speaks at least this often, so that a frozen one can be told from a quiet one. */
+const beat = 20_000;
+const deaf = 65_000;
+
+export class SharedStream {
+  #parts: SharedParts;
+  #listener: SourceListener;
+  #source: LiveSource | null = null;
+  #cursor: string | null = null;
+  #status: StreamStatus = 'away';
+  /** A new leader opened elsewhere than where we are: what lies between was told to nobody. */
+  #stale = false;
+  #heard: number;
+  #checked: number;
+  #stopBeat = () => {};
+  #release = () => {};
+  #waiting: AbortController | null = null;
+  #stopped = false;
+
+  constructor(parts: SharedParts, listener: SourceListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+    this.#heard = this.#checked = parts.now();
+    // From here on words are heard; the listener holds events back until its first snapshot is in.
+    if (parts.channel && parts.locks) {
+      parts.channel.onmessage = (event: MessageEvent<Word>) => this.#hear(event.data);
+    }
+  }
+
+  /** Joins, once the first snapshot is in: `cursor` is the snapshot's. */
+  start(cursor: string): void {
+    this.#cursor = cursor;
+    if (!this.#parts.locks || !this.#parts.channel) return this.#lead();
+    this.#say({ kind: 'who' });
+    this.#queue();
+    this.#beat();
+  }
+
+  /** A newer snapshot is in. */
+  moved(cursor: string): void {
+    if (!this.#source) this.#cursor = cursor;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopBeat();
+    this.#waiting?.abort();
+    this.#unlead();
+    if (this.#parts.channel) {
+      this.#parts.channel.onmessage = null;
+      this.#parts.channel.close();
+    }
+  }
+
+  nudge(): void {
+    this.#source?.nudge();
+  }
+
+  #queue(steal = false): void {
+    this.#waiting?.abort();
+    this.#waiting = new AbortController();
+    const hold = () =>
+      new Promise<void>((release) => {
+        this.#release = release;
+        this.#lead();
+      });
+    // A stealing request may carry no signal.
+    const options = steal ? { steal } : { signal: this.#waiting.signal };
+    this.#parts.locks!.request(lockName, options, hold).catch(() => {
+      // Aborted by ourselves, or the lock was stolen from us: then we follow again.
+      if (!this.#source || this.#stopped) return;
+      this.#unlead();
+      this.#queue();
+    });
+  }
+
+  #lead(): void {
+    if (this.#stopped || this.#cursor === null) return this.#release();
+    this.#stale = false;
+    this.#say({ kind: 'lead', cursor: this.#cursor });
+    this.#source = this.#parts.source(
+      {
+        event: (event) => this.#pass({ kind: 'event', event }),
+        reset: (cursor) => this.#pass({ kind: 'reset', cursor }),
+        status: (status) => this.#pass({ kind: 'status', status }),
+        over: () => this.#pass({ kind: 'over' }),
+      },
+      this.#cursor,
+    );
+    this.#source.start();
+  }
+
+  #unlead(): void {
+    this.#source?.stop();
+    this.#source = null;
+    this.#release();
+  }
+
+  #pass(word: Word): void {
+    this.#say(word);
+    this.#take(word);
+  }
+
+  #say(word: Word): void {
+    if (this.#parts.locks) this.#parts.channel?.postMessage(word);
+  }
+
+  #hear(word: Word): void {
+    if (word.kind === 'who') {
+      if (this.#source) this.#say({ kind: 'status', status: this.#status });
+      return;
+    }
+    // A leader robbed of its lock may still say a last word.
+    if (this.#source) return;
+    this.#heard = this.#parts.now();
+    this.#take(word);
+  }
+
+  #take(word: Word): void {
+    switch (word.kind) {
+      case 'event':
+        if (word.event.cursor) this.#cursor = word.event.cursor;
+        return this.#listener.event(word.event);
+      case 'reset':
+        this.#stale = false;
+        this.#cursor = word.cursor;
+        return this.#listener.reset(word.cursor);
+      case 'lead':
+        this.#stale = word.cursor !== this.#cursor;
+        return;
+      case 'status':
+        this.#status = word.status;
+        this.#listener.status(word.status);
+        // Only now: a snapshot taken before the leader's stream is open could miss what comes between.
+        if (word.status === 'live' && this.#stale) {
+          this.#stale = false;
+          this.#listener.reset(this.#cursor ?? '');
+        }
+        return;
+      case 'over':
+        return this.#listener.over();
+      case 'who':
+    }
+  }
+
+  #beat(): void {
+    this.#stopBeat = this.#parts.after(beat, () => {
+      const now = this.#parts.now();
+      // After a sleep nobody has spoken; give the leader time to wake up too.
+      if (now - this.#checked > 2 * beat) this.#heard = now;
+      this.#checked = now;
+      if (this.#source) this.#say({ kind: 'status', status: this.#status });
+      else if (this.#parts.visible() && now - this.#heard > deaf) {
+        this.#heard = now;
+        this.#queue(true);
+      }
+      this.#beat();
+    });
+  }
+}

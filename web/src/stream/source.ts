@@ -1,0 +1,190 @@
+// Owns one event stream and its whole life: opening at a cursor, noticing silence, renewing, waiting, reopening,
+// giving up. Must not know rooms or messages; it hands on frames in the order they came.
+import type { LogEvent } from '../api/types';
+import { backoff } from './backoff';
+import { parseFrame, type Bye, type Opening } from './frames';
+
+/** What the source needs of the browser; tests give their own. */
+export interface SourceParts {
+  open(url: string): StreamSocket;
+  /** Asks the server who we are, renewing once if refused. */
+  probe(): Promise<'in' | 'over' | 'unreachable'>;
+  /** Renews the session; throws when there was no answer. */
+  renew(): Promise<'renewed' | 'over'>;
+  now(): number;
+  random(): number;
+  after(ms: number, run: () => void): () => void;
+}
+
+export const openSocket = (url: string): StreamSocket => new EventSource(url);
+
+/** The part of EventSource that is used. */
+export interface StreamSocket {
+  readonly readyState: number;
+  addEventListener(type: string, listener: (event: MessageEvent<string>) => void): void;
+  close(): void;
+}
+
+/** Live: the server's first frame came. Away: lost, being reopened. Stopped: the server said not to come back. */
+export type StreamStatus = 'live' | 'away' | 'stopped';
+
+export interface SourceListener {
+  /** An event of the log, in order. */
+  event(event: LogEvent): void;
+  /** The log cannot be continued from our cursor: take snapshots anew. It goes on from `cursor`. */
+  reset(cursor: string): void;
+  status(status: StreamStatus): void;
+  /** The session is over. */
+  over(): void;
+}
+
+const closed = 2;
+/** Three missed heartbeats of the usual 15 s. */
+const usualSilence = 45_000;
+const watchEvery = 5_000;
+
+export class LiveSource {
+  #parts: SourceParts;
+  #listener: SourceListener;
+  #socket: StreamSocket | null = null;
+  #cursor: string;
+  #attempt = 0;
+  #heard = 0;
+  #silence = usualSilence;
+  #stopWait: (() => void) | null = null;
+  #stopWatch = () => {};
+  #stopped = false;
+
+  constructor(parts: SourceParts, listener: SourceListener, cursor: string) {
+    this.#parts = parts;
+    this.#listener = listener;
+    this.#cursor = cursor;
+  }
+
+  start(): void {
+    this.#open();
+    this.#watch();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#drop();
+    this.#stopWait?.();
+    this.#stopWatch();
+  }
+
+  /** Something says that the network is back, or the page is looked at again: do not wait any longer. */
+  nudge(): void {
+    if (this.#stopWait) {
+      this.#stopWait();
+      this.#stopWait = null;
+      this.#open();
+    } else {
+      this.#checkSilence();
+    }
+  }
+
+  #open(): void {
+    this.#stopWait = null;
+    this.#drop();
+    const socket = this.#parts.open(`/v1/events?after=${encodeURIComponent(this.#cursor)}`);
+    this.#socket = socket;
+    this.#heard = this.#parts.now();
+    const on = (type: string, run: (text: string) => void) =>
+      socket.addEventListener(type, (event) => {
+        // A closed socket may still have frames queued; they will come again on the next one.
+        if (this.#socket !== socket) return;
+        this.#heard = this.#parts.now();
+        run(event.data);
+      });
+    on('hello', (text) => this.#opened(text, false));
+    on('reset', (text) => this.#opened(text, true));
+    on('ping', () => {});
+    on('bye', (text) => this.#bye(parseFrame<Bye>(text)));
+    on('message', (text) => {
+      const event = parseFrame<LogEvent>(text);
+      if (!event) return;
+      if (event.cursor) this.#cursor = event.cursor;
+      this.#listener.event(event);
+    });
+    on('error', () => void this.#lost(socket.readyState === closed));
+  }
+
+  #opened(text: string, reset: boolean): void {
+    const frame = parseFrame<Opening>(text);
+    if (!frame) return;
+    this.#attempt = 0;
+    this.#cursor = frame.cursor;
+    if (frame.heartbeat_seconds) this.#silence = frame.heartbeat_seconds * 3_000;
+    if (reset) this.#listener.reset(frame.cursor);
+    this.#listener.status('live');
+  }
+
+  #bye(frame: Bye | null): void {
+    this.#drop();
+    if (frame?.reason === 'expired') return void this.#renewAndReopen();
+    if (frame?.reason === 'signed_out') return this.#end();
+    if (frame?.retry_seconds === undefined) {
+      this.stop();
+      return this.#listener.status('stopped');
+    }
+    this.#listener.status('away');
+    const least = frame.retry_seconds * 1_000;
+    this.#wait(least + this.#parts.random() * least);
+  }
+
+  async #renewAndReopen(): Promise<void> {
+    try {
+      if ((await this.#parts.renew()) === 'over') return this.#end();
+      if (!this.#stopped) this.#open();
+    } catch {
+      this.#listener.status('away');
+      this.#wait();
+    }
+  }
+
+  /** `refused`: the server answered, but not with a stream. Whether the session is to blame, only asking tells. */
+  async #lost(refused: boolean): Promise<void> {
+    this.#drop();
+    this.#listener.status('away');
+    if (!refused) return this.#wait();
+    const first = this.#attempt === 0;
+    const who = await this.#parts.probe();
+    if (this.#stopped || this.#socket || this.#stopWait) return;
+    if (who === 'over') return this.#end();
+    if (who === 'in' && first) {
+      this.#attempt++;
+      this.#open();
+    } else {
+      this.#wait();
+    }
+  }
+
+  #wait(ms = backoff(this.#attempt++, this.#parts.random)): void {
+    if (this.#stopped) return;
+    this.#stopWait?.();
+    this.#stopWait = this.#parts.after(ms, () => this.#open());
+  }
+
+  #end(): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#listener.over();
+  }
+
+  #watch(): void {
+    this.#stopWatch = this.#parts.after(watchEvery, () => {
+      this.#checkSilence();
+      this.#watch();
+    });
+  }
+
+  #checkSilence(): void {
+    if (this.#socket && this.#parts.now() - this.#heard > this.#silence) void this.#lost(false);
+  }
+
+  #drop(): void {
+    this.#socket?.close();
+    this.#socket = null;
+  }
+}

@@ -1,0 +1,73 @@
+// Owns the API explorer: Swagger UI over the served document, and a bar that signs in and hands the token to it. Must not
+// keep a password; Swagger UI keeps the token in this browser until it is forgotten.
+/* global SwaggerUIBundle */
+
+/** The name of the security scheme in the document. */
+const scheme = 'bearer';
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', paint);
+paint();
+
+const signIn = document.getElementById('sign-in');
+const signedIn = document.getElementById('signed-in');
+const note = document.getElementById('note');
+
+const ui = SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#explorer',
+  deepLinking: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  displayRequestDuration: true,
+  docExpansion: 'list',
+  validatorUrl: null,
+  onComplete: showWho,
+});
+
+function authorized() {
+  return ui.authSelectors.authorized().has(scheme);
+}
+
+function showWho() {
+  const known = authorized();
+  signIn.hidden = known;
+  signedIn.hidden = !known;
+  document.getElementById('who').textContent = known ? 'Calls carry your token.' : '';
+}
+
+signIn.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  note.textContent = '';
+  const fields = new FormData(signIn);
+  try {
+    const response = await fetch('/v1/login', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      // The token is wanted in the answer; a cookie of the web client stays out of it.
+      credentials: 'omit',
+      body: JSON.stringify({
+        username: fields.get('username').trim().toLowerCase(),
+        password: fields.get('password').normalize('NFC'),
+        transport: 'bearer',
+      }),
+    });
+    const answer = await response.json();
+    if (!response.ok) {
+      note.textContent = answer.detail || answer.title;
+      return;
+    }
+    ui.preauthorizeApiKey(scheme, answer.access_token);
+    signIn.reset();
+    showWho();
+  } catch {
+    note.textContent = 'The server does not answer.';
+  }
+});
+
+signedIn.addEventListener('submit', (event) => {
+  event.preventDefault();
+  ui.authActions.logoutWithPersistOption([scheme]);
+  showWho();
+});

@@ -1,0 +1,27 @@
+// Owns how the client is built, tested and served while it is worked on. Knows nothing of what the client does.
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+import { explorer } from './plugins/explorer.ts';
+import { precompress } from './plugins/precompress.ts';
+
+const server = process.env.PARLOR_URL ?? 'http://127.0.0.1:8080';
+
+// The server compares Origin with its own address, which behind this proxy is not the page's.
+const toServer = {
+  target: server,
+  changeOrigin: true,
+  headers: { origin: new URL(server).origin },
+};
+
+export default defineConfig(({ mode }) => ({
+  plugins: [svelte(), explorer(), precompress()],
+  // Without this, tests would get Svelte's server half, in which nothing reacts.
+  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  server: {
+    host: '127.0.0.1',
+    port: 5173,
+    proxy: { '/v1': toServer, '/openapi.json': toServer, '/docs': toServer },
+  },
+  test: { include: ['src/**/*.test.ts'] },
+}));
