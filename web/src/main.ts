@@ -39,6 +39,7 @@ onSessionOver(() => app.over());
 if (session) session.onmessage = (event: MessageEvent<SessionWord>) => app.heard(event.data);
 addEventListener('popstate', () => route.read());
 addEventListener('online', () => app.nudge());
+addEventListener('offline', () => app.offline());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') app.nudge();
 });

@@ -11,6 +11,7 @@ export interface Stream {
   moved(cursor: string): void;
   stop(): void;
   nudge(): void;
+  offline(): void;
 }
 
 /** What tabs tell each other about the session. */
@@ -100,6 +101,10 @@ export class App {
   nudge(): void {
     this.#stream?.nudge();
     this.chat?.outbox.flush();
+  }
+
+  offline(): void {
+    this.#stream?.offline();
   }
 
   #enter(me: User): void {

@@ -132,7 +132,10 @@ export class Rooms {
     if (mine && event.member) room.state = { ...room.state, role: event.member.role };
     // Only what others write makes a room unread.
     if (event.type === 'message.posted' && event.message?.author.id !== this.#me) room.newest = seq;
-    else if (!room.unread) room.newest = room.read = seq;
+    else if (!room.unread) {
+      room.newest = room.read = seq;
+      this.#save();
+    }
   }
 
   #set(state: Room, read = state.last_seq): void {

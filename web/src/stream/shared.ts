@@ -82,6 +82,10 @@ export class SharedStream {
     this.#source?.nudge();
   }
 
+  offline(): void {
+    this.#source?.offline();
+  }
+
   #queue(steal = false): void {
     this.#waiting?.abort();
     this.#waiting = new AbortController();

@@ -84,6 +84,11 @@ export class LiveSource {
     }
   }
 
+  /** The network is known to be gone. */
+  offline(): void {
+    if (this.#socket) void this.#lost(false);
+  }
+
   #open(): void {
     this.#stopWait = null;
     this.#drop();

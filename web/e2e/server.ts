@@ -1,0 +1,74 @@
+// Owns a running Parlor server for tests: its process, its folder, its port. Must not know what is tested.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const readyWithin = 20_000;
+
+export class Server {
+  #folder: string;
+  #env: Record<string, string>;
+  #process: ChildProcess | null = null;
+  url = '';
+
+  private constructor(folder: string, env: Record<string, string>) {
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  /** Starts a server on a free port with a folder of its own. Limits are lifted unless `env` says otherwise. */
+  static async start(env: Record<string, string> = {}): Promise<Server> {
+    const folder = await mkdtemp(join(tmpdir(), 'parlor-e2e-'));
+    const server = new Server(folder, { PARLOR_LIMITS__ENABLED: 'false', ...env });
+    await server.#run('127.0.0.1:0');
+    return server;
+  }
+
+  /** SIGKILL: the server gets no chance to say or save anything. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Starts again with the same folder on the same port. */
+  async restart(): Promise<void> {
+    await this.#run(new URL(this.url).host);
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #run(listen: string): Promise<void> {
+    const binary = process.env.PARLOR_BIN;
+    if (!binary) throw new Error('PARLOR_BIN must name the server binary (absolute path)');
+    const child = spawn(
+      binary,
+      ['serve', '--data', join(this.#folder, 'data'), '--listen', listen],
+      {
+        cwd: this.#folder,
+        env: { ...process.env, ...this.#env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    this.#process = child;
+    let log = '';
+    child.stderr!.on('data', (text) => (log += String(text)));
+    this.url = await new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`server not ready:\n${log}`)), readyWithin);
+      child.once('exit', (code) => reject(new Error(`server ended with ${code}:\n${log}`)));
+      createInterface({ input: child.stdout! }).on('line', (line) => {
+        const address = /listening on (http:\/\/\S+)/.exec(line)?.[1];
+        if (!address) return;
+        clearTimeout(timer);
+        resolve(address);
+      });
+    });
+  }
+}
