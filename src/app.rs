@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +33,8 @@ struct House {
     registry: Arc<Registry>,
     chat: Arc<Chat>,
     tasks: TaskTracker,
+    /// Ends by itself when the journal has gone, so it is waited for after the store is closed.
+    feeder: JoinHandle<()>,
 }
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
@@ -48,11 +51,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let settings = ApiSettings { origin, body_limit, request_timeout: REQUEST_TIMEOUT };
     let service = api::service(house.chat.clone(), settings);
     let front = http::serve(listener, service, front_limits(&config), stop.clone());
+    let told_to_stop = told_to_stop()?;
     // One line, and only once requests are answered: whoever started the program waits for it.
     println!("listening on http://{address}");
 
     let failed = tokio::select! {
-        () = told_to_stop() => false,
+        () = told_to_stop => false,
         () = house.store.failed() => true,
         () = stopped(house.tasks.spawn(front)) => false,
     };
@@ -62,6 +66,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     house.tasks.close();
     house.tasks.wait().await;
     house.store.close().await;
+    stopped(house.feeder).await;
     if failed {
         return Err(anyhow!("the database failed at a commit; it is recovered at the next start"));
     }
@@ -124,7 +129,7 @@ impl House {
         };
         let store = Arc::new(Store::open(&config.storage.data, purpose, ids, on_commit).await?);
         let secrets = Secrets::open(&config.storage.data, ids)?;
-        tasks.spawn({
+        let feeder = tokio::spawn({
             let (store, hub) = (store.clone(), hub.clone());
             async move {
                 if let Err(error) = feeder.run(store, hub).await {
@@ -135,12 +140,12 @@ impl House {
 
         let keys = secrets.token_keys.iter().map(|key| SigningKey { kid: &key.kid, secret: key.secret.bytes() });
         let tokens = Tokens::new(&keys.collect::<Vec<_>>(), secrets.root.bytes(), ids);
-        let hashing = Hashing::start(hash_threads(config), ids).context("no thread for hashing passwords")?;
+        let hashing = Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
         let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
         let heartbeat = config.streams.heartbeat;
         let live = Live { store: store.clone(), hub, registry: registry.clone(), clock, ids, heartbeat };
         let chat = Arc::new(Chat::new(live, hashing, tokens, limits, policy(config)));
-        Ok(Self { store, registry, chat, tasks })
+        Ok(Self { store, registry, chat, tasks, feeder })
     }
 }
 
@@ -157,32 +162,28 @@ async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) 
     }
 }
 
-async fn told_to_stop() {
-    // Without signal handlers the process is still stopped by the default ones, only less gently.
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Completes on SIGTERM or SIGINT. The signals are caught from the call on, not from the first poll.
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let catch = |kind| signal(kind).context("signals cannot be caught");
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
-async fn stopped(task: tokio::task::JoinHandle<()>) {
+async fn stopped(task: JoinHandle<()>) {
     if let Err(error) = task.await {
-        tracing::error!(%error, "the front has broken down");
+        tracing::error!(%error, "a task of the server has broken down");
     }
 }
 
 fn policy(config: &Config) -> Policy {
-    let open = match config.accounts.registration {
-        Some(Registration::Open) => true,
-        Some(Registration::Closed) => false,
-        None => config.server.listen.ip().is_loopback(),
-    };
     Policy {
         server_name: config.server.name.clone(),
-        registration_open: open,
+        registration_open: config.registration() == Registration::Open,
         min_password: config.accounts.min_password as usize,
         access_token_life: config.auth.access_token,
         refresh_idle: config.auth.refresh_idle,
@@ -194,14 +195,9 @@ fn policy(config: &Config) -> Policy {
 fn front_limits(config: &Config) -> FrontLimits {
     FrontLimits {
         per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
-        trusted_proxies: Proxies::default(),
+        trusted_proxies: Proxies::new(config.server.trusted_proxies.clone()),
         grace: config.server.shutdown,
     }
-}
-
-fn hash_threads(config: &Config) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if config.auth.hash_threads == 0 { (cores / 2).max(1) } else { config.auth.hash_threads }
 }
 
 fn rates(limits: &config::Limits) -> Rates {

@@ -4,29 +4,20 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use poem::http::{HeaderMap, HeaderName};
 
+use crate::config::Network;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose `X-Forwarded-For` counts; none by default, for anybody can send the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<Network>);
 
-/// An address and how many of its leading bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
 impl Proxies {
-    /// Reads addresses and networks (`127.0.0.1`, `10.0.0.0/8`, `fd00::/8`), separated by commas; none if one of them is
-    /// neither.
-    pub fn parse(list: &str) -> Option<Self> {
-        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(Network::parse).collect::<Option<Vec<_>>>().map(Self)
+    pub fn new(networks: Vec<Network>) -> Self {
+        Self(networks)
     }
 
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(address))
     }
 
@@ -60,28 +51,6 @@ pub fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
-            None => (text.parse::<IpAddr>().ok()?, None),
-        };
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(width);
-        (bits <= width).then_some(Self { address, bits })
-    }
-
-    fn contains(self, other: IpAddr) -> bool {
-        let (mine, theirs, width) = match (self.address, other) {
-            (IpAddr::V4(mine), IpAddr::V4(theirs)) => (u128::from(mine.to_bits()), u128::from(theirs.to_bits()), 32),
-            (IpAddr::V6(mine), IpAddr::V6(theirs)) => (mine.to_bits(), theirs.to_bits(), 128),
-            _ => return false,
-        };
-        // Shifting by the whole width would overflow; a network of no bits holds everything.
-        (mine ^ theirs).checked_shr(width - self.bits).unwrap_or(0) == 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +60,8 @@ mod tests {
         for header in headers {
             map.append(X_FORWARDED_FOR, poem::http::HeaderValue::from_bytes(header.as_bytes()).unwrap());
         }
-        Proxies::parse(proxies).unwrap().client(peer.parse().unwrap(), &map).to_string()
+        let networks = proxies.split_terminator(", ").map(|network| Network::parse(network).unwrap());
+        Proxies::new(networks.collect()).client(peer.parse().unwrap(), &map).to_string()
     }
 
     #[test]
@@ -117,17 +87,5 @@ mod tests {
             assert_eq!(client("10.0.0.0/8", "10.0.0.1", &[bad]), "10.0.0.1", "{bad}");
         }
         assert_eq!(client("10.0.0.0/8", "10.0.0.1", &["x, 1.2.3.4"]), "1.2.3.4", "the walk does not get so far");
-    }
-
-    #[test]
-    fn networks_are_read_strictly() {
-        for bad in ["10.0.0.0/33", "10.0.0/8", "localhost", "10.0.0.0/-1", "::/129", "10.0.0.1 10.0.0.2"] {
-            assert_eq!(Proxies::parse(bad), None, "{bad}");
-        }
-        let all = Proxies::parse("0.0.0.0/0").unwrap();
-        assert!(all.contains("9.9.9.9".parse().unwrap()) && !all.contains("::1".parse().unwrap()));
-        let half = Proxies::parse("128.0.0.0/1").unwrap();
-        assert!(half.contains("200.0.0.1".parse().unwrap()) && !half.contains("100.0.0.1".parse().unwrap()));
-        assert!(Proxies::parse("::/0").unwrap().contains("2001:db8::1".parse().unwrap()));
     }
 }

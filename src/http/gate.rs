@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
-        let trusted_proxies = Proxies::parse("10.0.0.1").unwrap();
+        let trusted_proxies = Proxies::new(crate::config::Network::parse("10.0.0.1").into_iter().collect());
         let limits = FrontLimits { per_address: Some(2), trusted_proxies, grace: Duration::ZERO };
         let gate = Gate::new(100, &limits);
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
