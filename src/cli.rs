@@ -100,12 +100,14 @@ pub fn run() -> ExitCode {
         Command::Check { place } => configured(place, None, |config| check(&config)),
         Command::User(User::Add { name, admin, display_name, place }) => configured(place, None, |config| {
             let password = read_password()?;
-            block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))?;
+            block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))
+                .with_context(|| format!("{name} was not added"))?;
             print(&format!("added {name}\n"))
         }),
         Command::User(User::Password { name, place }) => configured(place, None, |config| {
             let password = read_password()?;
-            block_on(app::set_password(config, &name, &password))?;
+            block_on(app::set_password(config, &name, &password))
+                .with_context(|| format!("the password of {name} was not changed"))?;
             print(&format!("the password of {name} is changed\n"))
         }),
     }
