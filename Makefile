@@ -28,7 +28,7 @@ run: tools web/dist/index.html ## Build all and serve it with the data in data/ 
 	@echo "  API in Swagger UI:   http://$(LISTEN)/docs"
 	@echo "  Stop with Ctrl-C. This is a debug build; 'cargo build --release' makes the one to install."
 	@echo
-	@exec cargo run --quiet --locked -- serve --data data --listen $(LISTEN)
+	@exec $(PARLOR_BIN) serve --data data --listen $(LISTEN)
 
 dev: tools $(API_CLIENT) ## Serve the web client with hot reload, against the server of 'make run' in another terminal
 	cd web && PARLOR_URL=http://$(LISTEN) npm run dev
