@@ -10,22 +10,20 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiSettings, Origin};
+use crate::api::{self, ApiSettings};
 use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, Rate, Rates, SigningKey, Tokens};
 use crate::config::{self, Config, Registration};
 use crate::domain::clock::Clock;
 use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
-use crate::http::{self, FrontLimits, Proxies};
+use crate::http::{self, FrontLimits};
 use crate::live::{self, Hub, Live, Registry, StreamLimits};
 use crate::secrets::Secrets;
 use crate::storage::{Committed, Purpose, Store};
 
 /// How often old events and forgotten sessions are cleared away.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
-/// How long a request may take; streams are not requests.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything between the configuration and the requests.
 struct House {
@@ -46,9 +44,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
 
-    let origin = Origin::parse(&config.public_origin(address).to_string()).context("the public address is no origin")?;
-    let body_limit = config.limits.body_bytes as usize;
-    let settings = ApiSettings { origin, body_limit, request_timeout: REQUEST_TIMEOUT };
+    let settings = ApiSettings {
+        origin: config.public_origin(address),
+        body_limit: config.limits.body_bytes as usize,
+        refresh_life: config.auth.refresh_idle,
+    };
     let service = api::service(house.chat.clone(), settings);
     let front = http::serve(listener, service, front_limits(&config), stop.clone());
     let told_to_stop = told_to_stop()?;
@@ -195,7 +195,7 @@ fn policy(config: &Config) -> Policy {
 fn front_limits(config: &Config) -> FrontLimits {
     FrontLimits {
         per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
-        trusted_proxies: Proxies::new(config.server.trusted_proxies.clone()),
+        trusted_proxies: config.server.trusted_proxies.clone().into(),
         grace: config.server.shutdown,
     }
 }

@@ -86,8 +86,14 @@ impl File {
         }
         if let Some(policy) = self.policy() {
             set(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            set(header::HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-            set(header::HeaderName::from_static("permissions-policy"), HeaderValue::from_static(NO_PERMISSIONS));
+            set(
+                header::HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin"),
+            );
+            set(
+                header::HeaderName::from_static("permissions-policy"),
+                HeaderValue::from_static(NO_PERMISSIONS),
+            );
         }
         response
     }
@@ -134,7 +140,8 @@ impl File {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-const NO_PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
+const NO_PERMISSIONS: &str =
+    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /// Whether `Accept-Encoding` names the encoding without `q=0` (RFC 9110, section 12.5.3).
 fn accepts(request: &HeaderMap, encoding: &str) -> bool {
@@ -144,7 +151,8 @@ fn accepts(request: &HeaderMap, encoding: &str) -> bool {
         let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
         let is_refused = |part: &str| {
             let quality = part.split_once('=').filter(|(key, _)| key.trim().eq_ignore_ascii_case("q"));
-            quality.is_some_and(|(_, quality)| quality.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0))
+            quality
+                .is_some_and(|(_, quality)| quality.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0))
         };
         is_named && !parts.any(is_refused)
     })
@@ -153,14 +161,18 @@ fn accepts(request: &HeaderMap, encoding: &str) -> bool {
 /// Whether the client has these very bytes (`If-None-Match`, weakly compared).
 fn is_known(request: &HeaderMap, etag: &str) -> bool {
     let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STYLE: File = File { path: "assets/a-1.css", etag: "e", plain: b"plain", br: Some(b"br"), gz: Some(b"gz") };
+    const STYLE: File =
+        File { path: "assets/a-1.css", etag: "e", plain: b"plain", br: Some(b"br"), gz: Some(b"gz") };
 
     fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()

@@ -42,12 +42,13 @@ fn table(dist: &Path) -> io::Result<String> {
         let file = dist.join(path);
         let variant = |suffix: &str| {
             let variant = dist.join(format!("{path}.{suffix}"));
-            if variant.is_file() { format!("Some(include_bytes!({variant:?}))") } else { "None".to_owned() }
+            if variant.is_file() { format!("Some({})", include(&variant)) } else { "None".to_owned() }
         };
         let etag = fingerprint(&fs::read(&file)?);
         writeln!(
             table,
-            "    File {{ path: {path:?}, etag: \"{etag}\", plain: include_bytes!({file:?}), br: {}, gz: {} }},",
+            "    File {{ path: {path:?}, etag: \"{etag}\", plain: {}, br: {}, gz: {} }},",
+            include(&file),
             variant("br"),
             variant("gz"),
         )
@@ -55,6 +56,10 @@ fn table(dist: &Path) -> io::Result<String> {
     }
     table.push(']');
     Ok(table)
+}
+
+fn include(file: &Path) -> String {
+    format!("include_bytes!(\"{}\")", file.display().to_string().escape_default())
 }
 
 /// The paths of all files, with `/` between folders, but not the packed variants of others.
@@ -65,7 +70,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) -> io::Result<(
         let path = format!("{prefix}{name}");
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files)?;
-        } else if !name.ends_with(".br") && !name.ends_with(".gz") {
+        } else if !matches!(name.rsplit_once('.'), Some((_, "br" | "gz"))) {
             files.push(path);
         }
     }

@@ -84,7 +84,11 @@ impl AccountsApi {
     ///
     /// All of them, with a cursor: the snapshot from which `streamEvents` goes on.
     #[oai(path = "/users/me/rooms", method = "get", operation_id = "listMyRooms")]
-    async fn list_my_rooms(&self, caller: Caller, Data(state): Data<&State>) -> Outcome<Reply<MyRooms>, ListMyRooms> {
+    async fn list_my_rooms(
+        &self,
+        caller: Caller,
+        Data(state): Data<&State>,
+    ) -> Outcome<Reply<MyRooms>, ListMyRooms> {
         let rooms = state.chat().my_rooms(caller.0).await?;
         Ok(Reply(MyRooms::new(rooms, state.chat().cursors())))
     }

@@ -2,6 +2,7 @@
 //! the headers that every answer has.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError};
@@ -17,6 +18,9 @@ use super::paths::Paths;
 use super::problem::Problem;
 use super::{RequestId, State, auth};
 use crate::domain::ids::Ids;
+
+/// How long an answer may take; an open stream has answered.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -72,11 +76,11 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
 
     async fn run(&self, request: Request) -> Result<Response> {
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        match tokio::time::timeout(self.state.settings.request_timeout, answer).await {
+        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
             Ok(Ok(outcome)) => outcome,
             // The panic was printed where it happened.
             Ok(Err(_)) => Err(Problem::new(Code::Internal).into()),
-            Err(_) => Err(Problem::new(Code::TimedOut).retry_after(std::time::Duration::from_secs(1)).into()),
+            Err(_) => Err(Problem::new(Code::TimedOut).retry_after(Duration::from_secs(1)).into()),
         }
     }
 
@@ -92,7 +96,11 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
             let place = format!("?{}", parameter.name);
             Problem::new(Code::InvalidParameter).at(place, "is not what the document says about it")
         } else {
-            tracing::error!(request.id = request_id, status = error.status().as_u16(), "unexpected error of the framework");
+            tracing::error!(
+                request.id = request_id,
+                status = error.status().as_u16(),
+                "unexpected error of the framework"
+            );
             Problem::new(Code::Internal)
         };
         if let Some(cause) = problem.cause() {
@@ -115,7 +123,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
         add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
         add(header::CACHE_CONTROL, "no-store");
         add(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-        if self.state.origin().is_https() {
+        if self.state.site().is_https() {
             add(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
         }
     }

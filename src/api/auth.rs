@@ -7,8 +7,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::State;
 use super::code::Code;
-use super::origin::cookie;
 use super::problem::Problem;
+use super::site::cookie;
 use crate::domain::session;
 
 /// Longer tokens are none of ours and are not even looked at (RFC 8725).
@@ -39,7 +39,11 @@ impl<'a> ApiExtractor<'a> for Caller {
         vec!["bearer", "cookie"]
     }
 
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         let state = State::of(request)?;
         let tokens = Tokens::of(request, state)?;
         let token = tokens.access.ok_or(Problem::new(Code::Unauthenticated))?;
@@ -69,7 +73,11 @@ impl<'a> ApiExtractor<'a> for Tokens {
         true
     }
 
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         Ok(Self::of(request, State::of(request)?)?)
     }
 }
@@ -79,11 +87,11 @@ impl Tokens {
         if let Some(access) = bearer_token(request)? {
             return Ok(Self { access: Some(access), refresh: None });
         }
-        let origin = state.origin();
-        let Some(names) = origin.cookies().filter(|names| names.any_in(request)) else {
+        let site = state.site();
+        let Some(names) = site.cookies().filter(|names| names.any_in(request)) else {
             return Ok(Self { access: None, refresh: None });
         };
-        origin.check(request)?;
+        site.check(request)?;
         let value = |name| cookie(request, name).map(str::to_owned);
         Ok(Self { access: value(&names.access), refresh: value(&names.refresh) })
     }
@@ -94,7 +102,7 @@ pub struct RefreshCookie(pub Option<String>);
 
 impl<'a> FromRequest<'a> for RefreshCookie {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let names = State::of(request)?.origin().cookies();
+        let names = State::of(request)?.site().cookies();
         Ok(Self(names.and_then(|names| cookie(request, &names.refresh)).map(str::to_owned)))
     }
 }
@@ -102,9 +110,9 @@ impl<'a> FromRequest<'a> for RefreshCookie {
 /// Every unsafe request with one of our cookies must come from our own page, whatever else authenticates it.
 pub fn screen(request: &Request, state: &State) -> Result<(), Problem> {
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    let origin = state.origin();
-    if !is_safe && origin.cookies().is_some_and(|names| names.any_in(request)) {
-        origin.check(request)?;
+    let site = state.site();
+    if !is_safe && site.cookies().is_some_and(|names| names.any_in(request)) {
+        site.check(request)?;
     }
     Ok(())
 }
@@ -138,11 +146,15 @@ fn register_schemes(registry: &mut Registry) {
         openid_connect_url: None,
     };
     let bearer = "The `access_token` of login or refresh. It lasts 15 minutes.";
-    let bearer = MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", bearer) };
+    let bearer =
+        MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", bearer) };
     registry.create_security_scheme("bearer", bearer);
     let cookie = "Set by login with `transport: cookie`, for pages of this server only: the request must come from the \
                   server's own origin. On plain http (loopback only) the name is `parlor_access_` and the port.";
-    let cookie =
-        MetaSecurityScheme { name: Some("__Host-parlor_access"), key_in: Some("cookie"), ..scheme("apiKey", cookie) };
+    let cookie = MetaSecurityScheme {
+        name: Some("__Host-parlor_access"),
+        key_in: Some("cookie"),
+        ..scheme("apiKey", cookie)
+    };
     registry.create_security_scheme("cookie", cookie);
 }

@@ -9,7 +9,9 @@ use poem::http::{HeaderValue, header};
 use poem::web::Data;
 use poem::{Body, FromRequest, IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::param::{Path, Query};
-use poem_openapi::registry::{MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::registry::{
+    MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi};
 
@@ -141,7 +143,8 @@ impl<E: Type> ApiResponse for Frames<E> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: "text/event-stream", schema: E::schema_ref() }];
         let description = "The stream is open. The schema is that of the `data` of one frame.";
-        let open = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let open =
+            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
         MetaResponses { responses: vec![open] }
     }
 

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
+use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
-use poem_openapi::ApiResponse;
 
 use super::code::Code;
 use super::problem::{PROBLEM_JSON, Problem, ProblemBody};

@@ -47,6 +47,7 @@ impl MessagesApi {
     ///
     /// The newest page, or with one of `before`, `after`, `around` another. The oldest message of a page comes first.
     #[oai(path = "/rooms/:room/messages", method = "get", operation_id = "listMessages")]
+    #[allow(clippy::too_many_arguments, reason = "each is a documented part of the request")]
     async fn list_messages(
         &self,
         caller: Caller,

@@ -9,7 +9,6 @@ mod events;
 mod fail;
 mod members;
 mod messages;
-pub mod origin;
 mod paging;
 mod paths;
 mod payload;
@@ -18,6 +17,7 @@ mod reply;
 mod rooms;
 mod server;
 mod sessions;
+mod site;
 pub mod spec;
 pub mod wire;
 
@@ -33,10 +33,11 @@ use poem_openapi::{OpenApiService, Tags};
 
 use self::answer::Answering;
 use self::code::Code;
-pub use self::origin::Origin;
 use self::payload::BodyLimit;
 use self::problem::Problem;
+use self::site::Site;
 use crate::chat::Chat;
+use crate::config::Origin;
 use crate::web::Web;
 
 /// What the operator says about the API.
@@ -46,8 +47,8 @@ pub struct ApiSettings {
     pub origin: Origin,
     /// Most bytes of a request body; those with passwords or tokens keep a smaller limit of their own.
     pub body_limit: usize,
-    /// How long an answer may take; an open stream has answered.
-    pub request_timeout: Duration,
+    /// How long the cookie of a refresh token is kept: the life of an unused session.
+    pub refresh_life: Duration,
 }
 
 /// The address that a request counts as coming from.
@@ -62,7 +63,7 @@ pub struct RequestId(pub String);
 #[derive(Clone)]
 struct State {
     chat: Arc<Chat>,
-    settings: Arc<ApiSettings>,
+    site: Arc<Site>,
 }
 
 /// The tags of the document, in the order in which a newcomer needs them.
@@ -98,9 +99,10 @@ type Operations = (
 
 /// The whole service: the API, its document, the API explorer and the web client.
 pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output = Response> + 'static {
-    let state = State { chat, settings: Arc::new(settings) };
+    let ApiSettings { origin, body_limit, refresh_life } = settings;
+    let state = State { chat, site: Arc::new(Site::new(&origin, refresh_life)) };
     let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
-        .data(BodyLimit(state.settings.body_limit))
+        .data(BodyLimit(body_limit))
         .data(state.clone());
     Answering::new(router, state)
 }
@@ -158,7 +160,7 @@ impl State {
         &self.chat
     }
 
-    fn origin(&self) -> &Origin {
-        &self.settings.origin
+    fn site(&self) -> &Site {
+        &self.site
     }
 }

@@ -32,7 +32,8 @@ pub fn history_start(
         (Some(cursor), None, None) => Ok(HistoryStart::Before(cursor)),
         (None, Some(cursor), None) => Ok(HistoryStart::After(cursor)),
         (None, None, Some(id)) => {
-            let message = MessageId::parse(&id).ok_or_else(|| wrong("?around", "must be the id of a message"))?;
+            let message =
+                MessageId::parse(&id).ok_or_else(|| wrong("?around", "must be the id of a message"))?;
             Ok(HistoryStart::Around(message))
         }
         _ => Err(wrong("", "only one of before, after and around can be given")),

@@ -38,7 +38,8 @@ impl Paths {
         let Some(path) = self.find(path) else {
             return "GET, HEAD".to_owned();
         };
-        let mut methods: Vec<&str> = path.operations.iter().map(|operation| operation.method.as_str()).collect();
+        let mut methods: Vec<&str> =
+            path.operations.iter().map(|operation| operation.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
@@ -54,7 +55,8 @@ impl Paths {
         }
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let path = self.find(uri.path());
-        let operation = path.and_then(|path| path.operations.iter().find(|operation| operation.method == *method));
+        let operation =
+            path.and_then(|path| path.operations.iter().find(|operation| operation.method == *method));
         match operation {
             Some(operation) => operation.check(uri.query().unwrap_or_default()),
             // The router has something to say about it.
@@ -75,7 +77,12 @@ impl Path {
         let word = |segment: &str| (!segment.starts_with('{')).then(|| segment.to_owned());
         let operation = |meta: &poem_openapi::registry::MetaOperation| Operation {
             method: meta.method.clone(),
-            query: meta.params.iter().filter(|p| p.in_type == MetaParamIn::Query).map(|p| p.name.clone()).collect(),
+            query: meta
+                .params
+                .iter()
+                .filter(|p| p.in_type == MetaParamIn::Query)
+                .map(|p| p.name.clone())
+                .collect(),
         };
         Self {
             segments: meta.path.split('/').skip(1).map(word).collect(),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use poem::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use poem::http::HeaderMap;
+use poem::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -39,7 +39,9 @@ pub struct Body<T>(pub T);
 pub struct OptionalBody<T>(pub Option<T>);
 
 /// For optional fields: absent is none, null is refused.
-pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -57,7 +59,11 @@ impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
         Some(meta(T::schema_ref(), true))
     }
 
-    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         check_headers(request.headers())?;
         Ok(Self(parse(&read::<T>(request, body).await?)?))
     }
@@ -77,7 +83,11 @@ impl<'a, T: Input> ApiExtractor<'a> for OptionalBody<T> {
         Some(meta(T::schema_ref(), false))
     }
 
-    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         let bytes = read::<T>(request, body).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
@@ -97,7 +107,11 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let content_type = types.next().and_then(|value| value.to_str().ok());
     let plain = !headers.contains_key(CONTENT_ENCODING) && types.next().is_none();
-    if plain && content_type.is_some_and(is_json) { Ok(()) } else { Err(Problem::new(Code::UnsupportedMediaType)) }
+    if plain && content_type.is_some_and(is_json) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::UnsupportedMediaType))
+    }
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -235,10 +249,14 @@ mod tests {
 
     #[test]
     fn only_json_in_utf8_is_read() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+        for good in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""]
+        {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["text/plain", "application/json; charset=latin1", "application/jsonp", "application/x+json", ""] {
+        for bad in
+            ["text/plain", "application/json; charset=latin1", "application/jsonp", "application/x+json", ""]
+        {
             assert!(!is_json(bad), "{bad}");
         }
     }

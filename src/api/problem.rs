@@ -11,6 +11,7 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use super::code::Code;
+use super::reply;
 use crate::chat;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::TextError;
@@ -96,9 +97,10 @@ impl Problem {
     /// A text of the body that breaks its rule: 400 where the document says the rule, else 422.
     pub fn text(pointer: &'static str, error: TextError) -> Self {
         let code = match error {
-            TextError::Empty | TextError::TooLong { .. } | TextError::TooShort { .. } | TextError::Pattern => {
-                Code::InvalidBody
-            }
+            TextError::Empty
+            | TextError::TooLong { .. }
+            | TextError::TooShort { .. }
+            | TextError::Pattern => Code::InvalidBody,
             TextError::Forbidden | TextError::Invisible | TextError::Reserved => Code::TextNotAllowed,
         };
         Self::new(code).at(pointer, error.to_string())
@@ -137,9 +139,9 @@ impl Problem {
 
     /// The whole answer; `request_id` is that of its `X-Request-Id`.
     pub fn answer(&self, request_id: &str) -> Response {
-        let body = serde_json::to_vec(&self.body(request_id)).expect("text and numbers always serialise");
-        let mut response = Response::builder().status(self.status()).content_type(PROBLEM_JSON).body(body);
+        let mut response = reply::json(self.status(), &self.body(request_id));
         let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -184,7 +186,9 @@ impl From<chat::Error> for Problem {
             chat::Error::TooMany { retry_after } => Self::new(Code::TooManyRequests).retry_after(retry_after),
             chat::Error::Overloaded { retry_after } => Self::new(Code::Overloaded).retry_after(retry_after),
             chat::Error::StorageFull => Self::new(Code::StorageFull),
-            chat::Error::OutcomeUnknown => Self::new(Code::OutcomeUnknown).retry_after(Duration::from_secs(1)),
+            chat::Error::OutcomeUnknown => {
+                Self::new(Code::OutcomeUnknown).retry_after(Duration::from_secs(1))
+            }
             chat::Error::Internal(cause) => Self { cause: Some(cause.into()), ..Self::new(Code::Internal) },
         }
     }

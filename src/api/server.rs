@@ -1,7 +1,7 @@
 //! Tag Server: what the server is, and whether it is well. The probes stand outside the versioned API.
 
-use poem_openapi::OpenApi;
 use poem::web::Data;
+use poem_openapi::OpenApi;
 
 use super::code::Code;
 use super::fail::{Outcome, refusals};
@@ -21,6 +21,7 @@ refusals! {
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Server")]
+#[allow(clippy::unused_async, reason = "operations are async functions, these too")]
 impl ServerApi {
     /// Tell what this server is
     ///
@@ -32,6 +33,7 @@ impl ServerApi {
 }
 
 #[OpenApi(tag = "Tag::Server")]
+#[allow(clippy::unused_async, reason = "operations are async functions, these too")]
 impl ProbeApi {
     /// Tell whether the process lives
     ///
@@ -46,6 +48,10 @@ impl ProbeApi {
     /// For load balancers: 503 once the server is about to stop, or while it cannot write.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadyz")]
     async fn get_readyz(&self, Data(state): Data<&State>) -> Outcome<Reply<Health>, GetReadyz> {
-        if state.chat().is_ready() { Ok(Reply(Health::ok())) } else { Err(Problem::new(Code::NotReady).into()) }
+        if state.chat().is_ready() {
+            Ok(Reply(Health::ok()))
+        } else {
+            Err(Problem::new(Code::NotReady).into())
+        }
     }
 }

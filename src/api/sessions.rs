@@ -3,8 +3,8 @@
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
 use poem::{IntoResponse, Request, Response};
-use poem_openapi::registry::{MetaHeader, MetaResponse, MetaResponses, Registry};
 use poem_openapi::param::Path;
+use poem_openapi::registry::{MetaHeader, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, OpenApi};
 
@@ -14,6 +14,7 @@ use super::fail::{Outcome, refusals};
 use super::payload::{Body, OptionalBody};
 use super::problem::Problem;
 use super::reply::{self, Done, Reply};
+use super::site::CookieNames;
 use super::wire::session::{LoginInput, LogoutInput, RefreshInput, SessionList, SignIn};
 use super::{ClientAddress, State, Tag};
 use crate::chat::Login;
@@ -56,11 +57,12 @@ impl SessionsApi {
     ) -> Outcome<SignedIn, LoginRefusals> {
         body.0.check()?;
         let transport = body.0.transport.unwrap_or_default().into();
-        if transport == Transport::Cookie && state.origin().cookies().is_none() {
+        if transport == Transport::Cookie && state.site().cookies().is_none() {
             return Err(Problem::new(Code::InsecureTransport).into());
         }
         let LoginInput { username, password, .. } = body.0;
-        let login = Login { username, password, transport, user_agent: user_agent(request), address: address.0 };
+        let login =
+            Login { username, password, transport, user_agent: user_agent(request), address: address.0 };
         let signed_in = state.chat().login(login).await?;
         Ok(SignedIn::new(signed_in, state, transport))
     }
@@ -100,14 +102,18 @@ impl SessionsApi {
         let given = body.0.and_then(|body| body.refresh_token);
         let refresh = given.or(tokens.refresh);
         state.chat().logout(tokens.access.as_deref(), refresh.as_deref()).await?;
-        Ok(SignedOut(state.origin().cookies().map(|names| names.clear()).unwrap_or_default()))
+        Ok(SignedOut(state.site().cookies().map(CookieNames::clear).unwrap_or_default()))
     }
 
     /// List my sessions
     ///
     /// One for each sign-in that is not over.
     #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
-    async fn list_sessions(&self, caller: Caller, Data(state): Data<&State>) -> Outcome<Reply<SessionList>, ListSessions> {
+    async fn list_sessions(
+        &self,
+        caller: Caller,
+        Data(state): Data<&State>,
+    ) -> Outcome<Reply<SessionList>, ListSessions> {
         Ok(Reply(state.chat().sessions(caller.0).await?.into()))
     }
 
@@ -130,7 +136,7 @@ impl SessionsApi {
 
 impl SignedIn {
     fn new(sign_in: session::SignIn, state: &State, transport: Transport) -> Self {
-        match (transport, state.origin().cookies()) {
+        match (transport, state.site().cookies()) {
             (Transport::Cookie, Some(names)) => {
                 let cookies = names.set(&sign_in.access_token, sign_in.expires_in, &sign_in.refresh_token);
                 Self(SignIn::cookie(sign_in), cookies)

@@ -13,10 +13,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct Proxies(Vec<Network>);
 
 impl Proxies {
-    pub fn new(networks: Vec<Network>) -> Self {
-        Self(networks)
-    }
-
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
@@ -51,6 +47,12 @@ pub fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+impl From<Vec<Network>> for Proxies {
+    fn from(networks: Vec<Network>) -> Self {
+        Self(networks)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,8 +62,8 @@ mod tests {
         for header in headers {
             map.append(X_FORWARDED_FOR, poem::http::HeaderValue::from_bytes(header.as_bytes()).unwrap());
         }
-        let networks = proxies.split_terminator(", ").map(|network| Network::parse(network).unwrap());
-        Proxies::new(networks.collect()).client(peer.parse().unwrap(), &map).to_string()
+        let proxies = proxies.split(',').filter_map(|text| Network::parse(text.trim())).collect::<Vec<_>>();
+        Proxies::from(proxies).client(peer.parse().unwrap(), &map).to_string()
     }
 
     #[test]
@@ -86,6 +88,10 @@ mod tests {
         for bad in ["unknown", "1.2.3.4:80", "1.2.3.4, x", "", "ä"] {
             assert_eq!(client("10.0.0.0/8", "10.0.0.1", &[bad]), "10.0.0.1", "{bad}");
         }
-        assert_eq!(client("10.0.0.0/8", "10.0.0.1", &["x, 1.2.3.4"]), "1.2.3.4", "the walk does not get so far");
+        assert_eq!(
+            client("10.0.0.0/8", "10.0.0.1", &["x, 1.2.3.4"]),
+            "1.2.3.4",
+            "the walk does not get so far"
+        );
     }
 }

@@ -50,7 +50,8 @@ impl Rest {
         let to_the_end = async {
             let mut left = DRAIN_BYTES;
             while let Some(frame) = self.body.frame().await {
-                let length = frame.ok().and_then(|frame| frame.into_data().ok()).map_or(0, |bytes| bytes.len());
+                let length =
+                    frame.ok().and_then(|frame| frame.into_data().ok()).map_or(0, |bytes| bytes.len());
                 match left.checked_sub(length) {
                     Some(less) if length > 0 => left = less,
                     _ => return false,
@@ -66,7 +67,10 @@ impl Body for Lent {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.was_read = true;
         match &mut self.body {
             Some(body) => Pin::new(body).poll_frame(context),
@@ -110,7 +114,10 @@ impl Body for Answer {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -56,7 +56,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         });
         let mut http = http1::Builder::new();
         // The socket has the deadlines for heads: hyper's would also cut connections that wait between two requests.
-        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD_BYTES).max_headers(MAX_HEADERS);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(MAX_HEADERS);
         let mut served = pin!(http.serve_connection(io, service));
         let mut is_stopping = false;
         loop {
@@ -90,7 +93,8 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let client = self.proxies.client(self.peer.ip(), request.headers());
 
         let local = LocalAddr(local.map_or_else(|| Addr::Custom("unknown", "".into()), Addr::SocketAddr));
-        let mut request = Request::from((request, local, RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP));
+        let mut request =
+            Request::from((request, local, RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP));
         let (body, mut rest) = lend(request.take_body().into());
         request.set_body(poem::Body::from(http_body_util::combinators::BoxBody::new(body)));
         request.set_data(RequestId(id.clone()));

@@ -15,16 +15,19 @@ pub struct Gate {
     per_address: Option<usize>,
     proxies: Proxies,
     /// Held for one look-up, never over an await.
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Counts,
 }
 
-/// A place among all connections.
-pub struct Place(Option<OwnedSemaphorePermit>);
+/// A place among all connections; dropping it frees the place.
+pub type Place = OwnedSemaphorePermit;
+
+/// Open connections of each network.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 /// The right to be open; dropped when the connection is closed.
 pub struct Pass {
     _place: Place,
-    counted: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    counted: Option<(IpAddr, Counts)>,
 }
 
 impl Gate {
@@ -40,7 +43,7 @@ impl Gate {
 
     /// Waits until one more may be open. Those who come meanwhile wait in the kernel.
     pub async fn place(&self) -> Place {
-        Place(self.places.clone().acquire_owned().await.ok())
+        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// None when the address has too many already.
@@ -77,10 +80,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::Network;
 
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
-        let trusted_proxies = Proxies::new(crate::config::Network::parse("10.0.0.1").into_iter().collect());
+        let trusted_proxies = Proxies::from(vec![Network::parse("10.0.0.1").unwrap()]);
         let limits = FrontLimits { per_address: Some(2), trusted_proxies, grace: Duration::ZERO };
         let gate = Gate::new(100, &limits);
         let address = |text: &str| text.parse::<IpAddr>().unwrap();

@@ -1,7 +1,7 @@
 //! The front: accepts connections and speaks HTTP/1 over hyper with the deadlines and bounds that poem's own server lacks.
 //! Knows nothing of what is served; the endpoint answers everything that could be parsed.
 
-pub mod address;
+mod address;
 mod body;
 mod connection;
 mod gate;

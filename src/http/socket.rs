@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Between two requests of a connection.
-const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+const IDLE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Without a byte taken while we have some to send: the reader is gone or stalls, and its buffers are ours.
 const WRITE_STALL: Duration = Duration::from_secs(20);
@@ -98,7 +98,11 @@ impl Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.serving.is_on() {
             this.phase = Phase::Serving;
@@ -124,7 +128,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.bound(outcome, context)
     }

@@ -65,9 +65,13 @@ fn request(schema: &str) -> Option<Node> {
         Node::Map(pairs.iter().map(|(key, value)| ((*key).to_owned(), Node::Leaf(json!(value)))).collect())
     };
     Some(match schema {
-        "Registration" => text(&[("username", "ada"), ("password", PASSWORD), ("display_name", "Ada Lovelace")]),
+        "Registration" => {
+            text(&[("username", "ada"), ("password", PASSWORD), ("display_name", "Ada Lovelace")])
+        }
         "ProfilePatch" => text(&[("display_name", "Ada")]),
-        "PasswordChange" => text(&[("current_password", PASSWORD), ("new_password", "an otter counts to nine")]),
+        "PasswordChange" => {
+            text(&[("current_password", PASSWORD), ("new_password", "an otter counts to nine")])
+        }
         "LoginInput" => text(&[("username", "ada"), ("password", PASSWORD)]),
         "RefreshInput" | "LogoutInput" => text(&[("refresh_token", REFRESH_TOKEN)]),
         "RoomInput" => {

@@ -38,9 +38,7 @@ pub fn document() -> String {
     operations::finish(&mut document);
     schemas::finish(&mut document);
     add_components(&mut document);
-    let document = in_order(document);
-    let text = serde_json::to_string_pretty(&document).expect("JSON serialises");
-    text + "\n"
+    in_order(document).pretty()
 }
 
 fn info() -> Node {
@@ -57,7 +55,8 @@ fn info() -> Node {
 /// Defaults written out, and whole numbers written as fractions.
 fn without_noise(document: &mut Node) {
     document.walk(&mut |node| {
-        let is_default = |node: &Node, key: &str, default: bool| node.get(key) == Some(&Node::Leaf(default.into()));
+        let is_default =
+            |node: &Node, key: &str, default: bool| node.get(key) == Some(&Node::Leaf(default.into()));
         for (key, default) in [("explode", true), ("deprecated", false)] {
             if is_default(node, key, default) {
                 node.remove(key);
@@ -79,10 +78,17 @@ fn without_noise(document: &mut Node) {
 fn add_components(document: &mut Node) {
     let header = |description: &str, kind: &str, example: Value| {
         let schema = Node::map([("type", Node::text(kind))]);
-        Node::map([("description", Node::text(description)), ("schema", schema), ("example", Node::Leaf(example))])
+        Node::map([
+            ("description", Node::text(description)),
+            ("schema", schema),
+            ("example", Node::Leaf(example)),
+        ])
     };
     let headers = Node::map([
-        ("RequestId", header("Names this request in the server's log.", "string", examples::REQUEST_ID.into())),
+        (
+            "RequestId",
+            header("Names this request in the server's log.", "string", examples::REQUEST_ID.into()),
+        ),
         ("RetryAfter", header("Seconds to wait before trying again.", "integer", 5.into())),
         ("Authenticate", header("How to sign in.", "string", "Bearer".into())),
     ]);
@@ -105,7 +111,8 @@ fn in_order(mut document: Node) -> Node {
     let paths = document.get("paths").map(Node::entries).unwrap_or_default();
     let operations = paths.iter().flat_map(|(_, path)| path.entries());
     for name in operations.filter_map(|(_, operation)| operation.get("tags")?.elements().first()?.as_str()) {
-        let tag = described.elements().iter().find(|tag| tag.get("name").and_then(Node::as_str) == Some(name));
+        let tag =
+            described.elements().iter().find(|tag| tag.get("name").and_then(Node::as_str) == Some(name));
         if let Some(tag) = tag.filter(|tag| !tags.contains(tag)) {
             tags.push(tag.clone());
         }

@@ -19,13 +19,19 @@ pub enum Node {
 impl Node {
     /// The JSON of a wire type, fields in the order of their declaration.
     pub fn of(value: &impl Serialize) -> Self {
-        let text = serde_json::to_string(value).expect("wire types serialise");
+        let text = serde_json::to_string(value).expect("wire types have text keys and serialise");
         Self::parse(&text)
     }
 
     /// Reads JSON of our own making.
     pub fn parse(text: &str) -> Self {
         serde_json::from_str(text).expect("what serde_json wrote, it reads")
+    }
+
+    /// Indented, with a line end at the end.
+    pub fn pretty(&self) -> String {
+        let text = serde_json::to_string_pretty(self).expect("a tree of JSON serialises");
+        text + "\n"
     }
 
     pub fn text(text: &str) -> Self {

@@ -9,13 +9,15 @@ use crate::api::problem::PROBLEM_JSON;
 use crate::api::reply::JSON;
 
 /// Every operation may answer so.
-const ALWAYS: &[Code] = &[Code::InvalidRequest, Code::InvalidParameter, Code::UriTooLong, Code::Internal, Code::TimedOut];
+const ALWAYS: &[Code] =
+    &[Code::InvalidRequest, Code::InvalidParameter, Code::UriTooLong, Code::Internal, Code::TimedOut];
 /// Every operation of the versioned API.
 const VERSIONED: &[Code] = &[Code::TooManyRequests, Code::Overloaded];
 /// Every operation that asks who is calling.
 const SIGNED_IN: &[Code] = &[Code::Unauthenticated, Code::CrossOrigin];
 /// Every operation with a body.
-const WITH_BODY: &[Code] = &[Code::InvalidBody, Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType];
+const WITH_BODY: &[Code] =
+    &[Code::InvalidBody, Code::RequestTimeout, Code::BodyTooLarge, Code::UnsupportedMediaType];
 /// Every operation that changes something.
 const WRITING: &[Code] = &[Code::CrossOrigin, Code::OutcomeUnknown, Code::StorageFull];
 
@@ -39,7 +41,7 @@ pub fn finish(document: &mut Node) {
 
 /// The codes of which the document speaks, in the order of their declaration.
 pub fn codes_of(document: &Node) -> Vec<Code> {
-    let text = serde_json::to_string(document).expect("JSON serialises");
+    let text = document.pretty();
     let is_used = |code: &Code| text.contains(&format!("\"#/components/examples/{}\"", code.as_str()));
     Code::ALL.iter().copied().filter(is_used).collect()
 }
@@ -59,7 +61,8 @@ fn set_security(operation: &mut Node, rule: &Node) {
 /// all are gathered under their statuses.
 fn add_problems(path: &str, method: &str, operation: &mut Node) {
     let has_body = operation.get("requestBody").is_some();
-    let asks_caller = operation.get("security").is_some_and(|any| !any.elements().contains(&Node::Map(Vec::new())));
+    let asks_caller =
+        operation.get("security").is_some_and(|any| !any.elements().contains(&Node::Map(Vec::new())));
     let Some(Node::Map(responses)) = operation.remove("responses") else { return };
     let mut codes: Vec<Code> = responses.iter().filter_map(|(key, _)| Code::parse(key)).collect();
     codes.extend(ALWAYS);
@@ -71,7 +74,8 @@ fn add_problems(path: &str, method: &str, operation: &mut Node) {
     ] {
         codes.extend(more.iter().filter(|_| applies));
     }
-    let mut answers: Vec<(String, Node)> = responses.into_iter().filter(|(key, _)| Code::parse(key).is_none()).collect();
+    let mut answers: Vec<(String, Node)> =
+        responses.into_iter().filter(|(key, _)| Code::parse(key).is_none()).collect();
     for (_, answer) in &mut answers {
         finish_success(answer);
     }
@@ -93,7 +97,9 @@ fn finish_success(answer: &mut Node) {
     let mut headers = vec![("X-Request-Id".to_owned(), Node::reference("headers", "RequestId"))];
     if let Some(Node::Map(own)) = answer.remove("headers") {
         // poem-openapi writes names in capitals.
-        let name = |name: String| if name.eq_ignore_ascii_case("set-cookie") { "Set-Cookie".to_owned() } else { name };
+        let name = |name: String| {
+            if name.eq_ignore_ascii_case("set-cookie") { "Set-Cookie".to_owned() } else { name }
+        };
         headers.extend(own.into_iter().map(|(key, header)| (name(key), header)));
     }
     if let Some(content) = answer.get_mut("content") {
@@ -103,7 +109,8 @@ fn finish_success(answer: &mut Node) {
 }
 
 fn problem_answer(status: u16, codes: &[Code]) -> Node {
-    let meanings: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
+    let meanings: Vec<String> =
+        codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
     let mut headers = vec![("X-Request-Id".to_owned(), Node::reference("headers", "RequestId"))];
     if status == 401 {
         headers.push(("WWW-Authenticate".to_owned(), Node::reference("headers", "Authenticate")));
@@ -128,7 +135,8 @@ fn problem_answer(status: u16, codes: &[Code]) -> Node {
 
 fn add_body_examples(content: &mut Node) {
     for (_, body) in content.entries_mut() {
-        let name = body.at(&["schema", "$ref"]).and_then(Node::as_str).and_then(|name| name.rsplit('/').next());
+        let name =
+            body.at(&["schema", "$ref"]).and_then(Node::as_str).and_then(|name| name.rsplit('/').next());
         if let Some(example) = name.and_then(examples::of) {
             body.set("example", example);
         }

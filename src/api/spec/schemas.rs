@@ -10,7 +10,8 @@ use super::node::Node;
 pub fn finish(document: &mut Node) {
     document.walk(&mut keep_reference);
     let requests = requests(document);
-    let Some(schemas) = document.get_mut("components").and_then(|components| components.get_mut("schemas")) else {
+    let Some(schemas) = document.get_mut("components").and_then(|components| components.get_mut("schemas"))
+    else {
         return;
     };
     for (name, schema) in schemas.entries_mut() {
@@ -31,13 +32,13 @@ pub fn finish(document: &mut Node) {
 
 /// The names of schemas that requests use, directly or by reference.
 pub fn requests(document: &Node) -> BTreeSet<String> {
-    reached(document, |operation| operation.at(&["requestBody", "content"]).into_iter().collect())
-}
-
-/// The names of schemas that answers use.
-#[cfg(test)]
-pub fn answers(document: &Node) -> BTreeSet<String> {
-    reached(document, |operation| operation.get("responses").into_iter().collect())
+    let paths = document.get("paths").map(Node::entries).unwrap_or_default();
+    let operations = paths.iter().flat_map(|(_, path)| path.entries());
+    let mut names = BTreeSet::new();
+    for body in operations.filter_map(|(_, operation)| operation.get("requestBody")) {
+        collect(document, body, &mut names);
+    }
+    names
 }
 
 /// A description beside a reference comes as `allOf` of both, which generators read as another type: the reference alone
@@ -67,18 +68,9 @@ fn add_format(property: &mut Node, format: &str) {
     }
 }
 
-fn reached(document: &Node, roots: impl Fn(&Node) -> Vec<&Node>) -> BTreeSet<String> {
-    let paths = document.get("paths").map(Node::entries).unwrap_or_default();
-    let operations = paths.iter().flat_map(|(_, path)| path.entries());
-    let mut names = BTreeSet::new();
-    for root in operations.flat_map(|(_, operation)| roots(operation)) {
-        collect(document, root, &mut names);
-    }
-    names
-}
-
 fn collect(document: &Node, node: &Node, names: &mut BTreeSet<String>) {
-    if let Some(name) = node.get("$ref").and_then(Node::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"))
+    if let Some(name) =
+        node.get("$ref").and_then(Node::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"))
     {
         if names.insert(name.to_owned())
             && let Some(schema) = document.at(&["components", "schemas", name])

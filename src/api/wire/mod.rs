@@ -13,7 +13,11 @@ use super::problem::Problem;
 use crate::domain::text::TextError;
 
 /// Applies a rule of the domain to a field.
-fn field<T>(pointer: &'static str, text: &str, rule: impl FnOnce(&str) -> Result<T, TextError>) -> Result<T, Problem> {
+fn field<T>(
+    pointer: &'static str,
+    text: &str,
+    rule: impl FnOnce(&str) -> Result<T, TextError>,
+) -> Result<T, Problem> {
     rule(text).map_err(|error| Problem::text(pointer, error))
 }
 
@@ -27,6 +31,7 @@ fn optional<T>(
 }
 
 /// The same for a field that "" clears: the outer none leaves it, the inner one clears it.
+#[allow(clippy::option_option, reason = "it is what `RoomChanges` takes")]
 fn clearable<T>(
     pointer: &'static str,
     text: Option<&String>,

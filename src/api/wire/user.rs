@@ -87,7 +87,8 @@ impl Registration {
     /// The checked parts; `least` is the least length of a password.
     pub fn parse(self, least: usize) -> Result<(Username, Password, Option<DisplayName>), Problem> {
         let username = field("/username", &self.username, Username::parse)?;
-        let password = Password::new(self.password, least).map_err(|error| Problem::text("/password", error))?;
+        let password =
+            Password::new(self.password, least).map_err(|error| Problem::text("/password", error))?;
         let display_name = optional("/display_name", self.display_name.as_ref(), DisplayName::parse)?;
         Ok((username, password, display_name))
     }
@@ -104,7 +105,8 @@ impl PasswordChange {
     pub fn parse(self, least: usize) -> Result<(Password, Password), Problem> {
         let current = Password::presented(self.current_password);
         let current = current.map_err(|error| Problem::text("/current_password", error))?;
-        let new = Password::new(self.new_password, least).map_err(|error| Problem::text("/new_password", error))?;
+        let new =
+            Password::new(self.new_password, least).map_err(|error| Problem::text("/new_password", error))?;
         Ok((current, new))
     }
 }

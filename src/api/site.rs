@@ -1,59 +1,44 @@
-//! Where browsers reach this server, and what follows: the names of cookies, and whether a request comes from our page.
+//! What follows from where browsers reach this server: the names of cookies, and whether a request comes from our page.
+
+use std::time::Duration;
 
 use poem::Request;
 use poem::http::{HeaderValue, header};
 
 use super::code::Code;
 use super::problem::Problem;
+use crate::config::Origin;
 
-/// Seconds that the cookie of a refresh token is kept: the idle life of a session.
-const REFRESH_COOKIE_SECONDS: i64 = 14 * 24 * 60 * 60;
-
-/// Scheme, host and port, as browsers write an origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    text: String,
-    /// None where cookies would travel unprotected.
+/// The one site whose pages may use cookies here.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// As browsers write it.
+    origin: String,
+    is_https: bool,
     cookies: Option<CookieNames>,
 }
 
-/// What our two cookies are called at an origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What our two cookies are called there, and how long the one of the refresh token is kept.
+#[derive(Clone, Debug)]
 pub struct CookieNames {
     pub access: String,
     pub refresh: String,
-    secure: bool,
+    is_secure: bool,
+    refresh_seconds: u64,
 }
 
-impl Origin {
-    /// Reads `https://chat.example`, `http://127.0.0.1:8080`: no path, no trailing slash; none if it is not an origin.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        let secure = match scheme {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let (host, port) = split_port(authority)?;
-        let ordinary = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '[' | ']' | ':');
-        if host.is_empty() || !host.chars().all(ordinary) {
-            return None;
-        }
-        let default_port = if secure { 443 } else { 80 };
-        let port = port.unwrap_or(default_port);
-        let host = host.to_ascii_lowercase();
-        // Browsers leave the scheme's own port out.
-        let shown = if port == default_port { String::new() } else { format!(":{port}") };
-        let cookies = (secure || is_loopback(&host)).then(|| CookieNames::new(secure, port));
-        Some(Self { text: format!("{scheme}://{host}{shown}"), cookies })
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.text
+impl Site {
+    /// `refresh_life` is how long an unused session lasts.
+    pub fn new(origin: &Origin, refresh_life: Duration) -> Self {
+        let is_https = origin.is_secure();
+        // Anywhere else plain http would carry them through foreign hands.
+        let is_private = is_https || origin.is_loopback();
+        let cookies = is_private.then(|| CookieNames::new(is_https, origin.port(), refresh_life));
+        Self { origin: origin.to_string(), is_https, cookies }
     }
 
     pub fn is_https(&self) -> bool {
-        self.text.starts_with("https:")
+        self.is_https
     }
 
     /// None on plain http off loopback: there tokens are not given as cookies, and cookies not read.
@@ -71,7 +56,7 @@ impl Origin {
         let ours = if request.headers().contains_key("sec-fetch-site") {
             only("sec-fetch-site").is_some_and(|site| site == "same-origin")
         } else {
-            only(header::ORIGIN.as_str()).is_some_and(|origin| origin.as_bytes() == self.text.as_bytes())
+            only(header::ORIGIN.as_str()).is_some_and(|origin| origin.as_bytes() == self.origin.as_bytes())
         };
         if ours { Ok(()) } else { Err(Problem::new(Code::CrossOrigin)) }
     }
@@ -80,21 +65,22 @@ impl Origin {
 impl CookieNames {
     /// Cookies of one host are shared by all its ports: on loopback the port is in the name, so that two servers do not
     /// sign each other's people out.
-    fn new(secure: bool, port: u16) -> Self {
-        if secure {
-            let name = |kind| format!("__Host-parlor_{kind}");
-            Self { access: name("access"), refresh: name("refresh"), secure }
-        } else {
-            let name = |kind| format!("parlor_{kind}_{port}");
-            Self { access: name("access"), refresh: name("refresh"), secure }
+    fn new(is_secure: bool, port: u16, refresh_life: Duration) -> Self {
+        let name =
+            |kind| if is_secure { format!("__Host-parlor_{kind}") } else { format!("parlor_{kind}_{port}") };
+        Self {
+            access: name("access"),
+            refresh: name("refresh"),
+            is_secure,
+            refresh_seconds: refresh_life.as_secs(),
         }
     }
 
     /// The `Set-Cookie` values of a sign-in.
     pub fn set(&self, access_token: &str, expires_in: i64, refresh_token: &str) -> Vec<HeaderValue> {
         [
-            self.cookie(&self.access, access_token, expires_in),
-            self.cookie(&self.refresh, refresh_token, REFRESH_COOKIE_SECONDS),
+            self.cookie(&self.access, access_token, u64::try_from(expires_in).unwrap_or(0)),
+            self.cookie(&self.refresh, refresh_token, self.refresh_seconds),
         ]
         .into_iter()
         .flatten()
@@ -111,8 +97,8 @@ impl CookieNames {
         cookie(request, &self.access).is_some() || cookie(request, &self.refresh).is_some()
     }
 
-    fn cookie(&self, name: &str, value: &str, max_age: i64) -> Option<HeaderValue> {
-        let secure = if self.secure { "; Secure" } else { "" };
+    fn cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
+        let secure = if self.is_secure { "; Secure" } else { "" };
         let text = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
@@ -129,46 +115,23 @@ pub fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     named.next().map(|(_, value)| value).filter(|value| !value.is_empty())
 }
 
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    match authority.rsplit_once(':') {
-        // The colons inside an IPv6 address are not a port's.
-        Some((_, port)) if port.ends_with(']') => Some((authority, None)),
-        Some((host, port)) => Some((host, Some(port.parse().ok()?))),
-        None => Some((authority, None)),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn site(origin: &str) -> Site {
+        Site::new(&Origin::parse(origin).unwrap(), Duration::from_hours(24))
+    }
+
     fn names(origin: &str) -> Option<String> {
-        Origin::parse(origin).unwrap().cookies.map(|names| names.access)
+        site(origin).cookies.map(|names| names.access)
     }
 
     fn request(headers: &[(&str, &str)]) -> Request {
-        headers.iter().fold(Request::builder(), |builder, (name, value)| builder.header(*name, *value)).finish()
-    }
-
-    #[test]
-    fn origins_are_written_as_browsers_write_them() {
-        for (given, text) in [
-            ("https://Chat.Example", "https://chat.example"),
-            ("https://chat.example:443", "https://chat.example"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("http://[::1]:8080", "http://[::1]:8080"),
-            ("http://[::1]", "http://[::1]"),
-        ] {
-            assert_eq!(Origin::parse(given).unwrap().as_str(), text);
-        }
-        for bad in ["chat.example", "ftp://a", "https://", "https://a/b", "https://a/", "https://a:b", "https://u@a", "http://a:99999"] {
-            assert_eq!(Origin::parse(bad), None, "{bad}");
-        }
+        headers
+            .iter()
+            .fold(Request::builder(), |builder, (name, value)| builder.header(*name, *value))
+            .finish()
     }
 
     #[test]
@@ -183,13 +146,13 @@ mod tests {
 
     #[test]
     fn cookies_are_out_of_reach_of_script_and_of_other_sites() {
-        let secure = Origin::parse("https://chat.example").unwrap();
+        let secure = site("https://chat.example");
         let set = secure.cookies().unwrap().set("a", 900, "r");
         assert_eq!(
             set[0].to_str().unwrap(),
             "__Host-parlor_access=a; Path=/; Max-Age=900; HttpOnly; SameSite=Strict; Secure"
         );
-        let plain = Origin::parse("http://127.0.0.1:8080").unwrap();
+        let plain = site("http://127.0.0.1:8080");
         assert_eq!(
             plain.cookies().unwrap().clear()[1].to_str().unwrap(),
             "parlor_refresh_8080=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
@@ -198,14 +161,14 @@ mod tests {
 
     #[test]
     fn only_our_own_page_passes() {
-        let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
+        let site = site("http://127.0.0.1:8080");
         let good: [&[(&str, &str)]; 3] = [
             &[("sec-fetch-site", "same-origin")],
             &[("origin", "http://127.0.0.1:8080")],
             &[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")],
         ];
         for headers in good {
-            assert!(origin.check(&request(headers)).is_ok(), "{headers:?}");
+            assert!(site.check(&request(headers)).is_ok(), "{headers:?}");
         }
         let bad: [&[(&str, &str)]; 9] = [
             &[],
@@ -219,13 +182,14 @@ mod tests {
             &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
         ];
         for headers in bad {
-            assert!(origin.check(&request(headers)).is_err(), "{headers:?}");
+            assert!(site.check(&request(headers)).is_err(), "{headers:?}");
         }
     }
 
     #[test]
     fn a_cookie_is_found_by_its_whole_name() {
-        let request = request(&[("cookie", "xparlor_access_80=no; parlor_access_80=yes; parlor_access_80=later")]);
+        let request =
+            request(&[("cookie", "xparlor_access_80=no; parlor_access_80=yes; parlor_access_80=later")]);
         assert_eq!(cookie(&request, "parlor_access_80"), Some("yes"));
         assert_eq!(cookie(&request, "parlor_access"), None);
     }
