@@ -109,7 +109,8 @@ impl File {
 
     /// Names in `assets` carry a hash of what is in them; everything else is asked for again.
     fn cache_control(&self) -> &'static str {
-        if self.path.starts_with("assets/") { IMMUTABLE } else { "no-cache" }
+        let is_hashed = self.path.starts_with("assets/") || self.path.starts_with("docs/assets/");
+        if is_hashed { IMMUTABLE } else { "no-cache" }
     }
 
     /// None for what is not a page.

@@ -27,8 +27,9 @@ fn main() -> io::Result<()> {
     }
     println!("cargo::warning={MISSING}");
     let placeholder = out.join("placeholder");
-    fs::create_dir_all(&placeholder)?;
+    fs::create_dir_all(placeholder.join("docs"))?;
     fs::write(placeholder.join("index.html"), PLACEHOLDER)?;
+    fs::write(placeholder.join("docs/index.html"), PLACEHOLDER)?;
     fs::write(out.join("web_files.rs"), table(&placeholder)?)
 }
 
