@@ -32,7 +32,7 @@ test('a stranger signs up, opens a room, and talks with another', async ({
   await page.getByRole('button', { name: 'New room' }).last().click();
   await page.getByLabel('Name', { exact: true }).fill(name);
   await page.getByLabel('Title').fill('The Kitchen');
-  await page.getByRole('button', { name: 'Create room' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
   await expect(page.getByRole('heading', { name: 'The Kitchen' })).toBeFocused();
   await expect(page.getByText('It is quiet in here')).toBeVisible();
 
@@ -102,7 +102,7 @@ test('every script, code, line breaks and 4,000 code points arrive as they were 
   );
   const last = messages(page).last();
   await expect(last.locator('pre')).toHaveText('if (a < b) {\n  go();\n}');
-  await expect(last.locator('p').first()).toHaveText('first\nsecond', { useInnerText: true });
+  await expect(last.locator('.body p').first()).toHaveText('first\nsecond', { useInnerText: true });
   const link = last.getByRole('link');
   await expect(link).toHaveAttribute('href', 'https://example.org/a?b=1');
   await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');

@@ -7,12 +7,13 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const ada = await person('ada');
     await page.emulateMedia({ colorScheme });
     await page.goto('/docs');
-    await page.getByLabel('User name').fill(ada.username);
-    await page.getByLabel('Password').fill('wrong, but long enough');
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    const bar = page.locator('#sign-in');
+    await bar.getByLabel('User name').fill(ada.username);
+    await bar.getByLabel('Password').fill('wrong, but long enough');
+    await bar.getByRole('button', { name: 'Sign in' }).click();
     await expect(page.locator('#note')).not.toBeEmpty();
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await bar.getByLabel('Password').fill(password);
+    await bar.getByRole('button', { name: 'Sign in' }).click();
     await expect(page.getByText('Calls carry your token.')).toBeVisible();
 
     const getMe = page

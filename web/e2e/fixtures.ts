@@ -11,6 +11,7 @@ interface Tools {
 
 export const test = base.extend<Tools, { server: Server }>({
   server: [
+    // eslint-disable-next-line no-empty-pattern -- the runner reads from it that nothing is needed
     async ({}, use) => {
       const server = await Server.start();
       await use(server);

@@ -43,9 +43,6 @@ export class ScrollPlace {
     });
     return () => {
       scroller.removeEventListener('scroll', this.#scrolled);
-      this.#room.place = this.following ? null : this.#mark();
-      timeline.following = this.following;
-      timeline.divider = null;
     };
   };
 
@@ -67,6 +64,8 @@ export class ScrollPlace {
 
   #scrolled = (): void => {
     this.#follow(-this.#scroller.scrollTop <= near);
+    // Kept at each step: when the list goes, its rows have no place any more.
+    this.#room.place = this.following ? null : this.#mark();
     this.#fill();
   };
 

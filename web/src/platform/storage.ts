@@ -1,5 +1,6 @@
 // Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme. Must not
 // keep anything that a sign-out should not be able to forget.
+import type { DraftStore } from '../state/drafts.svelte';
 import type { Unsent } from '../state/outbox.svelte';
 import type { ReadMarks } from '../state/rooms.svelte';
 
@@ -41,18 +42,17 @@ export function unsent(user: string): { load(): Unsent[]; save(list: Unsent[]): 
   };
 }
 
-export interface Drafts {
-  load(room: string): string;
-  save(room: string, text: string): void;
-}
-
-export function drafts(user: string): Drafts {
-  const key = (room: string) => `${prefix}draft:${user}:${room}`;
+/** One key a room, so that tabs with different rooms do not write over each other. */
+export function draftStore(user: string): DraftStore {
+  const start = `${prefix}draft:${user}:`;
   return {
-    load: (room) => read(localStorage, key(room), ''),
+    load() {
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(start));
+      return keys.map((key) => [key.slice(start.length), read(localStorage, key, '')]);
+    },
     save(room, text) {
-      if (text) write(localStorage, key(room), text);
-      else localStorage.removeItem(key(room));
+      if (text) write(localStorage, start + room, text);
+      else localStorage.removeItem(start + room);
     },
   };
 }

@@ -90,7 +90,8 @@ export class App {
   heard(word: SessionWord): void {
     const mine = this.chat?.me.id;
     if (word.kind === 'out') {
-      if (this.phase === 'in') this.#leave(false);
+      // The stream may have told of the end before the other tab did.
+      this.#leave(false);
     } else if (word.user !== mine) {
       this.#leave(false);
       void this.start();

@@ -104,9 +104,9 @@ export class Chat {
         (messages) => this.#placed(messages),
         (room, seq) => this.outbox.settleUpTo(room, seq),
       );
-      const known = this.rooms.get(id);
-      if (known?.unread) room.timeline.divider = known.read;
     }
+    const known = this.rooms.get(id);
+    room.timeline.divider = known?.unread ? known.read : null;
     // Last used, last dropped.
     this.#opened.delete(id);
     this.#opened.set(id, room);
@@ -114,8 +114,9 @@ export class Chat {
     return room;
   }
 
-  close(): void {
-    this.#current = null;
+  /** The room is no longer on screen. */
+  close(id: string): void {
+    if (this.#current === id) this.#current = null;
   }
 
   /** The caller left a room by himself. */

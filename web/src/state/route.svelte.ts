@@ -24,6 +24,8 @@ export const roomPath = (id: string): string => `/room/${id}`;
 
 export class Route {
   #places: Places;
+  /** How often the page was changed from within, since it was loaded. */
+  moves = 0;
   page: Page = $state.raw({ name: 'directory' });
 
   constructor(places: Places) {
@@ -37,6 +39,7 @@ export class Route {
   }
 
   go(path: string): void {
+    this.moves++;
     if (path !== this.#places.path()) this.#places.push(path);
     this.read();
   }

@@ -18,8 +18,7 @@ export function toRows(messages: Message[], divider: number | null): Row[] {
   return messages.map((message, index) => {
     const before = messages[index - 1];
     const day = !before || dayKey(before.created_at) !== dayKey(message.created_at);
-    const fresh =
-      divider !== null && message.seq > divider && (before ? before.seq <= divider : false);
+    const fresh = divider !== null && message.seq > divider && !(before && before.seq > divider);
     const head = day || fresh || before!.author.id !== message.author.id || later(before!, message);
     return { message, day, head, fresh };
   });
