@@ -58,7 +58,13 @@ signIn.addEventListener('submit', async (event) => {
       note.textContent = answer.detail || answer.title;
       return;
     }
-    ui.preauthorizeApiKey(scheme, answer.access_token);
+    ui.authActions.authorizeWithPersistOption({
+      [scheme]: {
+        name: scheme,
+        schema: { type: 'http', scheme: 'bearer' },
+        value: answer.access_token,
+      },
+    });
     signIn.reset();
     showWho();
   } catch {

@@ -1,6 +1,6 @@
 // Owns where the reader is in a list of messages: at the end or further up, when more is needed at either side, and
 // coming back to the same place. Must not know what a message says.
-import { tick } from 'svelte';
+import { tick, untrack } from 'svelte';
 import type { OpenRoom } from '../state/room.svelte';
 
 /** This near to the end (px), what comes is followed. */
@@ -35,11 +35,11 @@ export class ScrollPlace {
     let arrived = false;
     $effect(() => {
       if (timeline.phase !== 'ready') return;
-      if (!arrived) this.#arrive();
+      if (!arrived) untrack(() => this.#arrive());
       arrived = true;
       // Each change may leave too little on either side.
       void [timeline.messages, timeline.loading];
-      this.#fill();
+      untrack(() => this.#scrolled());
     });
     return () => {
       scroller.removeEventListener('scroll', this.#scrolled);

@@ -18,14 +18,20 @@ export class MyRoom {
   /** The newest seq that is worth a look. */
   newest = $state(0);
   read = $state(0);
-  readonly unread = $derived(this.newest > this.read);
-  readonly label = $derived(this.state.title || this.state.name);
 
   constructor(state: Room, read: number) {
     this.state = state;
     this.newest = state.last_seq;
     this.read = read;
     this.sequence.settle(state.last_seq);
+  }
+
+  get unread(): boolean {
+    return this.newest > this.read;
+  }
+
+  get label(): string {
+    return this.state.title || this.state.name;
   }
 }
 

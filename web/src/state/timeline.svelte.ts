@@ -22,7 +22,7 @@ export class Timeline {
   #sequence = new Sequence();
   /** Counts restarts, so that an answer for an earlier one is dropped. */
   #round = 0;
-  #parts = $state.raw<Part[]>([]);
+  #held: Part[] = [];
 
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
   loading = $state<'older' | 'newer' | null>(null);
@@ -35,8 +35,9 @@ export class Timeline {
   /** The reader looks at the end and wants to see what comes. Told by the screen. */
   following = true;
 
-  readonly messages = $derived(this.#parts.flatMap((part) => part.items));
-  readonly atStart = $derived(this.phase === 'ready' && this.#parts[0]?.before === undefined);
+  messages = $state.raw<Message[]>([]);
+  /** The stretch reaches to the first message. */
+  atStart = $state(false);
 
   /** `placed` is told of messages as they become part of the stretch (or of the log behind it). */
   constructor(
@@ -45,6 +46,17 @@ export class Timeline {
   ) {
     this.#fetch = fetch;
     this.#placed = placed;
+  }
+
+  // Plain fields kept by hand: a derived one would end with the component that first opened the room.
+  get #parts(): Part[] {
+    return this.#held;
+  }
+
+  set #parts(parts: Part[]) {
+    this.#held = parts;
+    this.messages = parts.flatMap((part) => part.items);
+    this.atStart = parts.length > 0 && parts[0]!.before === undefined;
   }
 
   get lastSeq(): number {
