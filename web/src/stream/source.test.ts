@@ -1,0 +1,187 @@
+// One stream's life: frames in, and what is done about silence, refusals and farewells.
+import { beforeEach, expect, test } from 'vitest';
+import { LiveSource, type SourceListener, type SourceParts, type StreamSocket } from './source';
+
+class Socket implements StreamSocket {
+  readyState = 0;
+  closed = false;
+  #listeners = new Map<string, ((event: MessageEvent<string>) => void)[]>();
+  constructor(readonly url: string) {}
+
+  addEventListener(type: string, listener: (event: MessageEvent<string>) => void) {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  say(type: string, data: object = {}) {
+    const event = { data: JSON.stringify(data) } as MessageEvent<string>;
+    for (const listener of this.#listeners.get(type) ?? []) listener(event);
+  }
+}
+
+let sockets: Socket[];
+let timers: { ms: number; run: () => void; off?: boolean }[];
+let told: string[];
+let clock: number;
+let who: 'in' | 'over' | 'unreachable';
+let renewed: 'renewed' | 'over' | Error;
+
+const parts: SourceParts = {
+  open(url) {
+    sockets.push(new Socket(url));
+    return sockets.at(-1)!;
+  },
+  probe: async () => who,
+  async renew() {
+    if (renewed instanceof Error) throw renewed;
+    return renewed;
+  },
+  now: () => clock,
+  random: () => 0.5,
+  after(ms, run) {
+    const timer = { ms, run, off: false };
+    timers.push(timer);
+    return () => void (timer.off = true);
+  },
+};
+
+const listener: SourceListener = {
+  event: (event) => void told.push(`event ${event.seq}`),
+  reset: (cursor) => void told.push(`reset ${cursor}`),
+  status: (status) => void told.push(status),
+  over: () => void told.push('over'),
+};
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+const last = () => sockets.at(-1)!;
+/** Runs the pending timers but the watchdog's. */
+function fire() {
+  for (const timer of timers.splice(0)) {
+    if (timer.ms === 5_000) timers.push(timer);
+    else if (!timer.off) timer.run();
+  }
+}
+const hello = { type: 'hello', cursor: 'c0', heartbeat_seconds: 15 };
+
+function open(): LiveSource {
+  const source = new LiveSource(parts, listener, 'start');
+  source.start();
+  last().say('hello', hello);
+  return source;
+}
+
+beforeEach(() => {
+  sockets = [];
+  timers = [];
+  told = [];
+  clock = 0;
+  who = 'in';
+  renewed = 'renewed';
+});
+
+test('opens after the snapshot, and after a loss where the last event was', async () => {
+  open();
+  expect(last().url).toBe('/v1/events?after=start');
+  last().say('message', { type: 'message.posted', seq: 1, cursor: 'c1' });
+  last().say('error');
+  await settled();
+  expect(told).toEqual(['live', 'event 1', 'away']);
+  fire();
+  expect(last().url).toBe('/v1/events?after=c1');
+});
+
+test('ephemeral frames do not move the cursor, and what is no frame is skipped', () => {
+  const source = open();
+  last().say('message', { type: 'typing' });
+  last().say('message', { nothing: true });
+  source.offline();
+  source.nudge();
+  expect(last().url).toBe('/v1/events?after=c0');
+});
+
+test('frames of a closed socket count no more', () => {
+  const source = open();
+  const old = last();
+  source.offline();
+  old.say('message', { type: 'message.posted', seq: 1, cursor: 'c1' });
+  expect(told).toEqual(['live', 'away']);
+});
+
+test('a reset is told before the stream goes on from its cursor', async () => {
+  open();
+  last().say('reset', { type: 'reset', cursor: 'c9', reason: 'unknown_cursor' });
+  expect(told).toEqual(['live', 'reset c9', 'live']);
+  last().say('error');
+  await settled();
+  fire();
+  expect(last().url).toBe('/v1/events?after=c9');
+});
+
+test('three missed heartbeats are a loss, a ping is a sign of life', () => {
+  open();
+  const watch = () => timers.splice(0).forEach((timer) => timer.run());
+  clock = 44_000;
+  last().say('ping', { type: 'ping' });
+  clock = 60_000;
+  watch();
+  expect(last().closed).toBe(false);
+  clock = 90_000;
+  watch();
+  expect(last().closed).toBe(true);
+  expect(told).toEqual(['live', 'away']);
+});
+
+test('a refused stream asks who we are: in means again, over means the sign-in page', async () => {
+  const source = new LiveSource(parts, listener, 'start');
+  source.start();
+  last().readyState = 2;
+  last().say('error');
+  await settled();
+  expect(sockets).toHaveLength(2);
+  // Refused once more: no hot loop, it waits.
+  last().readyState = 2;
+  last().say('error');
+  await settled();
+  expect(sockets).toHaveLength(2);
+  fire();
+  expect(sockets).toHaveLength(3);
+  who = 'over';
+  last().readyState = 2;
+  last().say('error');
+  await settled();
+  expect(told.at(-1)).toBe('over');
+});
+
+test('farewells: expired renews at once, shutdown waits, signed_out and no return are final', async () => {
+  open();
+  last().say('bye', { type: 'bye', reason: 'expired' });
+  await settled();
+  expect(sockets).toHaveLength(2);
+  last().say('hello', hello);
+  last().say('bye', { type: 'bye', reason: 'shutdown', retry_seconds: 4 });
+  const wait = timers.find((timer) => timer.ms !== 5_000)!;
+  expect(wait.ms).toBe(6_000);
+  fire();
+  last().say('hello', hello);
+  last().say('bye', { type: 'bye', reason: 'something_new' });
+  expect(told.at(-1)).toBe('stopped');
+  open();
+  last().say('bye', { type: 'bye', reason: 'signed_out' });
+  expect(told.at(-1)).toBe('over');
+});
+
+test('expired while the server is away waits; expired after the session ended is over', async () => {
+  open();
+  renewed = new Error('no answer');
+  last().say('bye', { type: 'bye', reason: 'expired' });
+  await settled();
+  expect(told.at(-1)).toBe('away');
+  renewed = 'over';
+  fire();
+  last().say('bye', { type: 'bye', reason: 'expired' });
+  await settled();
+  expect(told.at(-1)).toBe('over');
+});

@@ -1,0 +1,138 @@
+// Text rules: how bodies are read, rows grouped, names shortened and found, passwords counted.
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../api/types';
+import { backoff } from '../stream/backoff';
+import { parsePath } from '../state/route.svelte';
+import { parseBody } from './body';
+import { deviceName } from './device';
+import { initials, tone, tones } from './face';
+import { matchScore } from './match';
+import { normalise, passwordFault } from './password';
+import { toRows } from './rows';
+import { dayName } from './time';
+
+/** The pieces of a body, each as one short text. */
+const read = (body: string) =>
+  parseBody(body).flatMap((block) =>
+    block.kind === 'code'
+      ? [`pre(${block.language}):${block.text}`]
+      : block.spans.map((span) => `${span.kind}:${span.text}`),
+  );
+
+describe('a body', () => {
+  test.each([
+    ['plain <b>text</b>', ['text:plain <b>text</b>']],
+    ['see http://a.example/b.', ['text:see ', 'link:http://a.example/b', 'text:.']],
+    ['(https://a.example/x_(y))', ['text:(', 'link:https://a.example/x_(y)', 'text:)']],
+    ['https://a.example/?q=1&r=2, then', ['link:https://a.example/?q=1&r=2', 'text:, then']],
+    ['javascript:alert(1) ftp://a.example', ['text:javascript:alert(1) ftp://a.example']],
+    ['http://', ['text:http://']],
+    ['run `a < b` now', ['text:run ', 'code:a < b', 'text: now']],
+    ['``a ` b``', ['code:a ` b']],
+    ['one ` alone', ['text:one ` alone']],
+    ['`https://a.example`', ['code:https://a.example']],
+    ['a\nb\n\nc', ['text:a\nb\n\nc']],
+    ['x\n```rs\nlet `a`;\n\n  b\n```\ny', ['text:x', 'pre(rs):let `a`;\n\n  b', 'text:y']],
+    ['```\nnever closed', ['text:```\nnever closed']],
+  ])('%j', (body, pieces) => expect(read(body)).toEqual(pieces));
+
+  test('reading is fast, whatever is written', () => {
+    const start = performance.now();
+    for (const body of [
+      '`'.repeat(4000),
+      '```\n'.repeat(1000),
+      'http://('.repeat(500),
+      '`a'.repeat(2000),
+    ]) {
+      parseBody(body);
+    }
+    expect(performance.now() - start).toBeLessThan(250);
+  });
+});
+
+function at(minutes: number, author: string): Message {
+  const time = new Date(2026, 0, 1, 12, minutes).toISOString();
+  const user = { id: author, username: author, display_name: author };
+  return {
+    id: `${minutes}`,
+    room: 'r',
+    seq: minutes + 1,
+    author: user,
+    body: '',
+    created_at: time,
+  };
+}
+
+test('rows of one author stand together for five minutes, in one day, on one side of the divider', () => {
+  const heads = (list: Message[], divider: number | null = null) =>
+    toRows(list, divider).map((row) => (row.day ? 'day' : row.head ? 'head' : ''));
+  expect(heads([at(0, 'a'), at(3, 'a'), at(9, 'a'), at(10, 'b')])).toEqual([
+    'day',
+    '',
+    'head',
+    'head',
+  ]);
+  expect(heads([at(0, 'a'), at(24 * 60, 'a')])).toEqual(['day', 'day']);
+  const rows = toRows([at(0, 'a'), at(1, 'a'), at(2, 'a')], 1);
+  expect(rows.map((row) => row.fresh)).toEqual([false, true, false]);
+  expect(rows.map((row) => row.head)).toEqual([true, true, false]);
+});
+
+test('days are named from the reader’s own midnight', () => {
+  const now = new Date(2026, 5, 15, 0, 30);
+  expect(dayName(new Date(2026, 5, 15, 0, 5).toISOString(), now)).toBe('Today');
+  expect(dayName(new Date(2026, 5, 14, 23, 55).toISOString(), now)).toBe('Yesterday');
+  expect(dayName(new Date(2025, 5, 15).toISOString(), now)).toContain('2025');
+});
+
+test('initials are what a reader sees as letters', () => {
+  expect(initials('Ada Lovelace')).toBe('AL');
+  expect(initials('ada')).toBe('A');
+  expect(initials('back-office')).toBe('BO');
+  expect(initials('👩‍👩‍👧‍👦 family')).toBe('👩‍👩‍👧‍👦F');
+  expect(initials('李小龙')).toBe('李');
+  expect(initials('   ')).toBe('');
+});
+
+test('a colour is always the same, and all are used', () => {
+  expect(tone('x')).toBe(tone('x'));
+  const used = new Set(Array.from({ length: 200 }, (_, n) => tone(`id-${n}`)));
+  expect(used.size).toBe(tones);
+});
+
+test('passwords are counted and sent as one form of the text', () => {
+  expect(normalise('e\u0301')).toBe('é');
+  expect(passwordFault('a'.repeat(11))).toBe('short');
+  expect(passwordFault('😀'.repeat(12))).toBeNull();
+  expect(passwordFault('😀'.repeat(128))).toBeNull();
+  expect(passwordFault('a'.repeat(129))).toBe('long');
+});
+
+test('a few letters find a name, the closest first', () => {
+  expect(matchScore('lby', 'lobby')).toBe(2);
+  expect(matchScore('ybl', 'lobby')).toBeNull();
+  expect(matchScore('lob', 'The Lobby')!).toBeGreaterThan(matchScore('lob', 'lobby')!);
+  expect(matchScore('', 'x')).toBe(0);
+});
+
+test('waits grow with full jitter, from 1 s to 30 s', () => {
+  expect(backoff(0, () => 0.99)).toBe(1_000);
+  expect(backoff(3, () => 0)).toBe(1_000);
+  expect(backoff(3, () => 0.5)).toBe(4_500);
+  expect(backoff(50, () => 1)).toBe(30_000);
+});
+
+test('addresses name pages', () => {
+  expect(parsePath('/')).toEqual({ name: 'directory' });
+  expect(parsePath('/room/abc')).toEqual({ name: 'room', room: 'abc' });
+  expect(parsePath('/room/a/b')).toEqual({ name: 'nowhere' });
+  expect(parsePath('/settings')).toEqual({ name: 'settings' });
+});
+
+test('programs are named as people call them', () => {
+  const chrome =
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36';
+  expect(deviceName(chrome, '?')).toBe('Chrome, Linux');
+  expect(deviceName('curl/8.1', '?')).toBe('curl');
+  expect(deviceName(undefined, '?')).toBe('?');
+});
