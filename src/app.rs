@@ -37,8 +37,9 @@ struct House {
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let listener = http::bind(config.server.listen)
-        .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.server.listen))?;
+    let listener = http::bind(config.server.listen).with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen", config.server.listen)
+    })?;
     let address = listener.local_addr().context("the listening socket has no address")?;
     let house = House::open(&config, Purpose::Serve).await?;
     let stop = CancellationToken::new();
@@ -87,7 +88,8 @@ pub async fn add_user(
     admin: bool,
 ) -> anyhow::Result<()> {
     let username = Username::parse(name).map_err(|e| anyhow!("the username {e}"))?;
-    let display_name = display_name.map(DisplayName::parse).transpose().map_err(|e| anyhow!("the display name {e}"))?;
+    let display_name =
+        display_name.map(DisplayName::parse).transpose().map_err(|e| anyhow!("the display name {e}"))?;
     let password = new_password(&config, password)?;
     let house = House::open(&config, Purpose::Command).await?;
     let made = house.chat.add_user(NewAccount { username, password, display_name, admin }).await;
@@ -106,7 +108,8 @@ pub async fn set_password(config: Config, name: &str, password: &str) -> anyhow:
 }
 
 fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
-    Password::new(text.to_owned(), config.accounts.min_password as usize).map_err(|e| anyhow!("the password {e}"))
+    Password::new(text.to_owned(), config.accounts.min_password as usize)
+        .map_err(|e| anyhow!("the password {e}"))
 }
 
 impl House {
@@ -138,9 +141,11 @@ impl House {
             }
         });
 
-        let keys = secrets.token_keys.iter().map(|key| SigningKey { kid: &key.kid, secret: key.secret.bytes() });
+        let keys =
+            secrets.token_keys.iter().map(|key| SigningKey { kid: &key.kid, secret: key.secret.bytes() });
         let tokens = Tokens::new(&keys.collect::<Vec<_>>(), secrets.root.bytes(), ids);
-        let hashing = Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
+        let hashing =
+            Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
         let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
         let heartbeat = config.streams.heartbeat;
         let live = Live { store: store.clone(), hub, registry: registry.clone(), clock, ids, heartbeat };

@@ -100,13 +100,17 @@ impl Secrets {
 
     fn make(path: &Path, ids: Ids) -> Result<Self, SecretsError> {
         let secrets = Self {
-            token_keys: vec![TokenKey { kid: URL_SAFE_NO_PAD.encode(ids.random_bytes::<6>()), secret: draw(ids) }],
+            token_keys: vec![TokenKey {
+                kid: URL_SAFE_NO_PAD.encode(ids.random_bytes::<6>()),
+                secret: draw(ids),
+            }],
             root: draw(ids),
         };
         // Written whole under another name: a crash leaves either no file or a good one.
         let draft = path.with_extension("new");
         let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
             file.write_all(secrets.to_text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&draft, path)
@@ -126,13 +130,15 @@ impl Secrets {
 
     fn parse(text: &str) -> Result<Self, &'static str> {
         // The parser's own message would quote the line, and with it the key.
-        let file: File = toml::from_str(text).map_err(|_| "it wants `root` and `[[token_keys]]` with `kid` and `secret`")?;
+        let file: File = toml::from_str(text)
+            .map_err(|_| "it wants `root` and `[[token_keys]]` with `kid` and `secret`")?;
         if file.token_keys.is_empty() || file.token_keys.len() > MAX_TOKEN_KEYS {
             return Err("it wants one to three token keys");
         }
         let mut token_keys: Vec<TokenKey> = Vec::new();
         for key in file.token_keys {
-            if key.kid.is_empty() || key.kid.len() > 64 || token_keys.iter().any(|other| other.kid == key.kid) {
+            if key.kid.is_empty() || key.kid.len() > 64 || token_keys.iter().any(|other| other.kid == key.kid)
+            {
                 return Err("each token key wants a kid of its own, up to 64 characters");
             }
             token_keys.push(TokenKey { kid: key.kid, secret: decode(&key.secret)? });
@@ -170,7 +176,10 @@ mod tests {
 
     #[test]
     fn weak_and_malformed_keys_are_refused_without_showing_them() {
-        for bad in ["root = \"hunter2\"", "root = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n[[token_keys]]\nkid=\"a\"\nsecret=\"x\""] {
+        for bad in [
+            "root = \"hunter2\"",
+            "root = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n[[token_keys]]\nkid=\"a\"\nsecret=\"x\"",
+        ] {
             let why = Secrets::parse(bad).unwrap_err();
             assert!(!why.contains("hunter2"));
         }

@@ -118,21 +118,31 @@ fn work(jobs: &Mutex<Receiver<Job>>, ids: Ids) {
 
 fn matches(password: &Password, hash: &str, memory: &mut Vec<Block>) -> bool {
     let Ok(stored) = PasswordHash::new(hash) else { return false };
-    let (Some(salt), Some(wanted), Ok(params)) = (&stored.salt, &stored.hash, Params::try_from(&stored)) else {
+    let (Some(salt), Some(wanted), Ok(params)) = (&stored.salt, &stored.hash, Params::try_from(&stored))
+    else {
         return false;
     };
     let derived = derive(password, salt, Some(params), memory);
     // Compared in constant time by the type of the stored output.
-    derived.and_then(|hash| argon2::password_hash::phc::Output::new(&hash).ok()).is_some_and(|hash| hash == *wanted)
+    derived
+        .and_then(|hash| argon2::password_hash::phc::Output::new(&hash).ok())
+        .is_some_and(|hash| hash == *wanted)
 }
 
-fn derive(password: &Password, salt: &[u8], params: Option<Params>, memory: &mut Vec<Block>) -> Option<[u8; HASH_BYTES]> {
+fn derive(
+    password: &Password,
+    salt: &[u8],
+    params: Option<Params>,
+    memory: &mut Vec<Block>,
+) -> Option<[u8; HASH_BYTES]> {
     let ours = || Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES));
     let params = params.map_or_else(ours, Ok).ok()?;
     memory.resize(params.block_count().max(memory.len()), Block::default());
     let mut hash = [0; HASH_BYTES];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut hash, memory.as_mut_slice()).ok()?;
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut hash, memory.as_mut_slice())
+        .ok()?;
     Some(hash)
 }
 

@@ -31,7 +31,13 @@ impl Chat {
         Ok(self.store.leave_room(room.clone(), caller.user, self.clock.now()).await?)
     }
 
-    pub async fn members(&self, caller: Caller, room: &RoomRef, page: Option<&str>, limit: u32) -> Result<MembersPage> {
+    pub async fn members(
+        &self,
+        caller: Caller,
+        room: &RoomRef,
+        page: Option<&str>,
+        limit: u32,
+    ) -> Result<MembersPage> {
         self.limits.take(Counted::Read(caller.user))?;
         let after = page.map(username_in).transpose()?;
         let one_more = i64::from(limit) + 1;

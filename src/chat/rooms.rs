@@ -41,7 +41,8 @@ impl Chat {
         let after = page.map(room_name_in).transpose()?;
         let query = query.map(str::to_lowercase);
         let one_more = i64::from(limit) + 1;
-        let mut entries = self.store.directory(caller.user, query.as_deref(), after.as_ref(), one_more).await?;
+        let mut entries =
+            self.store.directory(caller.user, query.as_deref(), after.as_ref(), one_more).await?;
         let next_page = cut(&mut entries, limit, |room| room.state.name.as_str());
         Ok(Paged { entries, next_page })
     }
@@ -73,7 +74,12 @@ impl Chat {
         Ok(self.store.room(room, caller.user).await?)
     }
 
-    pub async fn update_room(&self, caller: Caller, room: &RoomRef, changes: RoomChanges) -> Result<RoomView> {
+    pub async fn update_room(
+        &self,
+        caller: Caller,
+        room: &RoomRef,
+        changes: RoomChanges,
+    ) -> Result<RoomView> {
         self.limits.take(Counted::Post(caller.user))?;
         Ok(self.store.update_room(room.clone(), caller.user, changes, self.clock.now()).await?)
     }

@@ -119,9 +119,13 @@ impl Chat {
     /// Ends the session of whichever token is still good. A session that is over already is signed out of as well.
     pub async fn logout(&self, access_token: Option<&str>, refresh_token: Option<&str>) -> Result<()> {
         let now = self.clock.now();
-        let by_access = access_token.and_then(|text| self.tokens.read_access(text, now)).map(|token| token.session);
-        let by_refresh = refresh_token.and_then(|text| self.tokens.read_refresh(text)).map(|token| token.session);
-        for session in [by_access, by_refresh.filter(|session| Some(*session) != by_access)].into_iter().flatten() {
+        let by_access =
+            access_token.and_then(|text| self.tokens.read_access(text, now)).map(|token| token.session);
+        let by_refresh =
+            refresh_token.and_then(|text| self.tokens.read_refresh(text)).map(|token| token.session);
+        for session in
+            [by_access, by_refresh.filter(|session| Some(*session) != by_access)].into_iter().flatten()
+        {
             self.store.sign_out(session, now).await?;
         }
         Ok(())
@@ -138,13 +142,26 @@ impl Chat {
         Ok(self.store.end_session(caller.user, session, self.clock.now()).await?)
     }
 
-    fn sign_in(&self, refresh: RefreshToken, user: User, transport: Transport, at: Timestamp) -> Result<SignIn> {
+    fn sign_in(
+        &self,
+        refresh: RefreshToken,
+        user: User,
+        transport: Transport,
+        at: Timestamp,
+    ) -> Result<SignIn> {
         let expires_at = self.access_expiry(at);
         let RefreshToken { session, generation } = refresh;
         let access = AccessToken { user: user.id, session, generation, expires_at };
         let access_token = self.tokens.access(access, at).map_err(|e| Error::Internal(e.into()))?;
         let expires_in = expires_at.seconds() - at.seconds();
-        Ok(SignIn { access_token, refresh_token: self.tokens.refresh(refresh), expires_in, session, user, transport })
+        Ok(SignIn {
+            access_token,
+            refresh_token: self.tokens.refresh(refresh),
+            expires_in,
+            session,
+            user,
+            transport,
+        })
     }
 
     /// Claims count whole seconds; streams end at the same instant as the token.

@@ -27,7 +27,12 @@ impl Chat {
         Ok(stream.into_frames().boxed())
     }
 
-    pub async fn open_user_stream(&self, caller: Caller, start: StreamStart, address: IpAddr) -> Result<Frames> {
+    pub async fn open_user_stream(
+        &self,
+        caller: Caller,
+        start: StreamStart,
+        address: IpAddr,
+    ) -> Result<Frames> {
         self.limits.take(Counted::StreamOpen(caller.user))?;
         let stream = self.live.open_person(Reader { caller, address }, &start).await?;
         Ok(stream.into_frames().boxed())

@@ -100,7 +100,11 @@ impl Tokens {
     /// Signs an access token that is good from `at` until `expires_at`, in whole seconds.
     pub fn access(&self, token: AccessToken, at: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let key = &self.keys[0];
-        let header = Header { typ: Some(TOKEN_TYPE.into()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TOKEN_TYPE.into()),
+            kid: Some(key.kid.clone()),
+            ..Header::new(Algorithm::HS256)
+        };
         let random = URL_SAFE_NO_PAD.encode(self.ids.random_bytes::<12>());
         let claims = Claims {
             iss: PARTY.into(),
@@ -195,7 +199,8 @@ mod tests {
     }
 
     fn token(seconds: u64) -> AccessToken {
-        let expires_at = Timestamp::from_micros((Clock.now().seconds()) * 1_000_000).plus(Duration::from_secs(seconds));
+        let expires_at =
+            Timestamp::from_micros((Clock.now().seconds()) * 1_000_000).plus(Duration::from_secs(seconds));
         AccessToken { user: Ids.user(), session: Ids.session(), generation: 3, expires_at }
     }
 

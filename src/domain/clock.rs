@@ -73,9 +73,7 @@ pub struct Clock;
 impl Clock {
     #[allow(clippy::disallowed_methods, reason = "this is the one place that asks")]
     pub fn now(self) -> Timestamp {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(micros_of(since))
     }
 }

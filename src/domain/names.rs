@@ -10,8 +10,23 @@ use super::text::{TextError, visible_text};
 
 /// Names that would pass for the server itself.
 const RESERVED: &[&str] = &[
-    "admin", "administrator", "all", "anonymous", "everyone", "here", "moderator", "nobody", "official", "owner", "parlor",
-    "root", "security", "server", "staff", "support", "system",
+    "admin",
+    "administrator",
+    "all",
+    "anonymous",
+    "everyone",
+    "here",
+    "moderator",
+    "nobody",
+    "official",
+    "owner",
+    "parlor",
+    "root",
+    "security",
+    "server",
+    "staff",
+    "support",
+    "system",
 ];
 
 macro_rules! text_type {
@@ -139,7 +154,8 @@ fn check_slug(text: &str, least: usize, most: usize, allowed: impl Fn(u8) -> boo
 
 /// Compares skeletons (UTS 39, section 4), so that look-alikes from other scripts are reserved too.
 fn is_reserved(name: &str) -> bool {
-    let skeleton_of = |text: &str| skeleton(&text.to_lowercase()).filter(|c| !c.is_whitespace()).collect::<String>();
+    let skeleton_of =
+        |text: &str| skeleton(&text.to_lowercase()).filter(|c| !c.is_whitespace()).collect::<String>();
     let mine = skeleton_of(name);
     RESERVED.iter().any(|reserved| skeleton_of(reserved) == mine)
 }

@@ -82,10 +82,20 @@ mod tests {
 
     #[test]
     fn guessable_passwords_are_refused() {
-        for bad in ["password1234", "passwordpassword", "123456789012", "aaaaaaaaaaaa", "lovelacelovelace", "parlorparlor", "!!qwertyuiop12"] {
+        for bad in [
+            "password1234",
+            "passwordpassword",
+            "123456789012",
+            "aaaaaaaaaaaa",
+            "lovelacelovelace",
+            "parlorparlor",
+            "!!qwertyuiop12",
+        ] {
             assert_eq!(verdict(bad), Err(Refusal::PasswordTooCommon), "{bad}");
         }
-        for good in ["correct horse battery staple", "4819-otter-9921-brick", "密码密码是一个很长的句子吧朋友"] {
+        for good in
+            ["correct horse battery staple", "4819-otter-9921-brick", "密码密码是一个很长的句子吧朋友"]
+        {
             assert_eq!(verdict(good), Ok(()), "{good}");
         }
     }

@@ -83,7 +83,10 @@ fn is_forbidden(c: char) -> bool {
         || unwanted_format
         || blank
         || is_noncharacter(c)
-        || matches!(c.general_category(), GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator)
+        || matches!(
+            c.general_category(),
+            GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+        )
         || c.general_category() == GeneralCategory::PrivateUse
 }
 
@@ -110,14 +113,23 @@ mod tests {
 
     #[test]
     fn names_of_the_world_are_accepted() {
-        for name in ["Ada Lovelace", "李小龍", "عبد الله", "देवनागरी", "Zoë 👩‍👩‍👧‍👦", "❤️‍🔥", "Nguyễn"] {
+        for name in ["Ada Lovelace", "李小龍", "عبد الله", "देवनागरी", "Zoë 👩‍👩‍👧‍👦", "❤️‍🔥", "Nguyễn"]
+        {
             assert!(visible_text(name, 64).is_ok(), "{name}");
         }
     }
 
     #[test]
     fn text_that_deceives_is_refused() {
-        for bad in ["a\u{202e}b", "a\u{200b}b", "a\u{200d}b", "a\u{2028}b", "a\nb", "\u{e0041}", "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}"] {
+        for bad in [
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{200d}b",
+            "a\u{2028}b",
+            "a\nb",
+            "\u{e0041}",
+            "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+        ] {
             assert_eq!(visible_text(bad, 64), Err(TextError::Forbidden), "{bad:?}");
         }
         assert_eq!(visible_text("   ", 64), Err(TextError::Invisible));

@@ -25,10 +25,6 @@ pub struct User {
 
 impl User {
     pub fn to_ref(&self) -> UserRef {
-        UserRef {
-            id: self.id,
-            username: self.username.clone(),
-            display_name: self.display_name.clone(),
-        }
+        UserRef { id: self.id, username: self.username.clone(), display_name: self.display_name.clone() }
     }
 }

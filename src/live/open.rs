@@ -83,7 +83,12 @@ pub(super) enum Beginning {
 
 impl Live {
     /// The stream of one room for one of its members.
-    pub async fn open_room(&self, reader: Reader, room: &RoomRef, start: &Start) -> Result<EventStream, OpenError> {
+    pub async fn open_room(
+        &self,
+        reader: Reader,
+        room: &RoomRef,
+        start: &Start,
+    ) -> Result<EventStream, OpenError> {
         // 1. Registered first: whatever ends the session or the membership from now on is told to this stream.
         let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
         // A name has to be looked up before there is a channel to subscribe to; step 4 authorizes what was found.
@@ -91,7 +96,8 @@ impl Live {
         let room = named.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
         // 2. Subscribed before reading: an event is in the snapshot or in the channel, or in both.
         let feeds = HashMap::from([(room, self.hub.subscribe_room(room))]);
-        let mut stream = EventStream::new(self.clone(), place, reader.caller.user, Scope::Room(room), feeds, None);
+        let mut stream =
+            EventStream::new(self.clone(), place, reader.caller.user, Scope::Room(room), feeds, None);
         // 3. The session, after registering: one that ends later tells the stream.
         self.check_session(reader.caller)?;
         // 4. One snapshot is the authorization, as of its head.

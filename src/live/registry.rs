@@ -29,7 +29,9 @@ pub struct StreamLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionCheck {
     /// Tokens up to this generation were seen and the session is live.
-    Live { generation: i64 },
+    Live {
+        generation: i64,
+    },
     Ended,
     Unknown,
 }
@@ -184,7 +186,11 @@ impl Registry {
         for &removed in &committed.removed {
             match removed.user {
                 Some(user) => self.each_of(&self.by_user, &user, |told| told.note(removed)),
-                None => self.by_user.iter().flat_map(|all| all.value().clone()).for_each(|h| h.tell(|t| t.note(removed))),
+                None => self
+                    .by_user
+                    .iter()
+                    .flat_map(|all| all.value().clone())
+                    .for_each(|h| h.tell(|t| t.note(removed))),
             }
         }
     }

@@ -147,8 +147,11 @@ impl EventStream {
                 self.ping_at = Instant::now() + self.live.heartbeat;
                 return Some(bytes);
             }
-            let went_on =
-                if self.must_look || self.seen < self.target { self.replay().await } else { self.follow().await };
+            let went_on = if self.must_look || self.seen < self.target {
+                self.replay().await
+            } else {
+                self.follow().await
+            };
             if let Err(error) = went_on {
                 tracing::error!(%error, "a stream could not read the log");
                 self.ended = true;

@@ -3,11 +3,11 @@
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::Store;
 use super::error::{Error, Stop};
 use super::journal::Writing;
 use super::members::rooms_of;
 use super::sessions::end_all;
-use super::Store;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{SessionId, UserId};
@@ -53,7 +53,12 @@ impl Store {
     }
 
     /// Renames somebody for others to see: `member.updated` in each of their rooms, in the same transaction.
-    pub async fn set_display_name(&self, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Error> {
+    pub async fn set_display_name(
+        &self,
+        user: UserId,
+        name: DisplayName,
+        at: Timestamp,
+    ) -> Result<User, Error> {
         self.journal.write(move |w| Box::pin(rename(w, user, name, at))).await
     }
 
@@ -73,7 +78,8 @@ impl Store {
 async fn add(w: &mut Writing, user: User, password_hash: String, admin: bool) -> Result<User, Stop> {
     let sql = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
-    let insert = sqlx::query(sql).bind(user.id.uuid()).bind(user.username.as_str()).bind(user.display_name.as_str());
+    let insert =
+        sqlx::query(sql).bind(user.id.uuid()).bind(user.username.as_str()).bind(user.display_name.as_str());
     let insert = insert.bind(password_hash).bind(admin).bind(user.created_at.micros());
     match insert.execute(w.sql()).await?.rows_affected() {
         0 => Err(Refusal::UsernameTaken.into()),

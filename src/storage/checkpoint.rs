@@ -67,5 +67,8 @@ async fn restart(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 }
 
 async fn set_lock_wait(connection: &mut SqliteConnection, ms: u32) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {ms}"))).execute(connection).await.map(drop)
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {ms}")))
+        .execute(connection)
+        .await
+        .map(drop)
 }

@@ -48,7 +48,9 @@ pub struct Page {
 macro_rules! events_of_person {
     ($columns:literal) => {
         concat!(
-            "SELECT ", $columns, " FROM events e WHERE e.position > $2 AND e.position <= $3 AND (",
+            "SELECT ",
+            $columns,
+            " FROM events e WHERE e.position > $2 AND e.position <= $3 AND (",
             "EXISTS (SELECT 1 FROM members m WHERE m.room_id = e.room_id AND m.user_id = $1 ",
             "AND m.until IS NULL AND m.since <= e.position) ",
             "OR (e.ref = $1 AND e.type LIKE 'member.%') ",
@@ -81,7 +83,13 @@ impl Store {
     }
 
     /// A room's events after `after` up to `upto`, at most `limit`.
-    pub async fn room_events(&self, room: RoomId, after: Position, upto: Position, limit: i64) -> Result<Page, Error> {
+    pub async fn room_events(
+        &self,
+        room: RoomId,
+        after: Position,
+        upto: Position,
+        limit: i64,
+    ) -> Result<Page, Error> {
         let mut snapshot = self.readers.begin().await?;
         let (_, floor) = ends(&mut snapshot).await?;
         let sql = "SELECT position, room_id, type, ref, data FROM events \
@@ -91,7 +99,13 @@ impl Store {
     }
 
     /// A person's events after `after` up to `upto`, at most `limit`.
-    pub async fn user_events(&self, user: UserId, after: Position, upto: Position, limit: i64) -> Result<Page, Error> {
+    pub async fn user_events(
+        &self,
+        user: UserId,
+        after: Position,
+        upto: Position,
+        limit: i64,
+    ) -> Result<Page, Error> {
         let mut snapshot = self.readers.begin().await?;
         let (_, floor) = ends(&mut snapshot).await?;
         let upto = upto.min(Position(after.0.saturating_add(WINDOW)));
@@ -101,7 +115,13 @@ impl Store {
     }
 
     /// Whether a room has more than `most` events in the stretch.
-    pub async fn room_has_more(&self, room: RoomId, after: Position, upto: Position, most: u32) -> Result<bool, Error> {
+    pub async fn room_has_more(
+        &self,
+        room: RoomId,
+        after: Position,
+        upto: Position,
+        most: u32,
+    ) -> Result<bool, Error> {
         let sql = "SELECT 1 FROM events WHERE room_id = $1 AND position > $2 AND position <= $3 LIMIT $4";
         let limit = i64::from(most) + 1;
         let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
@@ -109,9 +129,16 @@ impl Store {
     }
 
     /// Whether a person's stream has more than `most` events in the stretch.
-    pub async fn user_has_more(&self, user: UserId, after: Position, upto: Position, most: u32) -> Result<bool, Error> {
+    pub async fn user_has_more(
+        &self,
+        user: UserId,
+        after: Position,
+        upto: Position,
+        most: u32,
+    ) -> Result<bool, Error> {
         let limit = i64::from(most) + 1;
-        let query = sqlx::query(events_of_person!("1")).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        let query =
+            sqlx::query(events_of_person!("1")).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
         Ok(query.fetch_all(&self.readers).await?.len() > most as usize)
     }
 
@@ -187,7 +214,8 @@ fn membership_of(row: &SqliteRow) -> Result<Membership, sqlx::Error> {
 
 fn event_of(row: &SqliteRow) -> Result<Event, sqlx::Error> {
     let kind: &str = row.try_get("type")?;
-    let kind = EventType::parse(kind).ok_or_else(|| sqlx::Error::Decode("an event type of another version".into()))?;
+    let kind = EventType::parse(kind)
+        .ok_or_else(|| sqlx::Error::Decode("an event type of another version".into()))?;
     let subject: Option<sqlx::types::Uuid> = row.try_get("ref")?;
     Ok(Event {
         position: Position(row.try_get("position")?),

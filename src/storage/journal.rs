@@ -284,14 +284,19 @@ async fn store_events(writing: &mut Writing) -> Result<(), sqlx::Error> {
         return Ok(());
     }
     for rows in writing.events.chunks(EVENT_ROWS) {
-        let mut insert = QueryBuilder::new("INSERT INTO events (position, room_id, seq, type, ref, data, at) ");
+        let mut insert =
+            QueryBuilder::new("INSERT INTO events (position, room_id, seq, type, ref, data, at) ");
         insert.push_values(rows, |mut values, EventRow { event, seq, at, subject }| {
             let subject = subject.map(|subject| match subject {
                 Subject::Message(message) => message.uuid(),
                 Subject::Person(user) => user.uuid(),
             });
             values.push_bind(event.position.0).push_bind(event.room.uuid()).push_bind(*seq);
-            values.push_bind(event.kind.as_str()).push_bind(subject).push_bind(&event.data).push_bind(at.micros());
+            values
+                .push_bind(event.kind.as_str())
+                .push_bind(subject)
+                .push_bind(&event.data)
+                .push_bind(at.micros());
         });
         insert.build().execute(&mut writing.connection).await?;
     }

@@ -67,7 +67,8 @@ impl Store {
         let sql = "SELECT m.role, m.joined_at, u.id AS user_id, u.username, u.display_name \
                    FROM members m JOIN users u ON u.id = m.user_id \
                    WHERE m.room_id = $1 AND m.until IS NULL AND u.username > $2 ORDER BY u.username LIMIT $3";
-        let query = sqlx::query(sql).bind(room.id.uuid()).bind(after.map_or("", Username::as_str)).bind(limit);
+        let query =
+            sqlx::query(sql).bind(room.id.uuid()).bind(after.map_or("", Username::as_str)).bind(limit);
         let rows = query.fetch_all(&mut *snapshot).await?;
         let members = rows.iter().map(member_of).collect::<Result<_, _>>()?;
         Ok(MembersPage { members, head, last_seq: room.last_seq })
@@ -180,7 +181,11 @@ async fn member(sql: &mut SqliteConnection, room: &RoomState, user: UserId) -> R
     find_member(sql, room, user).await?.ok_or_else(|| Refusal::NotAMember.into())
 }
 
-async fn find_member(sql: &mut SqliteConnection, room: &RoomState, user: UserId) -> Result<Option<Member>, sqlx::Error> {
+async fn find_member(
+    sql: &mut SqliteConnection,
+    room: &RoomState,
+    user: UserId,
+) -> Result<Option<Member>, sqlx::Error> {
     let select = "SELECT m.role, m.joined_at, u.id AS user_id, u.username, u.display_name \
                   FROM members m JOIN users u ON u.id = m.user_id \
                   WHERE m.room_id = $1 AND m.user_id = $2 AND m.until IS NULL";
@@ -189,9 +194,14 @@ async fn find_member(sql: &mut SqliteConnection, room: &RoomState, user: UserId)
 }
 
 /// Every room of a person beside their membership in it.
-pub(super) async fn rooms_of(sql: &mut SqliteConnection, user: UserId) -> Result<Vec<(RoomState, Member)>, sqlx::Error> {
+pub(super) async fn rooms_of(
+    sql: &mut SqliteConnection,
+    user: UserId,
+) -> Result<Vec<(RoomState, Member)>, sqlx::Error> {
     let select = concat!(
-        "SELECT ", room_columns!(), ", m.role, m.joined_at, u.id AS user_id, u.username, u.display_name ",
+        "SELECT ",
+        room_columns!(),
+        ", m.role, m.joined_at, u.id AS user_id, u.username, u.display_name ",
         "FROM members m JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id ",
         "WHERE m.user_id = $1 AND m.until IS NULL ORDER BY r.id"
     );

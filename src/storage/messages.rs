@@ -101,7 +101,8 @@ async fn post(w: &mut Writing, new: NewMessage) -> Result<Made<Message>, Stop> {
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9); UPDATE rooms SET head = $4 WHERE id = $3";
     let insert = sqlx::query(sql).bind(w.next_position().0).bind(message.id.uuid()).bind(room.id.uuid());
     let insert = insert.bind(message.seq).bind(person.id.uuid()).bind(message.body.as_str());
-    let insert = insert.bind(message.client_id.as_ref().map(ClientId::as_str)).bind(client_hash).bind(new.at.micros());
+    let insert =
+        insert.bind(message.client_id.as_ref().map(ClientId::as_str)).bind(client_hash).bind(new.at.micros());
     insert.execute(w.sql()).await?;
     w.append(&NewEvent {
         kind: EventType::MessagePosted,
@@ -123,7 +124,11 @@ async fn posted_before(
     client_id: &ClientId,
     hash: &[u8],
 ) -> Result<Option<Message>, Stop> {
-    let select = concat!("SELECT ", message_columns!(), "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3");
+    let select = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
+    );
     let query = sqlx::query(select).bind(room.id.uuid()).bind(author.uuid()).bind(client_id.as_str());
     let Some(row) = query.fetch_optional(sql).await? else { return Ok(None) };
     if row.try_get::<Option<&[u8]>, _>("client_hash")? != Some(hash) {
@@ -135,9 +140,15 @@ async fn posted_before(
 /// A message and its place in the log.
 type Placed = (Position, Message);
 
-async fn older(sql: &mut SqliteConnection, room: &RoomState, before: Position, limit: usize) -> Result<Vec<Placed>, Error> {
+async fn older(
+    sql: &mut SqliteConnection,
+    room: &RoomState,
+    before: Position,
+    limit: usize,
+) -> Result<Vec<Placed>, Error> {
     let select = concat!(
-        "SELECT ", message_columns!(),
+        "SELECT ",
+        message_columns!(),
         "WHERE g.room_id = $1 AND g.position < $2 ORDER BY g.position DESC LIMIT $3"
     );
     let mut rows = fetch(sql, select, room, before, limit).await?;
@@ -145,9 +156,15 @@ async fn older(sql: &mut SqliteConnection, room: &RoomState, before: Position, l
     Ok(rows)
 }
 
-async fn newer(sql: &mut SqliteConnection, room: &RoomState, after: Position, limit: usize) -> Result<Vec<Placed>, Error> {
+async fn newer(
+    sql: &mut SqliteConnection,
+    room: &RoomState,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<Placed>, Error> {
     let select = concat!(
-        "SELECT ", message_columns!(),
+        "SELECT ",
+        message_columns!(),
         "WHERE g.room_id = $1 AND g.position > $2 ORDER BY g.position LIMIT $3"
     );
     fetch(sql, select, room, after, limit).await

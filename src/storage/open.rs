@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Row};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +56,12 @@ pub enum OpenError {
 impl Store {
     /// Opens `folder/parlor.db`, made if absent. `on_commit` is called after each commit, before its requests are
     /// answered.
-    pub async fn open(folder: &Path, purpose: Purpose, ids: Ids, on_commit: OnCommit) -> Result<Self, OpenError> {
+    pub async fn open(
+        folder: &Path,
+        purpose: Purpose,
+        ids: Ids,
+        on_commit: OnCommit,
+    ) -> Result<Self, OpenError> {
         let lock = lock_folder(folder)?;
         let file = folder.join("parlor.db");
         let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e);
@@ -63,7 +70,8 @@ impl Store {
         let mut writer = options.connect().await.map_err(broken)?;
         check_durability(&mut writer, &file).await?;
         // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
-        let recovered = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
+        let recovered =
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
         if recovered.try_get::<i64, _>(0).map_err(broken)? != 0 {
             return Err(OpenError::InUse(folder.to_owned()));
         }
@@ -74,9 +82,11 @@ impl Store {
         let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
         let readers = readers.connect_with(options.read_only(true)).await.map_err(broken)?;
 
-        let (fatal, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let (fatal, closing, tasks) =
+            (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let checkpoints = Arc::new(Checkpoints::default());
-        let (journal, writing) = Journal::start(writer, checkpoints.clone(), on_commit, fatal.clone(), closing.clone());
+        let (journal, writing) =
+            Journal::start(writer, checkpoints.clone(), on_commit, fatal.clone(), closing.clone());
         tasks.spawn(async move {
             // The checkpointer has nothing left to do once the journal is through.
             tokio::select! {
@@ -137,9 +147,14 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenE
 }
 
 /// Reads the cursors' key, made with the database, and begins a new epoch when the database is opened for serving.
-async fn begin_epoch(writer: &mut SqliteConnection, purpose: Purpose, ids: Ids) -> Result<Cursors, sqlx::Error> {
+async fn begin_epoch(
+    writer: &mut SqliteConnection,
+    purpose: Purpose,
+    ids: Ids,
+) -> Result<Cursors, sqlx::Error> {
     let key = ids.random_bytes::<16>();
-    let first_start = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
+    let first_start =
+        "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
     sqlx::query(first_start).bind(&key[..]).execute(&mut *writer).await?;
     let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
     // A number drawn before would make two times look like one; the next start draws another.
@@ -149,7 +164,8 @@ async fn begin_epoch(writer: &mut SqliteConnection, purpose: Purpose, ids: Ids) 
     }
 
     let key: Vec<u8> = sqlx::query("SELECT cursor_key FROM log").fetch_one(&mut *writer).await?.try_get(0)?;
-    let key = <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
+    let key =
+        <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
     // In the order in which they were begun: several may begin at one position.
     let known = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
     let rows = sqlx::query(known).bind(EPOCHS).fetch_all(writer).await?;

@@ -74,10 +74,13 @@ pub(super) use room_columns;
 macro_rules! access_where {
     ($condition:literal) => {
         concat!(
-            "SELECT ", room_columns!(), ", m.role, u.id AS user_id, u.username, u.display_name ",
+            "SELECT ",
+            room_columns!(),
+            ", m.role, u.id AS user_id, u.username, u.display_name ",
             "FROM rooms r JOIN users u ON u.id = $2 ",
             "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL ",
-            "WHERE r.deleted_at IS NULL AND ", $condition
+            "WHERE r.deleted_at IS NULL AND ",
+            $condition
         )
     };
 }
@@ -114,16 +117,23 @@ impl Store {
         after: Option<&RoomName>,
         limit: i64,
     ) -> Result<Vec<RoomView>, Error> {
-        let pattern = query.map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+        let pattern =
+            query.map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
         let sql = concat!(
-            "SELECT ", room_columns!(), ", m.role FROM rooms r ",
+            "SELECT ",
+            room_columns!(),
+            ", m.role FROM rooms r ",
             "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1 AND m.until IS NULL ",
             "WHERE r.visibility = 'public' AND r.deleted_at IS NULL AND r.name > $2 ",
             "AND ($3 IS NULL OR r.search LIKE $3 ESCAPE '\\') ORDER BY r.name LIMIT $4"
         );
-        let query = sqlx::query(sql).bind(user.uuid()).bind(after.map_or("", RoomName::as_str)).bind(pattern).bind(limit);
+        let query = sqlx::query(sql)
+            .bind(user.uuid())
+            .bind(after.map_or("", RoomName::as_str))
+            .bind(pattern)
+            .bind(limit);
         views(&query.fetch_all(&mut *snapshot).await?, head)
     }
 
@@ -132,7 +142,9 @@ impl Store {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
         let sql = concat!(
-            "SELECT ", room_columns!(), ", m.role FROM members m JOIN rooms r ON r.id = m.room_id ",
+            "SELECT ",
+            room_columns!(),
+            ", m.role FROM members m JOIN rooms r ON r.id = m.room_id ",
             "WHERE m.user_id = $1 AND m.until IS NULL AND r.deleted_at IS NULL ORDER BY r.name, r.id"
         );
         let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&mut *snapshot).await?;
@@ -180,9 +192,11 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
     let sql = "INSERT INTO rooms (id, name, title, topic, visibility, search, head, member_count, created_at, \
                created_by, client_id, client_hash) VALUES ($1, $2, $3, $4, $5, $6, 1, 0, $7, $8, $9, $10)";
     let insert = sqlx::query(sql).bind(room.id.uuid()).bind(room.name.as_str());
-    let insert = insert.bind(room.title.as_ref().map(Title::as_str)).bind(room.topic.as_ref().map(Topic::as_str));
+    let insert =
+        insert.bind(room.title.as_ref().map(Title::as_str)).bind(room.topic.as_ref().map(Topic::as_str));
     let insert = insert.bind(room.visibility.as_str()).bind(search_text(&room)).bind(new.at.micros());
-    let insert = insert.bind(new.owner.uuid()).bind(client_id.as_ref().map(ClientId::as_str)).bind(client_hash);
+    let insert =
+        insert.bind(new.owner.uuid()).bind(client_id.as_ref().map(ClientId::as_str)).bind(client_hash);
     insert.execute(w.sql()).await?;
 
     let owner = members::person(w.sql(), new.owner).await?;
@@ -232,7 +246,8 @@ async fn update(
     }
     let sql = "UPDATE rooms SET name = $2, title = $3, topic = $4, visibility = $5, search = $6, head = $7 WHERE id = $1";
     let query = sqlx::query(sql).bind(after.id.uuid()).bind(after.name.as_str());
-    let query = query.bind(after.title.as_ref().map(Title::as_str)).bind(after.topic.as_ref().map(Topic::as_str));
+    let query =
+        query.bind(after.title.as_ref().map(Title::as_str)).bind(after.topic.as_ref().map(Topic::as_str));
     let query = query.bind(after.visibility.as_str()).bind(search_text(&after)).bind(after.last_seq);
     query.execute(w.sql()).await?;
     let head = w.append(&event(EventType::RoomUpdated, &after, &person, at))?;
@@ -255,7 +270,8 @@ async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> 
 }
 
 async fn is_free(sql: &mut SqliteConnection, name: &RoomName, but: RoomId) -> Result<bool, sqlx::Error> {
-    let select = "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
+    let select =
+        "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
     Ok(sqlx::query(select).bind(name.as_str()).bind(but.uuid()).fetch_optional(sql).await?.is_none())
 }
 

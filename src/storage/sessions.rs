@@ -5,10 +5,10 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::Store;
 use super::accounts::user_of;
 use super::error::{Error, Stop};
 use super::journal::Writing;
-use super::Store;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -73,11 +73,19 @@ impl Store {
     }
 
     /// None when the session has ended or never was.
-    pub async fn session_state(&self, session: SessionId, at: Timestamp) -> Result<Option<SessionState>, Error> {
+    pub async fn session_state(
+        &self,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Result<Option<SessionState>, Error> {
         let sql = "SELECT user_id, seen FROM sessions WHERE id = $1 AND ended_at IS NULL AND ends_at > $2";
-        let row = sqlx::query(sql).bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
+        let row =
+            sqlx::query(sql).bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
         let state = |row: SqliteRow| {
-            Ok::<_, sqlx::Error>(SessionState { user: UserId::from_uuid(row.try_get(0)?), seen: row.try_get(1)? })
+            Ok::<_, sqlx::Error>(SessionState {
+                user: UserId::from_uuid(row.try_get(0)?),
+                seen: row.try_get(1)?,
+            })
         };
         Ok(row.map(state).transpose()?)
     }
@@ -109,7 +117,8 @@ async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
     let sql = "INSERT INTO sessions (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
                SELECT $1, id, $3, $4, 1, 0, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
     let transport = transport_text(new.transport);
-    let insert = sqlx::query(sql).bind(new.id.uuid()).bind(new.user.uuid()).bind(transport).bind(&new.user_agent);
+    let insert =
+        sqlx::query(sql).bind(new.id.uuid()).bind(new.user.uuid()).bind(transport).bind(&new.user_agent);
     let insert = insert.bind(new.at.micros()).bind(new.ends_at.micros()).bind(new.expires_at.micros());
     if insert.bind(&new.password_hash).execute(w.sql()).await?.rows_affected() == 0 {
         return Err(Refusal::WrongCredentials.into());
@@ -158,7 +167,8 @@ async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Sto
 }
 
 async fn mark_seen(w: &mut Writing, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Stop> {
-    let sql = "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
+    let sql =
+        "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
     let update = sqlx::query(sql).bind(session.uuid()).bind(generation).bind(at.micros());
     update.execute(w.sql()).await?;
     Ok(())
@@ -181,7 +191,12 @@ async fn sign_out(w: &mut Writing, session: SessionId, at: Timestamp) -> Result<
 }
 
 /// Ends every session of a person but `keep`.
-pub(super) async fn end_all(w: &mut Writing, user: UserId, keep: Option<SessionId>, at: Timestamp) -> Result<(), Stop> {
+pub(super) async fn end_all(
+    w: &mut Writing,
+    user: UserId,
+    keep: Option<SessionId>,
+    at: Timestamp,
+) -> Result<(), Stop> {
     let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3) RETURNING id";
     let query = sqlx::query(sql).bind(user.uuid()).bind(at.micros()).bind(keep.map(SessionId::uuid));
     note_ended(w, query).await

@@ -218,11 +218,7 @@ fn each_rule_refuses_its_example() {
     assert!(refused(imports, "src/extra.rs", ""));
     assert!(refused(imports, "src/chat/rooms.rs", "use poem::Request;"));
     assert!(refused(imports, "src/app.rs", "sqlx::query(\"\")"));
-    assert!(!refused(
-        imports,
-        "src/app.rs",
-        "use crate::{chat, http::front};\n/// Not `sqlx::query`."
-    ));
+    assert!(!refused(imports, "src/app.rs", "use crate::{chat, http::front};\n/// Not `sqlx::query`."));
     assert!(!refused(imports, "src/http/mod.rs", "use poem::Request;"));
     assert!(!refused(imports, "src/chat/rooms.rs", "use crate::domain::ids;\nuse crate::chat::Error;"));
 

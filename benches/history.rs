@@ -1,0 +1,89 @@
+//! A page of history in a room of a hundred messages beside one in a room of a million.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::client::Client;
+use super::quantile;
+use super::server::Server;
+
+const MANY: i64 = 1_000_000;
+const FEW: i64 = 100;
+const READS: usize = 1_000;
+
+pub async fn run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (small, large) = {
+        let server = Server::start(folder.path());
+        let mut ada = Client::sign_up(server.address, "ada").await;
+        let mut create = async |name: &str| {
+            let room = ada.request("POST", "/v1/rooms", &json!({"name": name})).await;
+            room["id"].as_str().expect("an id").to_owned()
+        };
+        (create("small").await, create("large").await)
+    };
+    // Written while no server runs: a million posts would only measure posting.
+    fill(folder.path(), "small", FEW).await;
+    fill(folder.path(), "large", MANY).await;
+
+    let server = Server::start(folder.path());
+    let mut ada = Client::connect(server.address, "").await;
+    let account = json!({"username": "ada", "password": "correct horse battery staple"});
+    let token = ada.request("POST", "/v1/login", &account).await["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    let mut ada = Client::connect(server.address, &token).await;
+    let middle = middle_of(&mut ada, &large).await;
+    let (mut in_small, mut in_large, mut in_middle) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..READS {
+        // In turn, so that a noisy moment hits all.
+        in_small.push(timed(&mut ada, &format!("/v1/rooms/{small}/messages")).await);
+        in_large.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages")).await);
+        in_middle.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages?before={middle}")).await);
+    }
+    let [small, large, middle] = [in_small, in_large, in_middle].map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        quantile(&times, 0.5)
+    });
+    println!(
+        "history page        {small:8.2} ms p50 in a room of {FEW}; of {MANY}: newest {large:.2} ms, middle {middle:.2} ms; ratios {:.2}, {:.2}",
+        large / small,
+        middle / small
+    );
+}
+
+async fn timed(ada: &mut Client, path: &str) -> f64 {
+    let began = Instant::now();
+    ada.exchange("GET", path, "").await;
+    began.elapsed().as_secs_f64() * 1e3
+}
+
+/// A cursor from the middle of the room.
+async fn middle_of(ada: &mut Client, room: &str) -> String {
+    let newest = ada.request("GET", &format!("/v1/rooms/{room}/messages?limit=1"), &Value::Null).await;
+    let id = newest["items"][0]["id"].as_str().expect("an id");
+    // Ids of the seeded messages end in their number.
+    let middle = format!("{}{:012x}", &id[..24], MANY / 2);
+    let around =
+        ada.request("GET", &format!("/v1/rooms/{room}/messages?around={middle}"), &Value::Null).await;
+    around["next_cursor"].as_str().expect("a cursor").to_owned()
+}
+
+/// Messages in the store's own tables, positions following the log's end.
+async fn fill(folder: &Path, room: &str, count: i64) {
+    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).disable_statement_logging();
+    let mut connection = options.connect().await.expect("the database");
+    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
+               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
+               SELECT l.head + i, unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
+               r.id, r.head + i, r.created_by, 'message number ' || i, 1700000000000000 + i \
+               FROM n, rooms r, log l WHERE r.name = $1";
+    sqlx::query(sql).bind(room).bind(count).execute(&mut connection).await.expect("messages");
+    let sql = "UPDATE rooms SET head = head + $2 WHERE name = $1; UPDATE log SET head = head + $2";
+    sqlx::query(sql).bind(room).bind(count).execute(&mut connection).await.expect("heads");
+}
