@@ -27,7 +27,7 @@ impl Client {
         let account = json!({"username": username, "password": PASSWORD});
         client.request("POST", "/v1/users", &account).await;
         let sign_in = client.request("POST", "/v1/login", &account).await;
-        client.token = sign_in["access_token"].as_str().expect("a token").to_owned();
+        sign_in["access_token"].as_str().expect("a token").clone_into(&mut client.token);
         client
     }
 

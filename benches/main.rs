@@ -1,6 +1,13 @@
 //! Measures a release build through its own sockets and prints each figure beside a yardstick taken in the same run.
 //! Machines are noisy: read the ratios and medians, and run it twice.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures are rounded for reading"
+)]
+
 mod client;
 mod history;
 mod posts;
@@ -13,7 +20,7 @@ fn main() {
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     if runs("start") {
-        runtime.block_on(start::run());
+        start::run();
     }
     if runs("posts") {
         runtime.block_on(posts::run());

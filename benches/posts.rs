@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use parlor::domain::ids::Ids;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
@@ -106,7 +107,7 @@ impl Bare {
     async fn commit(&mut self, rows: usize) {
         let mut transaction = self.connection.begin().await.expect("a transaction");
         for _ in 0..rows {
-            let id = uuid::Uuid::now_v7();
+            let id = Ids.message().uuid();
             let data = event_of(&id);
             let sql = "INSERT INTO messages (position, id, room, body) VALUES ($1, $2, x'00', $3); \
                        INSERT INTO events (position, room, data) VALUES ($1, x'00', $4)";

@@ -5,7 +5,7 @@ use super::server::Server;
 
 const STARTS: usize = 11;
 
-pub async fn run() {
+pub fn run() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut times = Vec::new();
     for _ in 0..STARTS {

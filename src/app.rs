@@ -23,7 +23,7 @@ use crate::secrets::Secrets;
 use crate::storage::{Committed, Purpose, Store};
 
 /// How often old events and forgotten sessions are cleared away.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Everything between the configuration and the requests.
 struct House {

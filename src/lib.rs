@@ -1,4 +1,48 @@
-//! Parlor, a chat server in one binary: the map of the house.
+//! Parlor, a chat server in one binary: rooms, login, durable history and live streams behind an OpenAPI document.
+//!
+//! # The map of the house
+//!
+//! A request comes in at [`http`] (sockets, deadlines, limits), is routed by [`api`] (one file a tag of the document), asks
+//! one use case of [`chat`], which asks [`storage`] (all the SQL there is). What was committed goes from the journal in
+//! storage to [`live`], which turns it into frames for every open stream. [`domain`] holds the rules and types that all of
+//! them share, and imports nothing. [`web`] serves the built client. [`app`] puts the parts together; [`cli`], [`config`] and
+//! [`secrets`] are how the operator speaks to it.
+//!
+//! Imports go one way: `domain` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
+//!
+//! # The promises
+//!
+//! 1. Acknowledged is durable: a write is answered with success only after its transaction is committed and synced.
+//! 2. One log: whatever others may see is an event, written with the change it tells of. Positions have no hole; every room
+//!    counts its events 1, 2, 3 ... so that a reader can check.
+//! 3. A stream is the log from a cursor on, limited to what its reader may see: no gap, no duplicate, no reorder. Where that
+//!    is impossible it says `reset`.
+//! 4. Losing access is exact: nothing of a room reaches a person after the event that removes them.
+//! 5. A slow reader costs only itself: every queue is bounded.
+//! 6. Repeats are harmless: a post carries a client-made id.
+//! 7. State plus events equals a fresh fetch: every snapshot names its cursor.
+//! 8. The document is the product: what it says, the server does.
+//!
+//! # Decisions
+//!
+//! * 2026-11-23: **The store is a struct, not a set of traits.** There is one engine; its SQL stands by noun and keeps to
+//!   what PostgreSQL also speaks, so that traits can be drawn where a second engine shows that they are needed.
+//! * 2026-11-23: **A stream is pulled, not pushed.** Whoever writes the socket asks for the next frame, so what the socket
+//!   cannot take stays in the room's channel or in the log, and what a reader may no longer have is withheld at the last
+//!   moment, without a queue to take it back from. Nothing in [`live`] knows how a socket is written.
+//! * 2026-11-23: **Releasing the savepoint is the check that the transaction is still open.** SQLite rolls back by itself
+//!   on a full disk, and its savepoints go with the transaction: the next `RELEASE` fails before a second request can
+//!   write outside one. No raw handle, no unsafe code.
+//! * 2026-11-23: **Refresh tokens are derived, not stored.** Session, generation and an HMAC over both: a used one is told
+//!   from a forged one without keeping any, and the child of a token whose answer was lost is simply made again.
+//! * 2026-11-23: **Whether a refresh token is spent is decided by `seen`**, the newest generation whose tokens came back.
+//!   It is written before the first request with a new access token is answered, so that a crash forgets nothing.
+//! * 2026-11-23: **A deleted room keeps its row.** Its memberships are closed and its name is free at once; its messages
+//!   are taken away in pieces, from the log too, so that deleting a huge room does not hold up the posts of others.
+//! * 2026-11-23: **The password blocklist is applied to the word inside.** Few common passwords have twelve characters:
+//!   digits and signs around a word, and repetitions of it, are taken off before the list is asked.
+//! * 2026-11-23: **Swagger UI comes from the web client's packages**, built and embedded with it, so that it runs under a
+//!   content security policy without inline script.
 
 pub mod api;
 pub mod app;

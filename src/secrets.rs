@@ -120,12 +120,11 @@ impl Secrets {
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("{PREFACE}root = \"{}\"\n", URL_SAFE_NO_PAD.encode(self.root.bytes()));
-        for key in &self.token_keys {
-            let secret = URL_SAFE_NO_PAD.encode(key.secret.bytes());
-            text.push_str(&format!("\n[[token_keys]]\nkid = \"{}\"\nsecret = \"{secret}\"\n", key.kid));
-        }
-        text
+        let encode = |secret: &Secret| URL_SAFE_NO_PAD.encode(secret.bytes());
+        let keys = self.token_keys.iter().map(|key| {
+            format!("\n[[token_keys]]\nkid = \"{}\"\nsecret = \"{}\"\n", key.kid, encode(&key.secret))
+        });
+        format!("{PREFACE}root = \"{}\"\n{}", encode(&self.root), keys.collect::<String>())
     }
 
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -170,8 +169,8 @@ mod tests {
         let read = Secrets::open(folder.path(), Ids).unwrap();
         assert_eq!(made.root, read.root);
         assert_eq!(made.token_keys[0].kid, read.token_keys[0].kid);
-        let mode = fs::metadata(folder.path().join("secrets.toml")).unwrap().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let file = fs::metadata(folder.path().join("secrets.toml")).unwrap();
+        assert_eq!(file.mode() & 0o777, 0o600);
     }
 
     #[test]

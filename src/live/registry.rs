@@ -170,14 +170,14 @@ impl Registry {
         for &session in &committed.ended {
             let expires_at = self.clock.now().plus(self.token_life);
             self.sessions.insert(session, Known { ended: true, generation: 0, expires_at });
-            self.each_of(&self.by_session, &session, |told| told.end = Some(ByeReason::SignedOut));
+            each_of(&self.by_session, &session, |told| told.end = Some(ByeReason::SignedOut));
         }
         for &(session, expires_at) in &committed.extended {
             let deadline = self.instant_of(expires_at);
             if let Some(mut known) = self.sessions.get_mut(&session) {
                 known.expires_at = known.expires_at.max(expires_at);
             }
-            self.each_of(&self.by_session, &session, |told| {
+            each_of(&self.by_session, &session, |told| {
                 if told.expires_at < expires_at {
                     (told.deadline, told.expires_at) = (deadline, expires_at);
                 }
@@ -185,7 +185,7 @@ impl Registry {
         }
         for &removed in &committed.removed {
             match removed.user {
-                Some(user) => self.each_of(&self.by_user, &user, |told| told.note(removed)),
+                Some(user) => each_of(&self.by_user, &user, |told| told.note(removed)),
                 None => self
                     .by_user
                     .iter()
@@ -268,16 +268,6 @@ impl Registry {
         self.addresses.remove_if(&handle.address, |_, n| *n == 0);
     }
 
-    fn each_of<K: Eq + std::hash::Hash>(
-        &self,
-        index: &DashMap<K, Vec<Arc<Handle>>>,
-        key: &K,
-        change: impl Fn(&mut Told),
-    ) {
-        let Some(streams) = index.get(key) else { return };
-        streams.iter().for_each(|handle| handle.tell(&change));
-    }
-
     /// Deadlines run on the monotonic clock: setting the wall clock moves no open stream.
     fn instant_of(&self, at: Timestamp) -> Instant {
         Instant::now() + at.since(self.clock.now())
@@ -289,4 +279,13 @@ impl Told {
         self.removed.retain(|other| other.room != removed.room);
         self.removed.push(removed);
     }
+}
+
+fn each_of<K: Eq + std::hash::Hash>(
+    index: &DashMap<K, Vec<Arc<Handle>>>,
+    key: &K,
+    change: impl Fn(&mut Told),
+) {
+    let Some(streams) = index.get(key) else { return };
+    streams.iter().for_each(|handle| handle.tell(&change));
 }

@@ -80,10 +80,10 @@ impl Store {
 
 async fn post(w: &mut Writing, new: NewMessage) -> Result<Made<Message>, Stop> {
     let Access { room, person, .. } = access(w.sql(), &new.room, new.author).await?.member()?;
-    if let Some((client_id, hash)) = &new.client_id {
-        if let Some(message) = posted_before(w.sql(), &room, new.author, client_id, hash).await? {
-            return Ok(Made { value: message, new: false });
-        }
+    if let Some((client_id, hash)) = &new.client_id
+        && let Some(message) = posted_before(w.sql(), &room, new.author, client_id, hash).await?
+    {
+        return Ok(Made { value: message, new: false });
     }
     let (client_id, client_hash) = new.client_id.unzip();
     let message = Message {
