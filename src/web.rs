@@ -4,7 +4,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 
-/// A file of `web/dist`, as build.rs found it.
+/// A file of `web/dist`, as `web/build.rs` found it.
 struct File {
     /// Below `web/dist`, with `/` between folders.
     path: &'static str,

@@ -17,7 +17,6 @@ use super::events::CameAsHead;
 use super::paths::Paths;
 use super::problem::Problem;
 use super::{RequestId, State, auth};
-use crate::domain::ids::Ids;
 
 /// How long an answer may take; an open stream has answered.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
@@ -43,7 +42,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let id = match request.data::<RequestId>() {
             Some(id) => id.0.clone(),
-            None => Ids.request().to_string(),
+            None => RequestId::draw().0,
         };
         let path = request.uri().path().to_owned();
         if request.method() == Method::HEAD {

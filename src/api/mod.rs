@@ -29,7 +29,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::error::MethodNotAllowedError;
 use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result};
-use poem_openapi::{OpenApiService, Tags};
+use poem_openapi::{OpenApiService, OperationId, Tags};
 
 use self::answer::Answering;
 use self::code::Code;
@@ -38,6 +38,7 @@ use self::problem::Problem;
 use self::site::Site;
 use crate::chat::Chat;
 use crate::config::Origin;
+use crate::domain::ids::Ids;
 use crate::web::Web;
 
 /// What the operator says about the API.
@@ -58,6 +59,17 @@ pub struct ClientAddress(pub IpAddr);
 /// The name of a request in answers and logs.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+impl RequestId {
+    pub fn draw() -> Self {
+        Self(Ids.request().to_string())
+    }
+}
+
+/// The operationId of the operation that gave an answer; none for what is no operation.
+pub fn operation_of(answer: &Response) -> Option<&'static str> {
+    answer.data::<OperationId>().map(|operation| operation.0)
+}
 
 /// What handlers and extractors find in the data of every request.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! Request bodies: JSON read under a limit and a deadline, strictly, and refused without repeating any of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use poem::http::HeaderMap;
@@ -37,6 +38,16 @@ pub struct Body<T>(pub T);
 
 /// A body that may be left out.
 pub struct OptionalBody<T>(pub Option<T>);
+
+/// A text that is none of a closed set. Such sets are read as text, because serde would also take `{"owner": null}`.
+#[derive(Clone, Copy, Debug)]
+pub struct UnknownVariant;
+
+impl fmt::Display for UnknownVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown variant")
+    }
+}
 
 /// For optional fields: absent is none, null is refused.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -175,7 +186,7 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
             if message.starts_with("unknown field ") {
                 return problem.at("", "has a field that this operation does not know");
             }
-            if message.starts_with("unknown variant ") {
+            if message.starts_with("unknown variant") {
                 return problem.at(pointer, "is not one of the values that the document names");
             }
             problem.at(pointer, "has the wrong type")

@@ -14,15 +14,13 @@ use poem::http::uri::Scheme;
 use poem::http::{HeaderValue, Method, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
-use poem_openapi::OperationId;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::address::Proxies;
 use super::body::{Answer, lend};
 use super::socket::{Serving, Socket};
-use crate::api::{ClientAddress, RequestId};
-use crate::domain::ids::Ids;
+use crate::api::{self, ClientAddress, RequestId};
 
 /// Most bytes of a request's head, and of what is buffered for one write.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -87,7 +85,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         serving: Serving,
     ) -> hyper::Response<Answer> {
         let started = Instant::now();
-        let id = Ids.request().to_string();
+        let id = RequestId::draw();
         let method = name_of(request.method());
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let client = self.proxies.client(self.peer.ip(), request.headers());
@@ -97,7 +95,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             Request::from((request, local, RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP));
         let (body, mut rest) = lend(request.take_body().into());
         request.set_body(poem::Body::from(http_body_util::combinators::BoxBody::new(body)));
-        request.set_data(RequestId(id.clone()));
+        request.set_data(id.clone());
         request.set_data(ClientAddress(client));
 
         let mut response = self.endpoint.get_response(request).await;
@@ -108,10 +106,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         }
         tracing::info!(
             method,
-            operation = response.data::<OperationId>().map_or("none", |operation| operation.0),
+            operation = api::operation_of(&response).unwrap_or("none"),
             status = response.status().as_u16(),
             ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            request.id = id,
+            request.id = id.0,
             "answered"
         );
         hyper::Response::<_>::from(response).map(|body| Answer::new(body, serving))

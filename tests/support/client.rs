@@ -44,6 +44,11 @@ impl Client {
         Self { address, bearer: None, http, document }
     }
 
+    /// The bearer token, for requests written by hand.
+    pub fn bearer(&self) -> Option<&str> {
+        self.bearer.as_deref()
+    }
+
     /// The same client with another bearer token.
     pub fn bearing(&self, token: &str) -> Self {
         Self { bearer: Some(token.to_owned()), ..self.clone() }

@@ -4,14 +4,14 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use super::user::UserRef;
-use crate::api::payload::{Input, present};
+use crate::api::payload::{Input, UnknownVariant, present};
 use crate::chat;
 use crate::domain::cursor::Cursors;
 use crate::domain::membership;
 
 /// What somebody can be made in a room.
 #[derive(Clone, Copy, Debug, Deserialize, Enum)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
 pub enum MemberRole {
     Owner,
@@ -53,6 +53,18 @@ pub struct MemberPage {
 }
 
 impl Input for MemberInput {}
+
+impl TryFrom<String> for MemberRole {
+    type Error = UnknownVariant;
+
+    fn try_from(text: String) -> Result<Self, UnknownVariant> {
+        match text.as_str() {
+            "owner" => Ok(Self::Owner),
+            "member" => Ok(Self::Member),
+            _ => Err(UnknownVariant),
+        }
+    }
+}
 
 impl From<MemberRole> for membership::Role {
     fn from(role: MemberRole) -> Self {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{clearable, field, optional};
 use crate::api::code::Code;
-use crate::api::payload::{Input, present};
+use crate::api::payload::{Input, UnknownVariant, present};
 use crate::api::problem::Problem;
 use crate::chat::{self, NewRoom};
 use crate::domain::cursor::Cursors;
@@ -15,7 +15,7 @@ use crate::domain::room::{self, RoomView};
 
 /// Who may find and join a room.
 #[derive(Clone, Copy, Debug, Deserialize, Enum)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
 pub enum RoomVisibility {
     Public,
@@ -169,6 +169,18 @@ fn room_name(text: &str) -> Result<RoomName, Problem> {
         return Err(Problem::new(Code::TextNotAllowed).at("/name", "must not look like an id"));
     }
     field("/name", text, RoomName::parse)
+}
+
+impl TryFrom<String> for RoomVisibility {
+    type Error = UnknownVariant;
+
+    fn try_from(text: String) -> Result<Self, UnknownVariant> {
+        match text.as_str() {
+            "public" => Ok(Self::Public),
+            "private" => Ok(Self::Private),
+            _ => Err(UnknownVariant),
+        }
+    }
 }
 
 impl From<RoomVisibility> for room::Visibility {

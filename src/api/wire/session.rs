@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field;
 use super::user::User;
-use crate::api::payload::{Input, present};
+use crate::api::payload::{Input, UnknownVariant, present};
 use crate::api::problem::Problem;
 use crate::chat;
 use crate::domain::text::TextError;
@@ -16,7 +16,7 @@ const MAX_USERNAME: usize = 64;
 
 /// Where the client keeps its tokens.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Enum)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
 pub enum SignInTransport {
     #[default]
@@ -125,6 +125,18 @@ impl LoginInput {
 
 fn at_most(text: &str, most: usize) -> Result<(), TextError> {
     if text.chars().count() > most { Err(TextError::TooLong { most }) } else { Ok(()) }
+}
+
+impl TryFrom<String> for SignInTransport {
+    type Error = UnknownVariant;
+
+    fn try_from(text: String) -> Result<Self, UnknownVariant> {
+        match text.as_str() {
+            "bearer" => Ok(Self::Bearer),
+            "cookie" => Ok(Self::Cookie),
+            _ => Err(UnknownVariant),
+        }
+    }
 }
 
 impl From<SignInTransport> for session::Transport {

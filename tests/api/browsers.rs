@@ -1,0 +1,150 @@
+//! Browsers: tokens in cookies that script cannot read, and pages of other sites that must not use them.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::raw;
+use crate::support::{Answer, Client, PASSWORD, Server};
+
+/// Sign-in with cookies.
+async fn signs_in(browser: &Client, username: &str) -> Answer {
+    let body = json!({ "username": username, "password": PASSWORD, "transport": "cookie" });
+    browser.post("/v1/login", body).await
+}
+
+fn cookies(answer: &Answer) -> Vec<String> {
+    answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn cookies_carry_the_tokens_and_the_body_does_not() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let browser = server.browser();
+    let answer = signs_in(&browser, "ada").await;
+    let [access, refresh] = cookies(&answer).try_into().unwrap();
+    let port = server.address().port();
+    assert!(access.starts_with(&format!("parlor_access_{port}=ey")), "{access}");
+    assert!(access.ends_with("; Path=/; Max-Age=900; HttpOnly; SameSite=Strict"), "{access}");
+    assert!(refresh.starts_with(&format!("parlor_refresh_{port}=")), "{refresh}");
+    assert!(refresh.ends_with("; Path=/; Max-Age=1209600; HttpOnly; SameSite=Strict"), "{refresh}");
+    let body = answer.ok(200);
+    assert_eq!((body.get("access_token"), body.get("refresh_token")), (None, None));
+    assert_eq!(browser.get("/v1/users/me").await.ok(200)["username"], "ada");
+
+    let answer = browser.post("/v1/refresh", json!({})).await;
+    assert_eq!(cookies(&answer).len(), 2);
+    assert_eq!(answer.ok(200).get("refresh_token"), None);
+    browser.get("/v1/users/me").await.ok(200);
+
+    let answer = browser.post_nothing("/v1/logout").await;
+    assert!(cookies(&answer).iter().all(|cookie| cookie.contains("=; Path=/; Max-Age=0;")), "{answer:?}");
+    assert_eq!(answer.status, 204);
+    browser.get("/v1/users/me").await.problem(401, "unauthenticated");
+    browser.post("/v1/refresh", json!({})).await.problem(401, "invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_cannot_use_the_cookies() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let browser = server.browser();
+    let set = cookies(&signs_in(&browser, "ada").await);
+    let jar = set.iter().map(|cookie| cookie.split(';').next().unwrap()).collect::<Vec<_>>().join("; ");
+    let origin = server.url();
+    let is_allowed = |headers: String| {
+        let (client, jar) = (server.anonymous(), jar.clone());
+        async move {
+            let headers = format!("Cookie: {jar}\r\n{headers}");
+            let read = raw::request(&client, "GET /v1/users/me", &headers, b"").await.verdict();
+            let json = format!("{headers}Content-Type: application/json\r\n");
+            let write = raw::request(&client, "PATCH /v1/users/me", &json, b"{}").await.verdict();
+            let stream = raw::request(&client, "HEAD /v1/events", &headers, b"").await.status;
+            assert_eq!(read, write, "{headers}");
+            assert_eq!(read.0, stream, "{headers}");
+            assert!(read.0 == 200 || read == (403, "cross_origin".into()), "{headers}: {read:?}");
+            read.0 == 200
+        }
+    };
+    assert!(is_allowed("Sec-Fetch-Site: same-origin\r\n".into()).await);
+    assert!(is_allowed(format!("Origin: {origin}\r\n")).await);
+    for headers in [
+        String::new(),
+        "Sec-Fetch-Site: cross-site\r\n".into(),
+        "Sec-Fetch-Site: same-site\r\n".into(),
+        "Sec-Fetch-Site: none\r\n".into(),
+        format!("Sec-Fetch-Site: cross-site\r\nOrigin: {origin}\r\n"),
+        "Origin: null\r\n".into(),
+        "Origin: https://evil.example\r\n".into(),
+        format!("Origin: {origin}.evil.example\r\n"),
+        format!("Origin: {origin}0\r\n"),
+        format!("Referer: {origin}/\r\n"),
+    ] {
+        assert!(!is_allowed(headers.clone()).await, "{headers}");
+    }
+    for path in ["/v1/refresh", "/v1/logout", "/v1/login", "/v1/rooms/lobby/join"] {
+        let headers =
+            format!("Cookie: {jar}\r\nContent-Type: application/json\r\nSec-Fetch-Site: cross-site\r\n");
+        let answer = raw::request(&server.anonymous(), &format!("POST {path}"), &headers, b"{}").await;
+        assert_eq!(answer.verdict(), (403, "cross_origin".into()), "{path}");
+    }
+    browser.get("/v1/users/me").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_bearer_header_decides_over_the_cookie() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let bob = server.register("bob").await;
+    let browser = server.browser();
+    signs_in(&browser, "ada").await.ok(200);
+    let as_bob = browser.bearing(bob.token());
+    assert_eq!(as_bob.get("/v1/users/me").await.ok(200)["username"], "bob");
+    browser.bearing("nonsense").get("/v1/users/me").await.problem(401, "unauthenticated");
+    assert_eq!(as_bob.post_nothing("/v1/logout").await.status, 204);
+    bob.get("/v1/users/me").await.problem(401, "unauthenticated");
+    let ada = json!({ "username": "ada", "password": PASSWORD });
+    server.anonymous().bearing("nonsense").post("/v1/login", ada).await.ok(200);
+}
+
+#[tokio::test]
+async fn the_address_that_browsers_use_decides_about_cookies() {
+    let https = Server::start_with(&[
+        ("PARLOR_SERVER__PUBLIC_URL", "https://chat.example"),
+        ("PARLOR_ACCOUNTS__REGISTRATION", "open"),
+    ])
+    .await;
+    https.register("ada").await;
+    let answer = signs_in(&https.browser(), "ada").await;
+    for (cookie, name) in cookies(&answer).iter().zip(["__Host-parlor_access=", "__Host-parlor_refresh="]) {
+        assert!(cookie.starts_with(name) && cookie.ends_with("; Secure"), "{cookie}");
+        assert!(!cookie.contains("Domain"), "{cookie}");
+    }
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+
+    let plain = Server::start_with(&[
+        ("PARLOR_SERVER__PUBLIC_URL", "http://chat.example"),
+        ("PARLOR_ACCOUNTS__REGISTRATION", "open"),
+    ])
+    .await;
+    plain.register("ada").await;
+    let answer = signs_in(&plain.browser(), "ada").await;
+    assert_eq!(cookies(&answer), Vec::<String>::new());
+    assert_eq!(answer.header("strict-transport-security"), "");
+    answer.problem(400, "insecure_transport");
+}
+
+#[tokio::test]
+async fn tokens_are_given_back_the_way_they_came() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let token = json!({ "refresh_token": ada.refresh_token });
+    let answer = server.browser().request(Method::POST, "/v1/refresh", Some(token), &[]).await;
+    assert_eq!(cookies(&answer), Vec::<String>::new());
+    assert!(answer.ok(200)["refresh_token"].is_string());
+    let nothing = server.anonymous().post("/v1/refresh", json!({})).await;
+    nothing.problem(401, "invalid_refresh_token");
+    let gone = json!({ "refresh_token": "nonsense" });
+    assert_eq!(server.anonymous().post("/v1/logout", gone).await.status, 204);
+    assert_eq!(server.anonymous().post_nothing("/v1/logout").await.status, 204);
+}
