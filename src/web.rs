@@ -76,14 +76,7 @@ impl File {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             set(header::ETAG, etag);
         }
-        if is_known {
-            return response;
-        }
-        set(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
-        set(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-        if let Some(encoding) = encoding {
-            set(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
+        // On a 304 as well: its headers replace those of the page that the browser kept.
         if let Some(policy) = self.policy() {
             set(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
             set(
@@ -94,6 +87,14 @@ impl File {
                 header::HeaderName::from_static("permissions-policy"),
                 HeaderValue::from_static(NO_PERMISSIONS),
             );
+        }
+        if is_known {
+            return response;
+        }
+        set(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+        set(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        if let Some(encoding) = encoding {
+            set(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         response
     }
@@ -202,6 +203,16 @@ mod tests {
         assert_eq!(STYLE.answer(&again, false).status(), StatusCode::NOT_MODIFIED);
         let other = headers(&[(header::IF_NONE_MATCH, "\"e-br\"")]);
         assert_eq!(STYLE.answer(&other, false).status(), StatusCode::OK, "the plain bytes are others");
+    }
+
+    #[test]
+    fn a_page_that_is_known_keeps_its_policy() {
+        let page = File { path: "index.html", etag: "e", plain: b"plain", br: None, gz: None };
+        for (known, status) in [("\"x\"", StatusCode::OK), ("\"e\"", StatusCode::NOT_MODIFIED)] {
+            let answer = page.answer(&headers(&[(header::IF_NONE_MATCH, known)]), false);
+            let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert_eq!((answer.status(), policy), (status, PAGE_POLICY));
+        }
     }
 
     #[test]

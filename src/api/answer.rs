@@ -2,6 +2,7 @@
 //! the headers that every answer has.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,7 +17,8 @@ use super::code::Code;
 use super::events::CameAsHead;
 use super::paths::Paths;
 use super::problem::Problem;
-use super::{RequestId, State, auth};
+use super::site::Site;
+use super::{RequestId, auth};
 
 /// How long an answer may take; an open stream has answered.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
@@ -27,12 +29,12 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Answering<E> {
     inner: E,
     paths: Paths,
-    state: State,
+    site: Arc<Site>,
 }
 
 impl<E> Answering<E> {
-    pub fn new(inner: E, state: State) -> Self {
-        Self { inner, paths: Paths::documented(), state }
+    pub fn new(inner: E, site: Arc<Site>) -> Self {
+        Self { inner, paths: Paths::documented(), site }
     }
 }
 
@@ -70,7 +72,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
             return Err(Problem::new(Code::InvalidRequest).detail("The request must have one Host header."));
         }
         self.paths.check(request)?;
-        auth::screen(request, &self.state)
+        auth::screen(request, &self.site)
     }
 
     async fn run(&self, request: Request) -> Result<Response> {
@@ -122,7 +124,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
         add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
         add(header::CACHE_CONTROL, "no-store");
         add(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-        if self.state.site().is_https() {
+        if self.site.is_https() {
             add(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
         }
     }
@@ -140,5 +142,47 @@ impl std::fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::StatusCode;
+
+    use super::*;
+    use crate::config::Origin;
+
+    const SECRET: &str = "swordfish";
+
+    /// What comes out when the endpoint does this.
+    async fn answered<F>(
+        inner: impl Fn(Request) -> F + Send + Sync,
+    ) -> (StatusCode, HeaderMap, serde_json::Value)
+    where
+        F: Future<Output = Result<Response>> + Send,
+    {
+        let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
+        let site = Arc::new(Site::new(&origin, Duration::from_hours(24)));
+        let answering = Answering::new(poem::endpoint::make(inner), site);
+        let request = Request::builder().header("host", "parlor").finish();
+        let (parts, body) = answering.call(request).await.unwrap().into_parts();
+        (parts.status, parts.headers, body.into_json().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_without_its_words() {
+        let (status, headers, body) = answered(|_| async { panic!("{SECRET}") }).await;
+        assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal".into()));
+        assert_eq!(body["request_id"], headers["x-request-id"].to_str().unwrap());
+        assert_eq!(headers["content-type"], "application/problem+json");
+        assert!(!body.to_string().contains(SECRET));
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_framework_is_a_problem_without_its_words() {
+        let error = || poem::Error::from_string(SECRET, StatusCode::BAD_REQUEST);
+        let (status, _, body) = answered(move |_| async move { Err(error()) }).await;
+        assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal".into()));
+        assert!(!body.to_string().contains(SECRET));
     }
 }

@@ -8,7 +8,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use super::State;
 use super::code::Code;
 use super::problem::Problem;
-use super::site::cookie;
+use super::site::{Site, cookie};
 use crate::domain::session;
 
 /// Longer tokens are none of ours and are not even looked at (RFC 8725).
@@ -108,9 +108,8 @@ impl<'a> FromRequest<'a> for RefreshCookie {
 }
 
 /// Every unsafe request with one of our cookies must come from our own page, whatever else authenticates it.
-pub fn screen(request: &Request, state: &State) -> Result<(), Problem> {
+pub fn screen(request: &Request, site: &Site) -> Result<(), Problem> {
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    let site = state.site();
     if !is_safe && site.cookies().is_some_and(|names| names.any_in(request)) {
         site.check(request)?;
     }

@@ -112,11 +112,11 @@ type Operations = (
 /// The whole service: the API, its document, the API explorer and the web client.
 pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output = Response> + 'static {
     let ApiSettings { origin, body_limit, refresh_life } = settings;
-    let state = State { chat, site: Arc::new(Site::new(&origin, refresh_life)) };
+    let site = Arc::new(Site::new(&origin, refresh_life));
     let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
         .data(BodyLimit(body_limit))
-        .data(state.clone());
-    Answering::new(router, state)
+        .data(State { chat, site: site.clone() });
+    Answering::new(router, site)
 }
 
 fn operations() -> OpenApiService<Operations, ()> {
