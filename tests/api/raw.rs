@@ -1,8 +1,10 @@
 //! Requests that no client library would send, byte for byte, and what comes back.
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::Client;
+use crate::support::{Client, DEADLINE, Server};
 
 /// An answer as it came over the socket; `status` is 0 where the server only closed.
 #[derive(Debug)]
@@ -32,6 +34,18 @@ impl Raw {
 /// Sends bytes as they are, and reads until the server closes.
 pub async fn send(client: &Client, bytes: &[u8]) -> Raw {
     Raw::read(&client.exchange(bytes).await)
+}
+
+/// The same for a sender that gives up when it cannot send all of it, as most libraries do.
+pub async fn send_all(server: &Server, bytes: &[u8]) -> Raw {
+    let exchange = async {
+        let mut socket = TcpStream::connect(server.address()).await.unwrap();
+        socket.write_all(bytes).await.expect("all of it can be sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("the answer can be read");
+        answer
+    };
+    Raw::read(&tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers in time"))
 }
 
 /// A request with a head of our own making; the last header asks the server to close.
