@@ -33,6 +33,18 @@ impl Answer {
         self.header("content-type").split(';').next().unwrap_or_default().trim()
     }
 
+    /// All that tells two answers apart: status, headers and body, without the request's own id and the date.
+    pub fn but_for_its_id(&self) -> (u16, Vec<(String, String)>, String) {
+        let named = |name: &str| matches!(name, "x-request-id" | "date");
+        let headers = self.headers.iter().filter(|(name, _)| !named(name.as_str()));
+        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_string(), text(value))).collect();
+        headers.sort();
+        let id = self.header("x-request-id");
+        let body = if id.is_empty() { self.text.clone() } else { self.text.replace(id, "ID") };
+        (self.status, headers, body)
+    }
+
     /// Asserts the status and gives the body.
     #[track_caller]
     pub fn ok(self, status: u16) -> Value {

@@ -1,0 +1,149 @@
+//! Rates: who asks too often is told when to come back, and nobody else notices.
+
+use serde_json::json;
+
+use crate::support::{Answer, PASSWORD, Server};
+
+/// Two at once, then nothing for longer than a test lasts.
+const TWICE: &str = "2, 1/h";
+
+/// A server with limits on, of which only those given are narrow.
+async fn limited(narrow: &[(&str, &str)]) -> Server {
+    let wide = "1000, 1000/s";
+    let mut env = vec![("PARLOR_LIMITS__ENABLED", "true")];
+    let rates = [
+        "PARLOR_LIMITS__LOGIN_PER_ACCOUNT",
+        "PARLOR_LIMITS__LOGIN_PER_ADDRESS",
+        "PARLOR_LIMITS__REGISTER_PER_ADDRESS",
+        "PARLOR_LIMITS__REFRESH_PER_SESSION",
+        "PARLOR_LIMITS__POST_PER_USER",
+        "PARLOR_LIMITS__POST_PER_ROOM",
+        "PARLOR_LIMITS__JOIN_PER_USER",
+        "PARLOR_LIMITS__READS_PER_USER",
+        "PARLOR_LIMITS__STREAM_OPENS_PER_USER",
+    ];
+    env.extend(rates.map(|name| (name, wide)));
+    env.extend(narrow);
+    Server::start_with(&env).await
+}
+
+#[track_caller]
+fn is_told_to_wait(answer: Answer) {
+    let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert!(seconds > 1_000 && seconds <= 3_600, "{seconds}");
+    answer.problem(429, "too_many_requests");
+}
+
+#[tokio::test]
+async fn registering_is_limited_by_address() {
+    let server = limited(&[("PARLOR_LIMITS__REGISTER_PER_ADDRESS", TWICE)]).await;
+    server.register("ada").await;
+    server.register("bob").await;
+    let body = json!({ "username": "eve", "password": PASSWORD });
+    is_told_to_wait(server.anonymous().post("/v1/users", body).await);
+    server.sign_in("ada").await;
+}
+
+#[tokio::test]
+async fn signing_in_is_limited_by_account_whether_there_is_one_or_not() {
+    let server = limited(&[("PARLOR_LIMITS__LOGIN_PER_ACCOUNT", TWICE)]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let tries = |name: &'static str| {
+        let stranger = server.anonymous();
+        async move { stranger.post("/v1/login", json!({ "username": name, "password": "wrong" })).await }
+    };
+    tries("ada").await.problem(401, "wrong_credentials");
+    tries("nobody").await.problem(401, "wrong_credentials");
+    tries("nobody").await.problem(401, "wrong_credentials");
+    let (known, unknown) = (tries("ADA").await, tries("nobody").await);
+    assert_eq!(known.but_for_its_id().2, unknown.but_for_its_id().2);
+    is_told_to_wait(known);
+    is_told_to_wait(unknown);
+    tries("bob").await.problem(401, "wrong_credentials");
+    ada.get("/v1/users/me").await.ok(200);
+    bob.get("/v1/users/me").await.ok(200);
+}
+
+#[tokio::test]
+async fn signing_in_is_limited_by_address() {
+    let server = limited(&[("PARLOR_LIMITS__LOGIN_PER_ADDRESS", TWICE)]).await;
+    server.register("ada").await;
+    server.register("bob").await;
+    let body = json!({ "username": "eve", "password": PASSWORD });
+    is_told_to_wait(server.anonymous().post("/v1/login", body).await);
+}
+
+#[tokio::test]
+async fn each_person_posts_at_their_own_rate() {
+    let server = limited(&[("PARLOR_LIMITS__POST_PER_USER", TWICE)]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let room = ada.creates_room("lobby").await;
+    bob.joins(&room).await;
+    ada.posts(&room, "one").await;
+    ada.posts(&room, "two").await;
+    let path = format!("/v1/rooms/{}/messages", room.id);
+    is_told_to_wait(ada.post(&path, json!({ "body": "three" })).await);
+    bob.posts(&room, "three").await;
+    assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(3));
+}
+
+#[tokio::test]
+async fn each_room_takes_posts_at_its_own_rate_from_its_members() {
+    let server = limited(&[("PARLOR_LIMITS__POST_PER_ROOM", TWICE)]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let (lobby, hall) = (ada.creates_room("lobby").await, ada.creates_room("hall").await);
+    let path = format!("/v1/rooms/{}/messages", lobby.id);
+    for _ in 0..5 {
+        bob.post(&path, json!({ "body": "from outside" })).await.problem(403, "not_a_member");
+    }
+    bob.joins(&lobby).await;
+    ada.posts(&lobby, "one").await;
+    bob.posts("lobby", "two").await;
+    is_told_to_wait(ada.post(&path, json!({ "body": "three" })).await);
+    is_told_to_wait(bob.post("/v1/rooms/lobby/messages", json!({ "body": "three" })).await);
+    ada.posts(&hall, "elsewhere").await;
+}
+
+#[tokio::test]
+async fn joining_reading_refreshing_and_streaming_are_limited() {
+    let server = limited(&[
+        ("PARLOR_LIMITS__JOIN_PER_USER", TWICE),
+        ("PARLOR_LIMITS__READS_PER_USER", TWICE),
+        ("PARLOR_LIMITS__REFRESH_PER_SESSION", TWICE),
+        ("PARLOR_LIMITS__STREAM_OPENS_PER_USER", TWICE),
+    ])
+    .await;
+    let (mut ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let (lobby, hall) = (ada.creates_room("lobby").await, ada.creates_room("hall").await);
+    is_told_to_wait(ada.post("/v1/rooms", json!({ "name": "attic" })).await);
+    bob.joins(&lobby).await;
+    bob.joins(&hall).await;
+    is_told_to_wait(bob.post_nothing("/v1/rooms/lobby/join").await);
+
+    ada.reads(&lobby).await;
+    ada.sees(&lobby).await;
+    is_told_to_wait(ada.get("/v1/users/me").await);
+    let (_one, _two) = (ada.streams(&lobby).await, ada.streams_all().await);
+    is_told_to_wait(ada.get("/v1/events").await);
+    ada.refreshes().await;
+    ada.refreshes().await;
+    is_told_to_wait(ada.post("/v1/refresh", json!({ "refresh_token": ada.refresh_token })).await);
+}
+
+#[tokio::test]
+async fn without_limits_nobody_waits() {
+    let narrow = [
+        ("PARLOR_LIMITS__REGISTER_PER_ADDRESS", TWICE),
+        ("PARLOR_LIMITS__LOGIN_PER_ADDRESS", TWICE),
+        ("PARLOR_LIMITS__POST_PER_USER", TWICE),
+        ("PARLOR_LIMITS__POST_PER_ROOM", TWICE),
+        ("PARLOR_LIMITS__READS_PER_USER", TWICE),
+    ];
+    let server = Server::start_with(&narrow).await;
+    let people = [server.register("ada").await, server.register("bob").await, server.register("eve").await];
+    let room = people[0].creates_room("lobby").await;
+    for n in 0..5 {
+        people[0].posts(&room, &n.to_string()).await;
+        people[0].reads(&room).await;
+    }
+}
