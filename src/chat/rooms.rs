@@ -8,6 +8,7 @@ use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomView, Visibility};
 use crate::domain::session::Caller;
+use crate::domain::text::searchable;
 use crate::storage;
 
 /// A room to make; the caller becomes its owner.
@@ -39,7 +40,7 @@ impl Chat {
     ) -> Result<Paged<RoomView>> {
         self.limits.take(Counted::Read(caller.user))?;
         let after = page.map(room_name_in).transpose()?;
-        let query = query.map(str::to_lowercase);
+        let query = query.map(searchable);
         let one_more = i64::from(limit) + 1;
         let mut entries =
             self.store.directory(caller.user, query.as_deref(), after.as_ref(), one_more).await?;

@@ -16,6 +16,7 @@ use crate::domain::membership::Role;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState, RoomView, Visibility};
+use crate::domain::text::searchable;
 use crate::domain::user::UserRef;
 
 /// A room to make; its maker becomes the owner.
@@ -109,7 +110,8 @@ impl Store {
         Ok(RoomView { state: access.room, role: access.role, head })
     }
 
-    /// Public rooms by name, after `after`, at most `limit`; `query` is a part of name, title or topic in lower case.
+    /// Public rooms by name, after `after`, at most `limit`; `query` is a part of name, title or topic, as
+    /// `searchable` gives it.
     pub async fn directory(
         &self,
         user: UserId,
@@ -293,11 +295,11 @@ fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> N
     }
 }
 
-/// What the directory searches, folded to lower case.
+/// What the directory searches.
 fn search_text(room: &RoomState) -> String {
     let title = room.title.as_ref().map_or("", Title::as_str);
     let topic = room.topic.as_ref().map_or("", Topic::as_str);
-    format!("{}\n{title}\n{topic}", room.name).to_lowercase()
+    searchable(&format!("{}\n{title}\n{topic}", room.name))
 }
 
 fn views(rows: &[SqliteRow], head: Position) -> Result<Vec<RoomView>, Error> {
