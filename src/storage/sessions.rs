@@ -125,7 +125,7 @@ async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
     }
     w.afterwards().extended.push((new.id, new.access_expires_at));
     let surplus = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
-                   AND ended_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
+                   AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
     let query = sqlx::query(surplus).bind(new.user.uuid()).bind(new.at.micros()).bind(new.most);
     note_ended(w, query).await
 }
