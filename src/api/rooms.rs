@@ -16,7 +16,7 @@ pub struct RoomsApi;
 
 refusals! {
     ListRooms: BadPage;
-    CreateRoom: RoomNameTaken, ClientIdReused, TooManyRooms, TextNotAllowed;
+    CreateRoom: RoomNotFound, RoomNameTaken, ClientIdReused, TooManyRooms, TextNotAllowed;
     GetRoom: RoomNotFound;
     UpdateRoom: RoomNotFound, NotAMember, NotAnOwner, RoomNameTaken, TextNotAllowed;
     DeleteRoom: RoomNotFound, NotAMember, NotAnOwner;
@@ -49,7 +49,7 @@ impl RoomsApi {
 
     /// Make a room
     ///
-    /// The caller becomes its owner. 200 if the caller made it before under the same `client_id`.
+    /// The caller becomes its owner. 200 if the caller made it before under the same `client_id`; 404 if that room is gone.
     #[oai(path = "/rooms", method = "post", operation_id = "createRoom")]
     async fn create_room(
         &self,
