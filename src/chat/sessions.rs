@@ -42,7 +42,9 @@ impl Chat {
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
         match self.live.registry.check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),
-            SessionCheck::Live { generation } if generation >= token.generation => return Ok(caller),
+            SessionCheck::Live { user, generation } if user == token.user && generation >= token.generation => {
+                return Ok(caller);
+            }
             SessionCheck::Live { .. } | SessionCheck::Unknown => {}
         }
         let state = self.store.session_state(token.session, now).await?.ok_or(Error::Unauthenticated)?;
@@ -54,7 +56,7 @@ impl Chat {
             self.store.mark_seen(token.session, token.generation, now).await?;
         }
         // It may have ended while the store was asked.
-        let is_live = self.live.registry.saw(token.session, token.generation, token.expires_at);
+        let is_live = self.live.registry.saw(token.session, token.user, token.generation, token.expires_at);
         if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
 

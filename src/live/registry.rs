@@ -28,18 +28,16 @@ pub struct StreamLimits {
 /// What this node knows of a session's access tokens without asking the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionCheck {
-    /// Tokens up to this generation were seen and the session is live.
-    Live {
-        generation: i64,
-    },
+    /// The session is live and of this person, and its tokens up to this generation were seen.
+    Live { user: UserId, generation: i64 },
     Ended,
     Unknown,
 }
 
 #[derive(Clone, Copy)]
 struct Known {
-    ended: bool,
-    generation: i64,
+    /// Whose it is, and the newest generation seen; none once it has ended.
+    live: Option<(UserId, i64)>,
     /// No token of the session is valid after this; the entry is forgotten then.
     expires_at: Timestamp,
 }
@@ -142,15 +140,15 @@ impl Registry {
 
     pub fn check(&self, session: SessionId) -> SessionCheck {
         match self.sessions.get(&session).as_deref() {
-            Some(known) if known.ended => SessionCheck::Ended,
-            Some(known) => SessionCheck::Live { generation: known.generation },
+            Some(Known { live: None, .. }) => SessionCheck::Ended,
+            Some(&Known { live: Some((user, generation)), .. }) => SessionCheck::Live { user, generation },
             None => SessionCheck::Unknown,
         }
     }
 
-    /// Remembers that the store called a session live. False when it has ended meanwhile.
-    pub fn saw(&self, session: SessionId, generation: i64, expires_at: Timestamp) -> bool {
-        let fresh = Known { ended: false, generation, expires_at };
+    /// Remembers that the store called a session of this person live. False when it has ended meanwhile.
+    pub fn saw(&self, session: SessionId, user: UserId, generation: i64, expires_at: Timestamp) -> bool {
+        let fresh = Known { live: Some((user, generation)), expires_at };
         match self.sessions.entry(session) {
             Entry::Vacant(entry) => {
                 entry.insert(fresh);
@@ -158,9 +156,9 @@ impl Registry {
             }
             Entry::Occupied(mut entry) => {
                 let known = entry.get_mut();
-                known.generation = known.generation.max(generation);
+                known.live = known.live.map(|(user, seen)| (user, seen.max(generation)));
                 known.expires_at = known.expires_at.max(expires_at);
-                !known.ended
+                known.live.is_some()
             }
         }
     }
@@ -169,7 +167,7 @@ impl Registry {
     pub fn committed(&self, committed: &Committed) {
         for &session in &committed.ended {
             let expires_at = self.clock.now().plus(self.token_life);
-            self.sessions.insert(session, Known { ended: true, generation: 0, expires_at });
+            self.sessions.insert(session, Known { live: None, expires_at });
             each_of(&self.by_session, &session, |told| told.end = Some(ByeReason::SignedOut));
         }
         for &(session, expires_at) in &committed.extended {
