@@ -213,6 +213,7 @@ fn rates(limits: &config::Limits) -> Rates {
         register_per_address: rate(limits.register_per_address),
         refresh_per_session: rate(limits.refresh_per_session),
         post_per_user: rate(limits.post_per_user),
+        post_per_room: rate(limits.post_per_room),
         join_per_user: rate(limits.join_per_user),
         reads_per_user: rate(limits.reads_per_user),
         stream_opens_per_user: rate(limits.stream_opens_per_user),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 
 use super::{Error, Result};
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{RoomId, SessionId, UserId};
 
 /// Buckets kept at most; beyond that those that have refilled are dropped, and nobody new is counted until some have.
 const MAX_BUCKETS: usize = 100_000;
@@ -27,6 +27,7 @@ pub struct Rates {
     pub register_per_address: Rate,
     pub refresh_per_session: Rate,
     pub post_per_user: Rate,
+    pub post_per_room: Rate,
     pub join_per_user: Rate,
     pub reads_per_user: Rate,
     pub stream_opens_per_user: Rate,
@@ -40,6 +41,7 @@ pub(super) enum Counted {
     RegisterFrom(IpAddr),
     Refresh(SessionId),
     Post(UserId),
+    PostIn(RoomId),
     Join(UserId),
     Read(UserId),
     StreamOpen(UserId),
@@ -87,6 +89,11 @@ impl Limits {
         Err(Error::TooMany { retry_after: wait })
     }
 
+    /// Whether anything is counted at all.
+    pub(super) fn are_on(&self) -> bool {
+        self.rates.is_some()
+    }
+
     /// Forgets buckets that are full again.
     pub fn sweep(&self) {
         let Some(rates) = &self.rates else { return };
@@ -106,6 +113,7 @@ impl Rates {
             Counted::RegisterFrom(_) => self.register_per_address,
             Counted::Refresh(_) => self.refresh_per_session,
             Counted::Post(_) => self.post_per_user,
+            Counted::PostIn(_) => self.post_per_room,
             Counted::Join(_) => self.join_per_user,
             Counted::Read(_) => self.reads_per_user,
             Counted::StreamOpen(_) => self.stream_opens_per_user,
@@ -145,6 +153,7 @@ mod tests {
             register_per_address: rate,
             refresh_per_session: rate,
             post_per_user: rate,
+            post_per_room: rate,
             join_per_user: rate,
             reads_per_user: rate,
             stream_opens_per_user: rate,
