@@ -42,7 +42,9 @@ impl Chat {
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
         match self.live.registry.check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),
-            SessionCheck::Live { user, generation } if user == token.user && generation >= token.generation => {
+            SessionCheck::Live { user, generation }
+                if user == token.user && generation >= token.generation =>
+            {
                 return Ok(caller);
             }
             SessionCheck::Live { .. } | SessionCheck::Unknown => {}

@@ -29,7 +29,10 @@ pub struct StreamLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionCheck {
     /// The session is live and of this person, and its tokens up to this generation were seen.
-    Live { user: UserId, generation: i64 },
+    Live {
+        user: UserId,
+        generation: i64,
+    },
     Ended,
     Unknown,
 }
