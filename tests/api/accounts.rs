@@ -72,7 +72,8 @@ async fn a_password_is_long_enough_and_hard_to_guess() {
         tries_to_sign_in(&stranger, name, &good).await.ok(200);
     }
     for wrong_length in ["käseßrötche".to_owned(), "ab1ü".repeat(31) + "wxyz!"] {
-        let problem = tries_to_register(&stranger, "lovelace", &wrong_length).await.problem(400, "invalid_body");
+        let problem =
+            tries_to_register(&stranger, "lovelace", &wrong_length).await.problem(400, "invalid_body");
         assert_eq!(problem["errors"][0]["pointer"], "/password");
     }
     for guessable in ["password1234", "lovelacelovelace", "LovelaceLovelace", "123456789012"] {
@@ -109,14 +110,21 @@ async fn a_new_display_name_is_seen_by_everybody() {
     assert_eq!(user["display_name"], "Ada Lovelace");
     assert_eq!(bob.get("/v1/users/ada").await.ok(200), user);
     let event = stream.next().await;
-    assert_eq!((event.kind(), &event.data["member"]["user"]["display_name"]), ("member.updated", &json!("Ada Lovelace")));
+    assert_eq!(
+        (event.kind(), &event.data["member"]["user"]["display_name"]),
+        ("member.updated", &json!("Ada Lovelace"))
+    );
 
     assert_eq!(ada.patch("/v1/users/me", json!({})).await.ok(200), user, "absent is unchanged");
-    for wrong in [json!({ "display_name": null }), json!({ "display_name": "" }), json!({ "username": "eve" })] {
+    for wrong in
+        [json!({ "display_name": null }), json!({ "display_name": "" }), json!({ "username": "eve" })]
+    {
         ada.patch("/v1/users/me", wrong).await.problem(400, "invalid_body");
     }
     for forbidden in ["a\u{202e}b", " \u{2003} ", "a\nb"] {
-        ada.patch("/v1/users/me", json!({ "display_name": forbidden })).await.problem(422, "text_not_allowed");
+        ada.patch("/v1/users/me", json!({ "display_name": forbidden }))
+            .await
+            .problem(422, "text_not_allowed");
     }
     assert_eq!(ada.get("/v1/users/me").await.ok(200), user, "refusals change nothing");
 }

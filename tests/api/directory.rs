@@ -119,7 +119,17 @@ async fn limits_and_pages_that_make_no_sense_are_refused() {
     for good in ["limit=1", "limit=200", "q=&limit=50"] {
         assert_eq!(finds(&ada, good).await, ["lobby"]);
     }
-    for bad in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=1.5", "limit=", "limit=99999999999", "q=a&q=b", "p=1"] {
+    for bad in [
+        "limit=0",
+        "limit=201",
+        "limit=-1",
+        "limit=x",
+        "limit=1.5",
+        "limit=",
+        "limit=99999999999",
+        "q=a&q=b",
+        "p=1",
+    ] {
         ada.get(&format!("/v1/rooms?{bad}")).await.problem(400, "invalid_parameter");
     }
     let too_long = format!("q={}", "a".repeat(65));

@@ -186,5 +186,6 @@ async fn the_cursor_of_a_member_list_continues_it() {
     assert_eq!((joined.kind(), &joined.data["member"]["user"]["username"]), ("member.joined", &json!("bob")));
     assert_eq!(joined.data["seq"].as_i64(), list["last_seq"].as_i64().map(|seq| seq + 1));
     assert_eq!(joined.data["room_state"]["member_count"], json!(2));
-    wait_for("both are listed", || async { usernames(&ada.lists_members(&room).await) == ["ada", "bob"] }).await;
+    wait_for("both are listed", || async { usernames(&ada.lists_members(&room).await) == ["ada", "bob"] })
+        .await;
 }

@@ -72,7 +72,9 @@ async fn line_ends_become_one_kind_and_controls_are_refused() {
     let ada = server.register("ada").await;
     let room = ada.creates_room("lobby").await;
     assert_eq!(ada.posts(&room, "a\r\nb\rc\n\td").await["body"], "a\nb\nc\n\td");
-    for forbidden in ["\0", "a\u{0}b", "\u{1b}[31m", "\u{7f}", "\u{85}", "\u{9f}", "\u{fdd0}", "\u{ffff}", "\u{8}"] {
+    for forbidden in
+        ["\0", "a\u{0}b", "\u{1b}[31m", "\u{7f}", "\u{85}", "\u{9f}", "\u{fdd0}", "\u{ffff}", "\u{8}"]
+    {
         let problem = ada.post(&messages_of(&room), json!({ "body": forbidden })).await;
         let problem = problem.problem(422, "text_not_allowed");
         assert_eq!(problem["errors"][0]["pointer"], "/body");
@@ -105,7 +107,11 @@ async fn a_repeated_post_is_the_same_message_also_after_a_crash() {
     let message = ada.posts_with_id(&room, "a\r\nb", "send-1").await;
     assert_eq!(message["client_id"], "send-1");
     let again = json!({ "body": "a\nb", "client_id": "send-1" });
-    assert_eq!(ada.post(&messages_of(&room), again.clone()).await.ok(200), message, "the same once normalised");
+    assert_eq!(
+        ada.post(&messages_of(&room), again.clone()).await.ok(200),
+        message,
+        "the same once normalised"
+    );
     server.restart().await;
     assert_eq!(ada.post(&messages_of(&room), again).await.ok(200), message);
 
@@ -149,7 +155,9 @@ async fn a_client_id_is_of_one_author_in_one_room() {
     let (lobby, hall) = (ada.creates_room("lobby").await, ada.creates_room("hall").await);
     bob.joins(&lobby).await;
     let first = ada.posts_with_id(&lobby, "one", "send-1").await;
-    for another in [bob.posts_with_id(&lobby, "two", "send-1").await, ada.posts_with_id(&hall, "three", "send-1").await] {
+    for another in
+        [bob.posts_with_id(&lobby, "two", "send-1").await, ada.posts_with_id(&hall, "three", "send-1").await]
+    {
         assert_ne!(another["id"], first["id"]);
     }
     assert_eq!(bodies(&ada.reads(&lobby).await), ["one", "two"]);
@@ -187,7 +195,9 @@ async fn a_page_is_asked_for_from_the_newest_or_around_a_place() {
     assert_eq!(numbers(&ada.reads_page(&room, &newer).await), [11, 12, 13]);
 
     let id = |n: usize| newest["items"][n - 11]["id"].as_str().unwrap().to_owned();
-    for (n, limit, expected) in [(30, 5, 28..=32), (30, 4, 29..=32), (30, 1, 30..=30), (59, 5, 57..=60), (30, 200, 1..=60)] {
+    for (n, limit, expected) in
+        [(30, 5, 28..=32), (30, 4, 29..=32), (30, 1, 30..=30), (59, 5, 57..=60), (30, 200, 1..=60)]
+    {
         let page = ada.reads_page(&room, &format!("around={}&limit={limit}", id(n))).await;
         assert_eq!(numbers(&page), expected.clone().collect::<Vec<_>>(), "around {n}, {limit}");
         assert_eq!(page.get("prev_cursor").is_some(), *expected.start() > 1);
@@ -235,7 +245,11 @@ async fn the_cursor_of_a_page_continues_it_here_and_in_a_stream() {
     server.restart().await;
     bob.joins(&room).await;
     ada.posts(&room, "4").await;
-    assert_eq!(numbers(&ada.reads_page(&room, &format!("after={cursor}")).await), [4], "a restart spoils no cursor");
+    assert_eq!(
+        numbers(&ada.reads_page(&room, &format!("after={cursor}")).await),
+        [4],
+        "a restart spoils no cursor"
+    );
     assert_eq!(numbers(&ada.reads_page(&room, &format!("before={cursor}")).await), [1, 2]);
 
     let mut stream = ada.streams_from(&room, cursor).await;
@@ -270,7 +284,11 @@ async fn pages_that_make_no_sense_are_refused() {
     let path = messages_of(&room);
 
     let id = page["items"][0]["id"].as_str().unwrap();
-    for two in [format!("before={good}&after={good}"), format!("before={good}&around={id}"), format!("after={good}&around={id}")] {
+    for two in [
+        format!("before={good}&after={good}"),
+        format!("before={good}&around={id}"),
+        format!("after={good}&around={id}"),
+    ] {
         ada.get(&format!("{path}?{two}")).await.problem(400, "invalid_parameter");
     }
     for bad in ["limit=0", "limit=201", "limit=x", "around=x", "around=", "page=x", "limit=1&limit=2"] {

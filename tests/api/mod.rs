@@ -1,5 +1,6 @@
-
 //! What each part of the API answers, one file per tag of the document.
+
+mod access;
 mod accounts;
 mod directory;
 mod limits;

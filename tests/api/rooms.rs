@@ -207,10 +207,14 @@ async fn a_deleted_room_is_gone_for_everybody_and_its_name_is_free() {
 
     for again in 0..2 {
         for person in [&ada, &bob] {
-            for gone in [path.clone(), "/v1/rooms/lobby".into(), format!("{path}/messages"), message.clone()] {
+            for gone in [path.clone(), "/v1/rooms/lobby".into(), format!("{path}/messages"), message.clone()]
+            {
                 person.get(&gone).await.problem(404, "room_not_found");
             }
-            person.post(&format!("{path}/messages"), json!({ "body": "x" })).await.problem(404, "room_not_found");
+            person
+                .post(&format!("{path}/messages"), json!({ "body": "x" }))
+                .await
+                .problem(404, "room_not_found");
             person.post_nothing(&format!("{path}/join")).await.problem(404, "room_not_found");
             assert_eq!(person.lists_rooms().await["items"], json!([]));
             assert_eq!(person.get("/v1/rooms").await.ok(200)["items"], json!([]));

@@ -25,7 +25,8 @@ async fn pair_for(client: &Client, refresh_token: &str) -> (String, String) {
 /// Lets time pass for the sessions of a server that is not running: whatever happened to them happened an hour earlier,
 /// and those of the ids given ran out meanwhile.
 async fn an_hour_passes(server: &Server, ran_out: &[&str]) {
-    let mut sql = SqliteConnectOptions::new().filename(server.data().join("parlor.db")).connect().await.unwrap();
+    let mut sql =
+        SqliteConnectOptions::new().filename(server.data().join("parlor.db")).connect().await.unwrap();
     let hour = 3_600_000_000_i64;
     sqlx::query("UPDATE sessions SET created_at = created_at - $1, rotated_at = rotated_at - $1")
         .bind(hour)

@@ -98,7 +98,8 @@ async fn a_token_that_is_wrong_in_one_thing_gets_the_one_refusal() {
     let unsigned = format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(unsigned.to_string()));
     let longest = forger.with_claim("padding", json!("x".repeat(4_096)));
     let foreign = Server::start().await.register("ada").await;
-    let by_another_key = Forger { secret: vec![7; 32], kid: forger.kid.clone(), claims: forger.claims.clone() };
+    let by_another_key =
+        Forger { secret: vec![7; 32], kid: forger.kid.clone(), claims: forger.claims.clone() };
     let uuid = "0190a7c4-7b1e-7cc0-8000-000000000000";
     let other_hash = |algorithm, name: &str| {
         forger.signs_by(algorithm, &changed(forger.header(), "alg", json!(name)), &forger.claims)
@@ -176,7 +177,11 @@ async fn a_token_of_a_session_that_is_over_gets_the_one_refusal() {
     ada.post_nothing("/v1/logout").await.ok(204);
     let refusal = the_refusal(&other).await;
     assert_eq!(ada.get("/v1/users/me").await.but_for_its_id(), refusal);
-    assert_eq!(server.anonymous().get("/v1/users/me").await.but_for_its_id(), refusal, "nor is there one for none");
+    assert_eq!(
+        server.anonymous().get("/v1/users/me").await.but_for_its_id(),
+        refusal,
+        "nor is there one for none"
+    );
     for scheme in ["Basic YWRhOng=", "Bearer", "Bearer ", "bearer x y"] {
         let header = [("authorization", scheme)];
         let answer = server.anonymous().request(reqwest::Method::GET, "/v1/users/me", None, &header).await;

@@ -37,7 +37,8 @@ impl Answer {
     pub fn but_for_its_id(&self) -> (u16, Vec<(String, String)>, String) {
         let named = |name: &str| matches!(name, "x-request-id" | "date");
         let headers = self.headers.iter().filter(|(name, _)| !named(name.as_str()));
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text =
+            |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_string(), text(value))).collect();
         headers.sort();
         let id = self.header("x-request-id");
