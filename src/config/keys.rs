@@ -153,6 +153,8 @@ sections! {
         "refresh_per_session" => refresh_per_session: Rate = "10, 1/10s", RateText;
         /// Posts of one person.
         "post_per_user" => post_per_user: Rate = "10, 2/s", RateText;
+        /// Posts of all people in one room.
+        "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
         /// Rooms that one person creates, joins or adds people to.
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
         /// Everything that one person reads.

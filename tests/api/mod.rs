@@ -1,11 +1,17 @@
-//! What each part of the API answers, one file per tag of the document.
+//! What each part of the API answers, one file per tag of the document, and what it answers to those who get it wrong.
 
 mod access;
 mod accounts;
+mod bad_bodies;
+mod bad_http;
+mod bad_tokens;
+mod browsers;
 mod directory;
 mod limits;
+mod matrix;
 mod members;
 mod messages;
+mod raw;
 mod rooms;
 mod sessions;
 mod tokens;
