@@ -1,11 +1,10 @@
 //! Access tokens: what was tampered with, has another form, or is not of here and now, is worth nothing; and no answer
 //! tells why.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
+use parlor::domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Person, Server};
@@ -71,8 +70,8 @@ fn changed(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+fn now() -> i64 {
+    Clock.now().seconds()
 }
 
 /// What a token is answered with that has never been anything like one.
@@ -194,9 +193,9 @@ async fn no_refusal_and_no_log_repeats_a_token() {
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let forger = Forger::of(&server, &ada);
-    let forged = forger.with_claim("sub", json!("0190a7c4-7b1e-7cc0-8000-000000000000"));
-    let answer = ada.bearing(&forged).get("/v1/users/me").await;
-    let signature = forged.rsplit('.').next().unwrap();
+    let altered = forger.with_claim("sub", json!("0190a7c4-7b1e-7cc0-8000-000000000000"));
+    let answer = ada.bearing(&altered).get("/v1/users/me").await;
+    let signature = altered.rsplit('.').next().unwrap();
     assert!(!answer.text.contains(signature));
     answer.problem(401, "unauthenticated");
     let refresh = json!({ "refresh_token": format!("{}x", ada.refresh_token) });
