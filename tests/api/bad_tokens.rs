@@ -90,7 +90,7 @@ async fn every_operation_that_is_not_open_asks_who_is_calling() {
         if operation["operationId"] == "logout" {
             continue;
         }
-        let path = path.replace("{room}", "lobby").replace('{', "").replace('}', "");
+        let path = path.replace("{room}", "lobby").replace(['{', '}'], "");
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         client.request(method, &path, None, &[]).await.problem(401, "unauthenticated");
         asked += 1;
