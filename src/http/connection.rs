@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Proxies;
 use super::body::{Answer, lend};
-use super::socket::{Serving, Socket};
+use super::socket::{Deadlines, Serving, Socket};
 use crate::api::{self, ClientAddress, RequestId};
 
 /// Most bytes of a request's head, and of what is buffered for one write.
@@ -33,6 +33,7 @@ pub struct Connection<E> {
     pub endpoint: Arc<E>,
     pub proxies: Arc<Proxies>,
     pub peer: SocketAddr,
+    pub deadlines: Deadlines,
     /// Finish what was begun, then close.
     pub stop: CancellationToken,
     /// Close now.
@@ -44,8 +45,8 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
     pub async fn run(self, stream: TcpStream) {
         let local = stream.local_addr().ok();
         let serving = Serving::default();
-        let io = TokioIo::new(Socket::new(stream, serving.clone()));
-        let (stop, cut) = (self.stop.clone(), self.cut.clone());
+        let io = TokioIo::new(Socket::new(stream, serving.clone(), self.deadlines));
+        let (stop, cut, deadlines) = (self.stop.clone(), self.cut.clone(), self.deadlines);
         let connection = Arc::new(self);
         let service = service_fn(move |request| {
             let (connection, serving) = (connection.clone(), serving.clone());
@@ -53,9 +54,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             async move { Ok::<_, Infallible>(connection.answer(request, local, serving).await) }
         });
         let mut http = http1::Builder::new();
-        // The socket has the deadlines for heads: hyper's would also cut connections that wait between two requests.
+        // The socket has the deadlines: hyper has one timer for waiting and for heads. But only with its timer set does it
+        // look at the socket again after an answer, and so start the socket's.
         http.timer(TokioTimer::new())
-            .header_read_timeout(None)
+            .header_read_timeout(deadlines.idle + deadlines.head)
             .max_buf_size(HEAD_BYTES)
             .max_headers(MAX_HEADERS);
         let mut served = pin!(http.serve_connection(io, service));

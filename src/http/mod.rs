@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 pub use self::address::Proxies;
 use self::connection::Connection;
 use self::gate::Gate;
+use self::socket::Deadlines;
 
 /// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -65,6 +66,7 @@ where
             endpoint: endpoint.clone(),
             proxies: proxies.clone(),
             peer,
+            deadlines: Deadlines::default(),
             stop: stop.clone(),
             cut: cut.clone(),
         };
@@ -115,3 +117,6 @@ fn raise_descriptor_limit() -> usize {
     // No limit at all: as many as a machine could ever have.
     limit.map_or(1 << 20, |limit| usize::try_from(limit).unwrap_or(1 << 20)).min(1 << 20)
 }
+
+#[cfg(test)]
+mod tests;

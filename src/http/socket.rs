@@ -12,14 +12,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// For the first byte of a connection, and for a head once it has begun (slowloris).
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For the first byte of a connection, and for a head once it has begun (slowloris).
+    pub head: Duration,
+    /// Between two requests of a connection.
+    pub idle: Duration,
+    /// Without taking a byte while we have some to send: the reader is gone or stalls, and its buffers are ours.
+    pub stall: Duration,
+}
 
-/// Between two requests of a connection.
-const IDLE_DEADLINE: Duration = Duration::from_mins(1);
-
-/// Without a byte taken while we have some to send: the reader is gone or stalls, and its buffers are ours.
-const WRITE_STALL: Duration = Duration::from_secs(20);
+impl Default for Deadlines {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { head: seconds(10), idle: seconds(60), stall: seconds(20) }
+    }
+}
 
 /// Most bytes the kernel holds for a reader; by default a stalled one pins megabytes.
 const SEND_BUFFER: usize = 128 * 1024;
@@ -49,6 +58,7 @@ impl Serving {
 pub struct Socket {
     stream: TcpStream,
     serving: Serving,
+    deadlines: Deadlines,
     phase: Phase,
     read_deadline: Pin<Box<Sleep>>,
     write_deadline: Option<Pin<Box<Sleep>>>,
@@ -65,7 +75,7 @@ enum Phase {
 
 impl Socket {
     /// Takes a connection. Options that a kernel does not know are left as they are.
-    pub fn new(stream: TcpStream, serving: Serving) -> Self {
+    pub fn new(stream: TcpStream, serving: Serving, deadlines: Deadlines) -> Self {
         use rustix::net::sockopt;
 
         let settings = [
@@ -76,8 +86,8 @@ impl Socket {
         for error in settings.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "a socket option was not set");
         }
-        let read_deadline = Box::pin(sleep(HEAD_DEADLINE));
-        Self { stream, serving, phase: Phase::Waiting, read_deadline, write_deadline: None }
+        let read_deadline = Box::pin(sleep(deadlines.head));
+        Self { stream, serving, deadlines, phase: Phase::Waiting, read_deadline, write_deadline: None }
     }
 
     fn enter(&mut self, phase: Phase, deadline: Duration) {
@@ -91,7 +101,8 @@ impl Socket {
             self.write_deadline = None;
             return outcome;
         }
-        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
+        let stall = self.deadlines.stall;
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(deadline.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -109,13 +120,13 @@ impl AsyncRead for Socket {
             return Pin::new(&mut this.stream).poll_read(context, buffer);
         }
         if this.phase == Phase::Serving {
-            this.enter(Phase::Waiting, IDLE_DEADLINE);
+            this.enter(Phase::Waiting, this.deadlines.idle);
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(outcome) => {
                 if this.phase == Phase::Waiting && buffer.filled().len() > before {
-                    this.enter(Phase::Head, HEAD_DEADLINE);
+                    this.enter(Phase::Head, this.deadlines.head);
                 }
                 Poll::Ready(outcome)
             }
