@@ -156,6 +156,7 @@ async fn members_are_listed_by_username_page_by_page() {
     loop {
         let next = ada.get(&format!("{path}?limit=2&page={page}")).await.ok(200);
         found.extend(usernames(&next));
+        assert!(found.len() <= sorted.len(), "{found:?}");
         let Some(more) = next["next_page"].as_str() else { break };
         more.clone_into(&mut page);
     }

@@ -220,6 +220,7 @@ async fn walking_all_pages_either_way_meets_each_message_once() {
         let mut page = ada.reads_page(&room, &format!("limit={limit}")).await;
         loop {
             found.splice(0..0, numbers(&page));
+            assert!(found.len() <= all.len(), "{found:?}");
             let Some(cursor) = page["prev_cursor"].as_str() else { break };
             page = ada.reads_page(&room, &format!("limit={limit}&before={cursor}")).await;
         }
@@ -229,6 +230,7 @@ async fn walking_all_pages_either_way_meets_each_message_once() {
         while let Some(cursor) = page["next_cursor"].as_str() {
             page = ada.reads_page(&room, &format!("limit={limit}&after={cursor}")).await;
             found.extend(numbers(&page));
+            assert!(found.len() <= all.len(), "{found:?}");
         }
         assert_eq!(found, all, "to the newest, {limit} at a time");
     }
