@@ -110,7 +110,7 @@ async fn rename(w: &mut Writing, user: UserId, name: DisplayName, at: Timestamp)
             member: Some(Member { user: after.to_ref(), ..member }),
             room_state: Some(room),
         };
-        w.append(&event)?;
+        w.append(&event).await?;
     }
     Ok(after)
 }

@@ -28,11 +28,12 @@ pub struct Removed {
 }
 
 impl Committed {
-    pub(super) fn marks(&self) -> [usize; 3] {
-        [self.ended.len(), self.extended.len(), self.removed.len()]
+    pub(super) fn marks(&self) -> [usize; 4] {
+        [self.events.len(), self.ended.len(), self.extended.len(), self.removed.len()]
     }
 
-    pub(super) fn truncate(&mut self, [ended, extended, removed]: [usize; 3]) {
+    pub(super) fn truncate(&mut self, [events, ended, extended, removed]: [usize; 4]) {
+        self.events.truncate(events);
         self.ended.truncate(ended);
         self.extended.truncate(extended);
         self.removed.truncate(removed);

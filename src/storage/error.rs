@@ -11,8 +11,8 @@ pub enum Error {
     /// A rule said no; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The journal's queue is full; the write was not begun.
-    #[error("the journal's queue is full")]
+    /// The journal's queue is full, or another program holds the file; nothing was changed.
+    #[error("the database is busy")]
     Overloaded,
     /// The disk is full; nothing was changed.
     #[error("the disk is full")]
@@ -67,6 +67,11 @@ impl From<Stop> for Error {
 /// `SQLITE_FULL`, in any extended form.
 pub(super) fn is_full(error: &sqlx::Error) -> bool {
     primary_code(error) == Some(13)
+}
+
+/// Another connection held the file for longer than we wait.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(5)
 }
 
 /// A constraint said no: the statement is undone, the transaction goes on.

@@ -12,14 +12,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, QueryBuilder, Row};
+use sqlx::types::Uuid;
+use sqlx::{Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
-use super::error::{Error, Stop, is_constraint, is_full};
-use crate::domain::clock::Timestamp;
+use super::error::{Error, Stop, is_busy, is_constraint, is_full};
 use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::Position;
 
@@ -27,8 +27,6 @@ use crate::domain::ids::Position;
 const QUEUE: usize = 4_096;
 /// Requests in one transaction. More would save no sync worth having and make the first one wait.
 const BATCH: usize = 256;
-/// Rows in one INSERT of events: seven parameters each, below SQLite's 32,766.
-const EVENT_ROWS: usize = 1_000;
 
 /// What happens after a commit and before its requests are answered. It must not block.
 pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
@@ -44,17 +42,14 @@ pub(super) struct Writing {
     connection: SqliteConnection,
     /// The position of the next event.
     next: Position,
-    /// Events of this batch: for the log, and for who follows it.
-    events: Vec<EventRow>,
     committed: Committed,
 }
 
-/// An event beside what only its row needs.
-struct EventRow {
-    event: Event,
-    seq: i64,
-    at: Timestamp,
-    subject: Option<Subject>,
+/// A numbered event, to be stored by `EVENT_INSERT` or its like.
+pub(super) struct EventRow {
+    pub position: Position,
+    pub subject: Option<Uuid>,
+    pub data: String,
 }
 
 impl Writing {
@@ -62,24 +57,36 @@ impl Writing {
         &mut self.connection
     }
 
-    /// The position that the next `append` takes.
+    /// The position that the next event takes.
     pub fn next_position(&self) -> Position {
         self.next
     }
 
-    /// Writes an event into the log. Called last in a request, when nothing can refuse it any more.
-    pub fn append(&mut self, event: &NewEvent) -> Result<Position, Stop> {
+    /// Gives an event its place in the log. Called last in a request, when no rule can refuse it any more; whoever calls
+    /// it stores the row.
+    pub fn number(&mut self, event: &NewEvent) -> Result<EventRow, Stop> {
         let position = self.next;
         let data = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
-        let subject = event.subject();
-        let person = match subject {
-            Some(Subject::Person(user)) if event.kind.is_membership() => Some(user),
-            _ => None,
+        let (subject, person) = match event.subject() {
+            Some(Subject::Person(user)) => (Some(user.uuid()), event.kind.is_membership().then_some(user)),
+            Some(Subject::Message(message)) => (Some(message.uuid()), None),
+            None => (None, None),
         };
-        let row = Event { position, room: event.room, kind: event.kind, person, data };
-        self.events.push(EventRow { event: row, seq: event.seq, at: event.at, subject });
+        let published = Event { position, room: event.room, kind: event.kind, person, data: data.clone() };
+        self.committed.events.push(published);
         self.next = position.next();
-        Ok(position)
+        Ok(EventRow { position, subject, data })
+    }
+
+    /// Writes an event into the log.
+    pub async fn append(&mut self, event: &NewEvent) -> Result<Position, Stop> {
+        let row = self.number(event)?;
+        let sql = "INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let insert = sqlx::query(sql).bind(row.position.0).bind(event.room.uuid()).bind(event.seq);
+        let insert =
+            insert.bind(event.kind.as_str()).bind(row.subject).bind(row.data).bind(event.at.micros());
+        insert.execute(&mut self.connection).await?;
+        Ok(row.position)
     }
 
     /// What the rest of the node must know once this is committed.
@@ -138,7 +145,7 @@ impl Journal {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, requests) = mpsc::channel(QUEUE);
         let committed = Committed::default();
-        let writing = Writing { connection, next: Position::default(), events: Vec::new(), committed };
+        let writing = Writing { connection, next: Position::default(), committed };
         (Self { queue }, run(requests, writing, checkpoints, on_commit, fatal, closing))
     }
 
@@ -177,12 +184,10 @@ async fn run(
         let size = batch.len();
         match write_batch(&mut writing, &mut batch).await {
             Ok(()) => {
-                writing.committed.events = writing.events.drain(..).map(|row| row.event).collect();
                 on_commit(std::mem::take(&mut writing.committed));
                 batch.drain(..).for_each(Request::answer);
             }
             Err(failure) => {
-                writing.events.clear();
                 writing.committed = Committed::default();
                 let lost = matches!(failure, BatchFailure::AtCommit(_));
                 tracing::error!(error = %failure.cause(), requests = size, "a batch of writes failed");
@@ -220,6 +225,7 @@ impl BatchFailure {
     fn as_error(&self) -> Error {
         match self {
             Self::Undone(error) if is_full(error) => Error::Full,
+            Self::Undone(error) if is_busy(error) => Error::Overloaded,
             Self::Undone(error) => Error::Engine(error.to_string()),
             Self::AtCommit(_) => Error::OutcomeUnknown,
         }
@@ -244,64 +250,41 @@ async fn write_batch(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> R
 async fn roll_back(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
     // A connection that cannot begin anew is in a state that nobody knows.
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-    sqlx::query("ROLLBACK").execute(connection).await.map(drop)
+    sqlx::query("BEGIN; ROLLBACK").execute(connection).await.map(drop)
 }
 
 async fn write_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Result<(), sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE").execute(writing.sql()).await?;
-    let head: i64 = sqlx::query("SELECT head FROM log").fetch_one(writing.sql()).await?.try_get(0)?;
-    writing.next = Position(head).next();
-    for request in batch {
+    // Statements that belong together go in one text: each one sent costs a change of threads.
+    let begin = sqlx::query("BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log");
+    let before: i64 = begin.fetch_one(writing.sql()).await?.try_get(0)?;
+    writing.next = Position(before).next();
+    for (n, request) in batch.iter_mut().enumerate() {
+        if n > 0 {
+            sqlx::query("RELEASE request; SAVEPOINT request").execute(writing.sql()).await?;
+        }
         run_one(writing, request.as_mut()).await?;
     }
-    store_events(writing).await
+    let end = sqlx::query("RELEASE request; UPDATE log SET head = $1").bind(writing.next.0 - 1);
+    end.execute(writing.sql()).await.map(drop)
 }
 
 /// Runs one request in its savepoint. An error returned from here ends the batch.
 ///
-/// Releasing the savepoint, or rolling back to it, is also the check that the transaction is still open: when SQLite has
-/// rolled back by itself the savepoint is gone and both fail, before the next request can write outside a transaction.
+/// Releasing the savepoint before the next request is also the check that the transaction is still open: when SQLite has
+/// rolled back by itself the savepoint is gone and the release fails, before anything is written outside a transaction.
 async fn run_one(writing: &mut Writing, request: &mut dyn Request) -> Result<(), sqlx::Error> {
-    let before = (writing.next, writing.events.len(), writing.committed.marks());
-    sqlx::query("SAVEPOINT request").execute(writing.sql()).await?;
+    let (next, marks) = (writing.next, writing.committed.marks());
     let refused = match AssertUnwindSafe(request.run(writing)).catch_unwind().await {
-        Ok(Ok(())) => return sqlx::query("RELEASE request").execute(writing.sql()).await.map(drop),
+        Ok(Ok(())) => return Ok(()),
         Ok(Err(Stop::Refused(refusal))) => Error::Refused(refusal),
         Ok(Err(Stop::Engine(error))) if is_constraint(&error) => Error::Engine(error.to_string()),
         Ok(Err(Stop::Engine(error))) => return Err(error),
         Err(_) => Error::Panicked,
     };
     request.refuse(refused);
-    (writing.next, _, _) = before;
-    writing.events.truncate(before.1);
-    writing.committed.truncate(before.2);
-    sqlx::raw_sql("ROLLBACK TO request; RELEASE request").execute(writing.sql()).await.map(drop)
-}
-
-async fn store_events(writing: &mut Writing) -> Result<(), sqlx::Error> {
-    if writing.events.is_empty() {
-        return Ok(());
-    }
-    for rows in writing.events.chunks(EVENT_ROWS) {
-        let mut insert =
-            QueryBuilder::new("INSERT INTO events (position, room_id, seq, type, ref, data, at) ");
-        insert.push_values(rows, |mut values, EventRow { event, seq, at, subject }| {
-            let subject = subject.map(|subject| match subject {
-                Subject::Message(message) => message.uuid(),
-                Subject::Person(user) => user.uuid(),
-            });
-            values.push_bind(event.position.0).push_bind(event.room.uuid()).push_bind(*seq);
-            values
-                .push_bind(event.kind.as_str())
-                .push_bind(subject)
-                .push_bind(&event.data)
-                .push_bind(at.micros());
-        });
-        insert.build().execute(&mut writing.connection).await?;
-    }
-    let head = writing.next.0 - 1;
-    sqlx::query("UPDATE log SET head = $1").bind(head).execute(&mut writing.connection).await.map(drop)
+    writing.next = next;
+    writing.committed.truncate(marks);
+    sqlx::query("ROLLBACK TO request").execute(writing.sql()).await.map(drop)
 }
 
 /// Waits at most this long for another connection; more would hold up the batch's requests.

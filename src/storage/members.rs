@@ -95,7 +95,7 @@ async fn leave(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> R
     let closing = "UPDATE members SET until = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
     sqlx::query(closing).bind(room.id.uuid()).bind(user.uuid()).bind(position.0).execute(w.sql()).await?;
     let room = advance(w, room, -1).await?;
-    w.append(&event(EventType::MemberLeft, room.clone(), &person, left, at))?;
+    w.append(&event(EventType::MemberLeft, room.clone(), &person, left, at)).await?;
     w.afterwards().removed.push(Removed { room: room.id, user: Some(user), position });
     Ok(())
 }
@@ -121,7 +121,7 @@ async fn put(w: &mut Writing, new: NewMember) -> Result<Made<Member>, Stop> {
     sqlx::query(sql).bind(room.id.uuid()).bind(person.id.uuid()).bind(role.as_str()).execute(w.sql()).await?;
     let room = advance(w, room, 0).await?;
     let member = Member { role, ..present };
-    w.append(&event(EventType::MemberUpdated, room, &actor, member.clone(), new.at))?;
+    w.append(&event(EventType::MemberUpdated, room, &actor, member.clone(), new.at)).await?;
     Ok(Made { value: member, new: false })
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn add_member(
     insert.bind(role.as_str()).bind(at.micros()).execute(w.sql()).await?;
     let room = advance(w, room, 1).await?;
     let member = Member { user: person.clone(), role, joined_at: at };
-    w.append(&event(EventType::MemberJoined, room.clone(), actor, member.clone(), at))?;
+    w.append(&event(EventType::MemberJoined, room.clone(), actor, member.clone(), at)).await?;
     Ok((room, member))
 }
 

@@ -97,14 +97,7 @@ async fn post(w: &mut Writing, new: NewMessage) -> Result<Made<Message>, Stop> {
         edited_at: None,
         deleted_at: None,
     };
-    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9); UPDATE rooms SET head = $4 WHERE id = $3";
-    let insert = sqlx::query(sql).bind(w.next_position().0).bind(message.id.uuid()).bind(room.id.uuid());
-    let insert = insert.bind(message.seq).bind(person.id.uuid()).bind(message.body.as_str());
-    let insert =
-        insert.bind(message.client_id.as_ref().map(ClientId::as_str)).bind(client_hash).bind(new.at.micros());
-    insert.execute(w.sql()).await?;
-    w.append(&NewEvent {
+    let event = NewEvent {
         kind: EventType::MessagePosted,
         room: room.id,
         seq: message.seq,
@@ -113,7 +106,18 @@ async fn post(w: &mut Writing, new: NewMessage) -> Result<Made<Message>, Stop> {
         message: Some(message.clone()),
         member: None,
         room_state: None,
-    })?;
+    };
+    let row = w.number(&event)?;
+    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9); \
+               INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $3, $4, $10, $2, $11, $9); \
+               UPDATE rooms SET head = $4 WHERE id = $3";
+    let write =
+        sqlx::query(sql).bind(row.position.0).bind(message.id.uuid()).bind(room.id.uuid()).bind(message.seq);
+    let write = write.bind(message.author.id.uuid()).bind(message.body.as_str());
+    let write =
+        write.bind(message.client_id.as_ref().map(ClientId::as_str)).bind(client_hash).bind(new.at.micros());
+    write.bind(event.kind.as_str()).bind(row.data).execute(w.sql()).await?;
     Ok(Made { value: message, new: true })
 }
 

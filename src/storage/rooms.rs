@@ -202,7 +202,7 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
     insert.execute(w.sql()).await?;
 
     let owner = members::person(w.sql(), new.owner).await?;
-    w.append(&event(EventType::RoomCreated, &room, &owner, new.at))?;
+    w.append(&event(EventType::RoomCreated, &room, &owner, new.at)).await?;
     let (room, _) = add_member(w, room, &owner, &owner, Role::Owner, new.at).await?;
     let head = Position(w.next_position().0 - 1);
     Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
@@ -252,7 +252,7 @@ async fn update(
         query.bind(after.title.as_ref().map(Title::as_str)).bind(after.topic.as_ref().map(Topic::as_str));
     let query = query.bind(after.visibility.as_str()).bind(search_text(&after)).bind(after.last_seq);
     query.execute(w.sql()).await?;
-    let head = w.append(&event(EventType::RoomUpdated, &after, &person, at))?;
+    let head = w.append(&event(EventType::RoomUpdated, &after, &person, at)).await?;
     Ok(RoomView { state: after, role, head })
 }
 
@@ -266,7 +266,7 @@ async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> 
     let marking = "UPDATE rooms SET deleted_at = $2, head = $3 WHERE id = $1";
     let marking = sqlx::query(marking).bind(after.id.uuid()).bind(at.micros()).bind(after.last_seq);
     marking.execute(w.sql()).await?;
-    w.append(&event(EventType::RoomDeleted, &after, &person, at))?;
+    w.append(&event(EventType::RoomDeleted, &after, &person, at)).await?;
     w.afterwards().removed.push(Removed { room: after.id, user: None, position });
     Ok(())
 }
