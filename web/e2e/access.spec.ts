@@ -125,6 +125,22 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
+test('the first load is at most 60 KB compressed', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByLabel('User name')).toBeVisible();
+  const loaded = await page.evaluate(() =>
+    (['navigation', 'resource'] as const)
+      .flatMap((kind) => performance.getEntriesByType(kind) as PerformanceResourceTiming[])
+      .filter(({ name }) => !name.includes('/v1/'))
+      .map(({ name, encodedBodySize }) => ({ name, encodedBodySize })),
+  );
+  // The page, its script and its style are among them, so the sum means something.
+  expect(loaded.length).toBeGreaterThanOrEqual(3);
+  const sum = loaded.reduce((bytes, { encodedBodySize }) => bytes + encodedBodySize, 0);
+  expect(sum).toBeGreaterThan(10_000);
+  expect(sum).toBeLessThanOrEqual(60 * 1024);
+});
+
 test('the theme switch wins over the system, and is kept', async ({ page, person }) => {
   const ada = await person('ada');
   await page.emulateMedia({ colorScheme: 'light' });

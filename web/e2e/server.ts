@@ -11,6 +11,7 @@ export class Server {
   #folder: string;
   #env: Record<string, string>;
   #process: ChildProcess | null = null;
+  #log = '';
   url = '';
 
   private constructor(folder: string, env: Record<string, string>) {
@@ -24,6 +25,13 @@ export class Server {
     const server = new Server(folder, { PARLOR_LIMITS__ENABLED: 'false', ...env });
     await server.#run('127.0.0.1:0');
     return server;
+  }
+
+  /** How often the server has answered an operation with 200, by its own log. */
+  answered(operation: string): number {
+    return this.#log
+      .split('\n')
+      .filter((line) => line.includes(`operation="${operation}" status=200`)).length;
   }
 
   /** SIGKILL: the server gets no chance to say or save anything. */
@@ -58,11 +66,13 @@ export class Server {
       },
     );
     this.#process = child;
-    let log = '';
-    child.stderr!.on('data', (text) => (log += String(text)));
+    child.stderr!.on('data', (text) => (this.#log += String(text)));
     this.url = await new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`server not ready:\n${log}`)), readyWithin);
-      child.once('exit', (code) => reject(new Error(`server ended with ${code}:\n${log}`)));
+      const timer = setTimeout(
+        () => reject(new Error(`server not ready:\n${this.#log}`)),
+        readyWithin,
+      );
+      child.once('exit', (code) => reject(new Error(`server ended with ${code}:\n${this.#log}`)));
       createInterface({ input: child.stdout! }).on('line', (line) => {
         const address = /listening on (http:\/\/\S+)/.exec(line)?.[1];
         if (!address) return;

@@ -19,14 +19,17 @@ const banner = (page: Page) => page.getByText('Connection lost.');
 test('eight tabs share one stream, and the next tab takes over when its owner closes', async ({
   page,
   context,
+  server,
   person,
 }) => {
   const ada = await person('ada');
   const room = await ada.createRoom('tabs');
-  const streams: Page[] = [];
+  const owners: Page[] = [];
   context.on('request', (request) => {
-    if (new URL(request.url()).pathname === '/v1/events') streams.push(request.frame().page());
+    if (new URL(request.url()).pathname === '/v1/events') owners.push(request.frame().page());
   });
+  const before = server.answered('streamEvents');
+  const opened = () => server.answered('streamEvents') - before;
   await signIn(page, ada, roomPath(room));
   const tabs = [page];
   for (let count = 1; count < 8; count++) {
@@ -37,14 +40,15 @@ test('eight tabs share one stream, and the next tab takes over when its owner cl
   for (const tab of tabs) await expect(box(tab)).toBeVisible();
   await ada.post(room, 'to all');
   for (const tab of tabs) await expect(messages(tab)).toHaveText([/to all/]);
-  expect(streams).toHaveLength(1);
+  expect(opened()).toBe(1);
+  expect(owners).toHaveLength(1);
 
-  await streams[0]!.close();
-  const left = tabs.filter((tab) => tab !== streams[0]);
+  await owners[0]!.close();
+  const left = tabs.filter((tab) => tab !== owners[0]);
   await ada.post(room, 'after the owner left');
   for (const tab of left)
     await expect(messages(tab)).toHaveText([/to all/, /after the owner left/]);
-  expect(streams).toHaveLength(2);
+  expect(opened()).toBe(2);
 });
 
 test('a tab opened while the stream was away misses nothing when it takes over', async ({
