@@ -8,9 +8,11 @@ mod client;
 mod document;
 mod event_source;
 mod http1;
+pub mod log;
 mod person;
 mod program;
 mod server;
+pub mod store;
 mod stream;
 
 use std::future::Future;

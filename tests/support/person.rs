@@ -41,7 +41,7 @@ impl Deref for Person {
 }
 
 impl Person {
-    pub(super) async fn register(client: Client, username: &str) -> Self {
+    pub async fn register(client: Client, username: &str) -> Self {
         let body = json!({ "username": username, "password": PASSWORD });
         client.post("/v1/users", body).await.ok(201);
         Self::sign_in(client, username, PASSWORD).await

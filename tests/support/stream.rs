@@ -58,6 +58,11 @@ impl Opening {
         stream
     }
 
+    /// Only asks; gives the status.
+    pub async fn status(self) -> u16 {
+        self.connect().await.head.status
+    }
+
     async fn connect(self) -> EventStream {
         let opening = async {
             let socket = TcpSocket::new_v4().expect("a socket");
@@ -216,6 +221,11 @@ impl EventStream {
     /// Says that this reader will send nothing more, and keeps reading.
     pub async fn half_closes(&mut self) {
         self.connection.finish_sending().await;
+    }
+
+    /// The last `retry:`, in milliseconds.
+    pub fn retry(&self) -> u64 {
+        self.parser.retry.unwrap_or_default()
     }
 
     /// What a browser would send as `Last-Event-ID`.

@@ -1,0 +1,119 @@
+//! What the log keeps no longer: the stream says `reset`, and the history is still there.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use parlor::domain::clock::Clock;
+use parlor::domain::ids::Ids;
+use parlor::domain::session::Caller;
+use parlor::live::{Reader, Start};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use crate::support::log::{history, now, says, until_said};
+use crate::support::store::OpenStore;
+use crate::support::{Server, wait_for};
+
+const TWO_DAYS: i64 = 2 * 86_400 * 1_000_000;
+
+#[tokio::test]
+async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
+    let mut server = Server::start_with(&[("PARLOR_LOG__RETENTION_DAYS", "1")]).await;
+    let ada = server.register("ada").await;
+    let before = now(&ada).await;
+    let room = ada.creates_room("old").await;
+    for turn in 0..1_100 {
+        // More than one piece of purging takes away.
+        ada.posts(&room, &format!("old {turn}")).await;
+    }
+    let page = ada.reads_page(&room, "limit=10").await;
+    let old = now(&ada).await;
+    for turn in 0..5 {
+        ada.posts(&room, &format!("young {turn}")).await;
+    }
+    let all = history(&ada, &room).await;
+    server.stop().await;
+    let file = server.data().join("parlor.db");
+    let mut sql = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let aging = "UPDATE events SET at = at - $1 WHERE position <= (SELECT max(position) - 5 FROM events)";
+    sqlx::query(aging).bind(TWO_DAYS).execute(&mut sql).await.unwrap();
+    drop(sql);
+    server.restart().await;
+
+    let path = format!("/v1/rooms/{}/events", room.id);
+    for path in [path.as_str(), "/v1/events"] {
+        // The purge begins at the start and goes on beside the first requests.
+        wait_for("the oldest cursor is out of the log", || async {
+            let mut stream = ada.opening(&format!("{path}?after={before}")).open().await;
+            stream.next().await.data["reason"] == "retention"
+        })
+        .await;
+        wait_for("all that is old is gone", || async {
+            let query = "SELECT floor FROM log";
+            let mut sql = SqliteConnectOptions::new().filename(&file).read_only(true).connect().await.unwrap();
+            sqlx::query_scalar::<_, i64>(query).fetch_one(&mut sql).await.unwrap() >= 1_102
+        })
+        .await;
+        let mut stream = ada.opening(&format!("{path}?after={before}")).open().await;
+        let reset = stream.reset().await;
+        assert_eq!(reset["cursor"], *now(&ada).await);
+        // The cursor of the newest purged event misses nothing: what comes after it is there.
+        let mut young = ada.opening(&format!("{path}?after={old}")).open().await;
+        assert_eq!(young.hello().await["resumed"], true);
+        assert!(says(&young.next().await, "young 0"));
+        let marker = format!("now on {path}");
+        ada.posts(&room, &marker).await;
+        assert!(says(&stream.next().await, &marker), "after a reset the stream goes on");
+        until_said(&mut young, &marker).await;
+    }
+    let older = ada.reads_page(&room, &format!("limit=10&before={before}")).await;
+    assert_eq!(older["items"].as_array().map(Vec::len), Some(0));
+    let older = ada.reads_page(&room, &format!("limit=10&after={before}")).await;
+    assert_eq!(older["items"][0]["body"], "old 0");
+    let prev = page["prev_cursor"].as_str().unwrap();
+    let older = ada.reads_page(&room, &format!("limit=10&before={prev}")).await;
+    assert_eq!(older["items"][9]["body"], "old 1089");
+    assert_eq!(history(&ada, &room).await[..all.len()], all);
+}
+
+#[tokio::test]
+async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
+    let parlor = OpenStore::new().await;
+    let ada = parlor.adds_user("ada").await;
+    let room = parlor.store().create_room(OpenStore::room(ada.id, "old")).await.unwrap().value.state.id;
+    for _ in 0..4 {
+        let posts = (0..200).map(|turn| OpenStore::message(room, ada.id, &format!("old {turn}"), None));
+        parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
+    }
+    let expires_at = Clock.now().plus(Duration::from_secs(900));
+    let caller = Caller { user: ada.id, session: Ids.session(), expires_at };
+    let reader = Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let after = Some(parlor.store().cursors().encode(parlor::domain::ids::Position(0)));
+    let start = Start { after, ..Start::default() };
+    let room_ref = parlor::domain::room::RoomRef::Id(room);
+    let streams =
+        [parlor.live.open_room(reader, &room_ref, &start).await, parlor.live.open_person(reader, &start).await];
+    let mut streams = streams.map(Result::unwrap);
+    for stream in &mut streams {
+        let mut events = 0;
+        while events < 3 {
+            let frame = stream.next().await.unwrap();
+            events += usize::from(frame.starts_with(b"id: "));
+        }
+    }
+    while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
+    let posts = vec![OpenStore::message(room, ada.id, "young", None)];
+    parlor.post_together(posts).await.into_iter().for_each(|made| drop(made.unwrap()));
+    for stream in &mut streams {
+        let mut frames = Vec::new();
+        while !frames.last().is_some_and(|frame: &String| frame.contains("\"young\"")) {
+            let frame = tokio::time::timeout(Duration::from_secs(10), stream.next()).await.unwrap().unwrap();
+            frames.push(String::from_utf8(frame.to_vec()).unwrap());
+        }
+        let resets = frames.iter().filter(|frame| frame.starts_with("event: reset\n")).count();
+        assert_eq!(resets, 1, "it said that something is missing, once");
+        assert!(frames.len() < 300, "and did not go through what was gone");
+        let reset = frames.iter().position(|frame| frame.contains("\"reason\":\"retention\"")).unwrap();
+        assert!(frames.len() - reset <= 3, "after the reset comes what is new: {:?}", &frames[reset..]);
+    }
+}

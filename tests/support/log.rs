@@ -1,0 +1,82 @@
+//! The log as readers see it: what their streams brought, compared with the history and with each other. Knows no paths.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::person::Person;
+use super::stream::{EventStream, Frame};
+
+/// The cursor before everything that happens from now on.
+pub async fn now(reader: &Person) -> String {
+    reader.lists_rooms().await["cursor"].as_str().expect("the snapshot has a cursor").to_owned()
+}
+
+/// All messages of a room by paging back from the newest, oldest first.
+pub async fn history(reader: &Person, room: impl AsRef<str>) -> Vec<Value> {
+    let mut messages: Vec<Value> = Vec::new();
+    let mut query = "limit=200".to_owned();
+    loop {
+        let page = reader.reads_page(&room, &query).await;
+        let mut items = page["items"].as_array().expect("a page has items").clone();
+        items.append(&mut messages);
+        messages = items;
+        match page["prev_cursor"].as_str() {
+            Some(cursor) => query = format!("limit=200&before={cursor}"),
+            None => return messages,
+        }
+    }
+}
+
+/// The event without its cursor, which is another one after each start of the server.
+pub fn event(frame: &Frame) -> Value {
+    let mut event = frame.data.clone();
+    event.as_object_mut().expect("an event is an object").remove("cursor");
+    event
+}
+
+/// The messages that these frames posted.
+pub fn messages(frames: &[Frame]) -> Vec<Value> {
+    frames.iter().filter(|f| f.kind() == "message.posted").map(|f| f.data["message"].clone()).collect()
+}
+
+/// Whether this is the post of that body.
+pub fn says(frame: &Frame, body: &str) -> bool {
+    frame.data["message"]["body"] == body
+}
+
+/// Everything up to the post of that body, that one too.
+pub async fn until_said(stream: &mut EventStream, body: &str) -> Vec<Frame> {
+    stream.until(|frame| says(frame, body)).await
+}
+
+/// Every room's seq goes up by one from frame to frame. An own join begins a new count.
+#[track_caller]
+pub fn assert_dense(frames: &[Frame], reader: &Person) {
+    let mut last: HashMap<&str, i64> = HashMap::new();
+    for frame in frames.iter().filter(|frame| frame.event.is_empty()) {
+        let room = frame.data["room"].as_str().expect("an event has a room");
+        let seq = frame.data["seq"].as_i64().expect("an event has a seq");
+        let own_join = frame.kind() == "member.joined" && frame.data["member"]["user"]["id"] == *reader.id;
+        if let Some(before) = last.insert(room, seq).filter(|_| !own_join) {
+            assert_eq!(seq, before + 1, "a gap or a repeat at {frame:?}");
+        }
+    }
+}
+
+/// What a stream brought after its cursor is exactly what the whole log has there.
+#[track_caller]
+pub fn assert_rest(whole: &[Frame], cursor: &str, got: &[Frame]) {
+    let start = whole.iter().position(|frame| frame.id.as_deref() == Some(cursor));
+    let rest = &whole[start.expect("the cursor is in the log") + 1..];
+    assert_same(rest, got);
+}
+
+/// The same frames; tells the first difference instead of printing both.
+#[track_caller]
+pub fn assert_same(expected: &[Frame], got: &[Frame]) {
+    for (index, (expected, got)) in expected.iter().zip(got).enumerate() {
+        assert_eq!(expected, got, "frame {index} differs");
+    }
+    assert_eq!(expected.len(), got.len(), "one of them goes on: {:?}", expected.get(got.len()).or(got.get(expected.len())));
+}

@@ -1,0 +1,77 @@
+//! The store without a server around it, for what a socket cannot show: which requests share a batch, what is announced.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use parlor::domain::clock::Clock;
+use parlor::domain::event::Event;
+use parlor::domain::ids::{Ids, RoomId, UserId};
+use parlor::domain::message::{Message, MessageBody};
+use parlor::domain::names::{ClientId, DisplayName, RoomName, Username};
+use parlor::domain::room::{RoomRef, Visibility};
+use parlor::domain::user::User;
+use parlor::live::{Feed, Hub, Live, Registry, feeder};
+use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
+use tempfile::TempDir;
+
+/// An open store in a folder of its own.
+pub struct OpenStore {
+    pub live: Live,
+    pub folder: TempDir,
+    /// What was announced, batch by batch.
+    pub batches: Arc<Mutex<Vec<Vec<Event>>>>,
+}
+
+impl OpenStore {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
+        let registry = Arc::new(Registry::new(Clock, Duration::from_secs(900), None));
+        let (feed, feeder) = feeder();
+        let on_commit = {
+            let (batches, registry) = (batches.clone(), registry.clone());
+            move |committed: Committed| announce(&registry, &feed, &batches, committed)
+        };
+        let store = Store::open(folder.path(), Purpose::Serve, Ids, Box::new(on_commit)).await;
+        let store = Arc::new(store.expect("the store opens"));
+        let hub = Arc::new(Hub::default());
+        tokio::spawn(feeder.run(store.clone(), hub.clone()));
+        let heartbeat = Duration::from_secs(15);
+        Self { live: Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat }, folder, batches }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.live.store
+    }
+
+    pub async fn adds_user(&self, name: &str) -> User {
+        let username = Username::parse(name).expect("a username");
+        let display_name = DisplayName::from(&username);
+        let user = User { id: Ids.user(), username, display_name, created_at: Clock.now() };
+        self.store().add_user(user, "no password".into(), false).await.expect("the name is free")
+    }
+
+    pub fn room(owner: UserId, name: &str) -> NewRoom {
+        let (id, name) = (Ids.room(), RoomName::parse(name).expect("a room name"));
+        let visibility = Visibility::Public;
+        NewRoom { id, owner, name, title: None, topic: None, visibility, client_id: None, at: Clock.now() }
+    }
+
+    pub fn message(room: RoomId, author: UserId, body: &str, client_id: Option<&str>) -> NewMessage {
+        let client_id = client_id.map(|id| (ClientId::parse(id).expect("a client id"), body.as_bytes().to_vec()));
+        let body = MessageBody::parse(body).expect("a body");
+        NewMessage { id: Ids.message(), room: RoomRef::Id(room), author, body, client_id, at: Clock.now() }
+    }
+
+    /// Puts them into the queue before the journal can look: one batch, in this order.
+    pub async fn post_together(&self, posts: Vec<NewMessage>) -> Vec<Result<Made<Message>, Error>> {
+        let posts = posts.into_iter().map(|post| self.store().post_message(post));
+        futures_util::future::join_all(posts).await
+    }
+}
+
+fn announce(registry: &Registry, feed: &Feed, batches: &Mutex<Vec<Vec<Event>>>, committed: Committed) {
+    registry.committed(&committed);
+    batches.lock().expect("nothing panics with it").push(committed.events.clone());
+    feed.committed(committed.events);
+}

@@ -1,0 +1,71 @@
+//! Proof by the system calls of the server: between the request of a post and its 201 lies a sync of the write-ahead log.
+
+use std::process::{Command, Stdio};
+
+use crate::support::{Server, wait_for};
+
+const CALLS: &str = "trace=fdatasync,fsync,read,recvfrom,pwrite64,write,sendto,writev,sendmsg";
+
+#[tokio::test]
+async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        assert!(!rustix::process::getuid().is_root(), "strace is not installed: `make test` does that for root");
+        println!("skipped: strace is not installed, and only root can install it");
+        return;
+    }
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    // The first use of a session writes, too; it is over before the trace begins.
+    ada.posts(&room, "before the trace").await;
+
+    let trace = server.folder().join("trace");
+    let mut strace = Command::new("strace")
+        .args(["-f", "-y", "-s", "200", "-e", CALLS, "-o"])
+        .arg(&trace)
+        .args(["-p", &server.pid().to_string()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let read = || std::fs::read_to_string(&trace).unwrap_or_default();
+    let status = format!("/proc/{}/task", server.pid());
+    wait_for("strace has attached to every thread", || async {
+        std::fs::read_dir(&status).unwrap().flatten().all(|task| {
+            let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            !status.contains("TracerPid:\t0\n")
+        })
+    })
+    .await;
+    ada.posts(&room, "the traced one").await;
+    wait_for("the answer is in the trace", || async { read().contains("201 Created") }).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(strace.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    strace.wait().unwrap();
+
+    let text = read();
+    let lines: Vec<&str> = text.lines().collect();
+    let find = |from: usize, what: &str, is: &dyn Fn(&str) -> bool| {
+        let found = lines[from..].iter().position(|line| is(line));
+        from + found.unwrap_or_else(|| panic!("{what} is not in the trace:\n{text}"))
+    };
+    let request = find(0, "the request", &|line| line.contains("the traced one") || line.contains("\"POST /v1/rooms"));
+    let is_wal = |line: &str| line.contains("parlor.db-wal>");
+    let written = find(request, "the write to the log", &|line| line.contains("pwrite64(") && is_wal(line));
+    let begun = find(written, "the sync of the log", &|line| {
+        (line.contains("fdatasync(") || line.contains("fsync(")) && is_wal(line)
+    });
+    // A call that another thread interrupts in the trace ends in a line of its own.
+    let thread = lines[begun].split_whitespace().next().unwrap();
+    let synced = if lines[begun].contains("<unfinished ...>") {
+        find(begun + 1, "the end of the sync", &|line| line.starts_with(thread) && line.contains("sync resumed>"))
+    } else {
+        begun
+    };
+    let answered = find(0, "the answer", &|line| line.contains("HTTP/1.1 201 Created"));
+    let shown = [request, written, begun, synced, answered];
+    for line in shown {
+        println!("{}", lines[line]);
+    }
+    assert!(lines[synced].contains("= 0"), "the sync failed: {}", lines[synced]);
+    assert!(shown.is_sorted(), "answered before it was safe: {shown:?}\n{text}");
+}
