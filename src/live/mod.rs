@@ -1,6 +1,7 @@
 //! The live path: from a committed batch to the bytes of every open stream. It knows the log and who may read it, but not
 //! how a socket is written, and nothing of requests.
 
+mod channels;
 mod feeder;
 mod frame;
 mod hub;

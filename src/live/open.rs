@@ -1,14 +1,14 @@
 //! Opening a stream, in the order that leaves no gap: register, subscribe, check the session, and only then read.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::channels::Channels;
 use super::frame::ResetReason;
-use super::hub::{FrameReceiver, Hub};
+use super::hub::Hub;
 use super::registry::{Registry, SessionCheck};
 use super::stream::EventStream;
 use crate::domain::clock::Clock;
@@ -95,9 +95,9 @@ impl Live {
         let named = self.store.open_room_events(room, reader.caller.user).await?;
         let room = named.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
         // 2. Subscribed before reading: an event is in the snapshot or in the channel, or in both.
-        let feeds = HashMap::from([(room, self.hub.subscribe_room(room))]);
+        let channels = Channels::of_room(self.hub.clone(), room);
         let mut stream =
-            EventStream::new(self.clone(), place, reader.caller.user, Scope::Room(room), feeds, None);
+            EventStream::new(self.clone(), place, reader.caller.user, Scope::Room(room), channels);
         // 3. The session, after registering: one that ends later tells the stream.
         self.check_session(reader.caller)?;
         // 4. One snapshot is the authorization, as of its head.
@@ -113,8 +113,8 @@ impl Live {
         // The same five steps; the rooms to subscribe to are known only from the snapshot.
         let user = reader.caller.user;
         let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
-        let own = Some(self.hub.subscribe_person(user));
-        let mut stream = EventStream::new(self.clone(), place, user, Scope::Person, HashMap::new(), own);
+        let channels = Channels::of_person(self.hub.clone(), user);
+        let mut stream = EventStream::new(self.clone(), place, user, Scope::Person, channels);
         self.check_session(reader.caller)?;
         let snapshot = stream.subscribe_to_all().await?;
         let beginning = self.beginning(start, &snapshot, Scope::Person, reader.caller).await?;
@@ -163,6 +163,3 @@ fn wanted(start: &Start, cursors: &Cursors, snapshot: &Snapshot) -> Beginning {
         Some(position) => Beginning::After(position),
     }
 }
-
-/// Channels by room.
-pub(super) type Feeds = HashMap<RoomId, FrameReceiver>;

@@ -5,19 +5,16 @@
 //! up nothing but itself: its channels run over, and it re-reads the log. It knows nothing of HTTP or of sockets.
 
 use std::collections::{HashSet, VecDeque};
-use std::future::pending;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::channels::{Channels, Taken};
 use super::frame::{self, ByeReason, Frame, Hello, ResetReason};
-use super::hub::{FrameReceiver, Published};
-use super::open::{Beginning, Feeds, Live, Scope};
+use super::open::{Beginning, Live, Scope};
 use super::registry::Registration;
 use crate::domain::event::EventType;
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -37,14 +34,7 @@ pub struct EventStream {
     place: Registration,
     reader: UserId,
     scope: Scope,
-    feeds: Feeds,
-    /// The reader's own memberships; only for a stream of all rooms.
-    own: Option<FrameReceiver>,
-    published: watch::Receiver<Published>,
-    /// The mark up to which the channels were emptied.
-    drained: Position,
-    /// Frames taken from channels beyond the mark: they belong to a batch that is still being published.
-    early: Vec<Arc<Frame>>,
+    channels: Channels,
     /// Notices to hand out before anything else.
     notices: VecDeque<Bytes>,
     /// Frames in order, to be handed out.
@@ -69,18 +59,13 @@ impl EventStream {
         place: Registration,
         reader: UserId,
         scope: Scope,
-        feeds: Feeds,
-        own: Option<FrameReceiver>,
+        channels: Channels,
     ) -> Self {
         Self {
-            published: live.hub.published(),
             place,
             reader,
             scope,
-            feeds,
-            own,
-            drained: Position(0),
-            early: Vec::new(),
+            channels,
             notices: VecDeque::new(),
             ready: VecDeque::new(),
             seen: Position(0),
@@ -99,12 +84,9 @@ impl EventStream {
         loop {
             let snapshot = self.live.store.open_user_events(self.reader).await?;
             let rooms: HashSet<RoomId> = snapshot.rooms.iter().map(|membership| membership.room).collect();
-            self.feeds.retain(|room, _| rooms.contains(room));
-            let subscribed = self.feeds.len();
-            for room in rooms {
-                self.feeds.entry(room).or_insert_with(|| self.live.hub.subscribe_room(room));
-            }
-            if self.feeds.len() == subscribed {
+            self.channels.keep_only(&rooms);
+            let new = rooms.into_iter().filter(|room| self.channels.follow(*room)).count();
+            if new == 0 {
                 return Ok(snapshot);
             }
         }
@@ -147,12 +129,9 @@ impl EventStream {
                 self.ping_at = Instant::now() + self.live.heartbeat;
                 return Some(bytes);
             }
-            let went_on = if self.must_look || self.seen < self.target {
-                self.replay().await
-            } else {
-                self.follow().await
-            };
-            if let Err(error) = went_on {
+            if !self.must_look && self.seen >= self.target {
+                self.follow().await;
+            } else if let Err(error) = self.replay().await {
                 tracing::error!(%error, "a stream could not read the log");
                 self.ended = true;
             }
@@ -219,17 +198,14 @@ impl EventStream {
 
     /// Nothing of the room may come after the removal just handed out, whatever the channels held already.
     fn unfollow(&mut self, room: RoomId) {
-        self.feeds.remove(&room);
-        self.live.hub.release_room(room);
+        self.channels.unfollow(room);
         let reader = self.reader;
         self.ready.retain(|frame| frame.room != room || frame.is_own(reader));
-        self.early.retain(|frame| frame.room != room || frame.is_own(reader));
     }
 
     /// The reader's own join: subscribed first, then everything after it is read from the log, all rooms alike.
     fn follow_from(&mut self, join: &Frame) {
-        if !self.feeds.contains_key(&join.room) {
-            self.feeds.insert(join.room, self.live.hub.subscribe_room(join.room));
+        if self.channels.follow(join.room) {
             self.seen = join.position;
             self.reread();
         }
@@ -239,7 +215,7 @@ impl EventStream {
     /// to come: whatever was in a channel until now lies before it.
     fn reread(&mut self) {
         self.ready.clear();
-        self.early.clear();
+        self.channels.forget_early();
         self.must_look = true;
     }
 
@@ -283,76 +259,23 @@ impl EventStream {
         Ok(())
     }
 
-    /// Waits for what comes first: frames, a word from the registry, the deadline, or the time for a ping.
-    async fn follow(&mut self) -> Result<(), storage::Error> {
-        let deadline = self.place.handle.deadline().0;
+    /// Waits for what comes first: a word from the registry, the deadline, frames, or the time for a ping.
+    async fn follow(&mut self) {
         let handle = self.place.handle.clone();
-        let ping_at = self.ping_at;
-        let scope = self.scope;
         tokio::select! {
             biased;
             () = handle.changed.notified() => {}
-            () = sleep_until(deadline) => {}
-            () = async {
-                match scope {
-                    Scope::Room(room) => self.take_of_room(room).await,
-                    Scope::Person => self.take_of_person().await,
+            () = sleep_until(handle.deadline().0) => {}
+            taken = self.channels.take() => match taken {
+                Taken::Frames { frames, through } => {
+                    let seen = self.seen;
+                    self.ready.extend(frames.into_iter().filter(|frame| frame.position > seen));
+                    self.seen = seen.max(through);
                 }
-            } => {}
-            () = sleep_until(ping_at) => self.notices.push_back(frame::ping(self.live.clock.now())),
+                Taken::Missed => self.reread(),
+            },
+            () = sleep_until(self.ping_at) => self.notices.push_back(frame::ping(self.live.clock.now())),
         }
-        Ok(())
-    }
-
-    /// One room's channel is in the order of the log by itself.
-    async fn take_of_room(&mut self, room: RoomId) {
-        let feed = self.feeds.entry(room).or_insert_with(|| self.live.hub.subscribe_room(room));
-        match feed.recv().await {
-            Ok(frame) if frame.position > self.seen => {
-                self.seen = frame.position;
-                self.ready.push_back(frame);
-            }
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => self.reread(),
-            Err(RecvError::Closed) => {
-                self.feeds.remove(&room);
-                self.reread();
-            }
-        }
-    }
-
-    /// Many channels are in the order of the log only up to the mark.
-    async fn take_of_person(&mut self) {
-        let mark = loop {
-            let mark = self.published.borrow_and_update().clone();
-            if mark.position > self.drained {
-                break mark;
-            }
-            if self.published.changed().await.is_err() {
-                // The hub outlives its streams.
-                pending::<()>().await;
-            }
-        };
-        let mut taken = std::mem::take(&mut self.early);
-        let mut complete = self.own.as_mut().is_none_or(|own| drain(own, &mut taken));
-        if mark.previous == self.drained {
-            for room in &*mark.rooms {
-                complete &= self.feeds.get_mut(room).is_none_or(|feed| drain(feed, &mut taken));
-            }
-        } else {
-            complete &= self.feeds.values_mut().all(|feed| drain(feed, &mut taken));
-        }
-        self.drained = mark.position;
-        if !complete {
-            return self.reread();
-        }
-        taken.sort_unstable_by_key(|frame| frame.position);
-        // The reader's own memberships come by two channels.
-        taken.dedup_by_key(|frame| frame.position);
-        let (now, early) = taken.into_iter().partition(|frame| frame.position <= mark.position);
-        self.early = early;
-        self.ready.extend(Vec::into_iter(now).filter(|frame| frame.position > self.seen));
-        self.seen = self.seen.max(mark.position);
     }
 
     fn say_bye(&mut self, reason: ByeReason) {
@@ -366,28 +289,5 @@ impl EventStream {
 
     fn draw(&self, (least, most): (u64, u64)) -> u64 {
         least + self.live.ids.random_below(most - least)
-    }
-}
-
-impl Drop for EventStream {
-    fn drop(&mut self) {
-        for (room, feed) in self.feeds.drain() {
-            drop(feed);
-            self.live.hub.release_room(room);
-        }
-        if self.own.take().is_some() {
-            self.live.hub.release_person(self.reader);
-        }
-    }
-}
-
-/// Takes what a channel holds. False when it ran over: frames are missing, and only the log has them.
-fn drain(feed: &mut FrameReceiver, taken: &mut Vec<Arc<Frame>>) -> bool {
-    loop {
-        match feed.try_recv() {
-            Ok(frame) => taken.push(frame),
-            Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return false,
-        }
     }
 }

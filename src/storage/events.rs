@@ -7,9 +7,9 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Store;
+use super::access::access;
 use super::error::{Error, Stop};
 use super::journal::Writing;
-use super::rooms::access;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};

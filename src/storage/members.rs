@@ -3,10 +3,10 @@
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::access::{Access, access, head, role_of, room_columns, room_of};
 use super::accounts::user_ref_of;
 use super::error::{Error, Stop};
 use super::journal::Writing;
-use super::rooms::{Access, access, head, role_of, room_columns, room_of};
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};

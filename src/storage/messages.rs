@@ -3,10 +3,10 @@
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::access::{Access, access, head};
 use super::accounts::user_ref_of;
 use super::error::{Error, Stop};
 use super::journal::Writing;
-use super::rooms::{Access, access, head};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};

@@ -1,6 +1,7 @@
 //! The store: everything Parlor keeps, in one SQLite file. All SQL of the project stands below this folder, one file a
 //! noun; nothing here knows HTTP, streams, tokens, or who asks.
 
+mod access;
 pub mod accounts;
 mod checkpoint;
 mod committed;

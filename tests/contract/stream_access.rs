@@ -242,11 +242,10 @@ async fn who_left_and_rejoined_while_away_sees_the_own_comings_and_goings_and_th
     let mut stream = bob.streams_after(&cursor).await;
     stream.hello().await;
     let frames = until_said(&mut stream, "again").await;
-    assert_eq!(frames.iter().map(Frame::kind).collect::<Vec<_>>(), [
-        "member.left",
-        "member.joined",
-        "message.posted"
-    ]);
+    assert_eq!(
+        frames.iter().map(Frame::kind).collect::<Vec<_>>(),
+        ["member.left", "member.joined", "message.posted"]
+    );
     assert_same(&frames[1..], &until_said(&mut outside, "again").await);
     // A member sees the room's whole history; its own stream shows it.
     let mut in_room = bob.streams_from(&room, &cursor).await;

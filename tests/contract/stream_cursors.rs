@@ -16,7 +16,9 @@ async fn a_lively_room(server: &Server) -> (Person, Room, String) {
         bob.joins(&room).await;
         bob.posts(&room, &format!("bob {turn}")).await;
         bob.patch("/v1/users/me", json!({ "display_name": format!("Bob {turn}") })).await.ok(200);
-        ada.patch(&format!("/v1/rooms/{}", room.id), json!({ "topic": format!("turn {turn}") })).await.ok(200);
+        ada.patch(&format!("/v1/rooms/{}", room.id), json!({ "topic": format!("turn {turn}") }))
+            .await
+            .ok(200);
         bob.leaves(&room).await;
     }
     ada.posts(&room, "the end").await;
@@ -60,7 +62,8 @@ async fn a_stream_resumes_at_every_cursor_with_exactly_the_rest() {
     let everywhere = whole(ada.streams_after(&before).await).await;
 
     let kinds: std::collections::BTreeSet<_> = in_room.iter().map(Frame::kind).collect();
-    let wanted = ["member.joined", "member.left", "member.updated", "message.posted", "room.created", "room.updated"];
+    let wanted =
+        ["member.joined", "member.left", "member.updated", "message.posted", "room.created", "room.updated"];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), wanted);
     assert_eq!(in_room[0].data["seq"], 1);
     assert_dense(&in_room, &ada);
@@ -127,8 +130,21 @@ async fn a_cursor_that_means_nothing_here_is_answered_by_a_reset_and_the_stream_
     };
     let long = "A".repeat(4_000);
     let bad = [
-        "", "0", "nonsense", "AAAAAAAAAAAAAAAAAAAAAA", "%00%0D%0Aid:%201", "%F0%9F%99%82", "-1", "null",
-        &foreign, &forged(0), &forged(10), &forged(20), &format!("{good}A"), &good[1..], &long,
+        "",
+        "0",
+        "nonsense",
+        "AAAAAAAAAAAAAAAAAAAAAA",
+        "%00%0D%0Aid:%201",
+        "%F0%9F%99%82",
+        "-1",
+        "null",
+        &foreign,
+        &forged(0),
+        &forged(10),
+        &forged(20),
+        &format!("{good}A"),
+        &good[1..],
+        &long,
     ]
     .map(str::to_owned);
     for (index, cursor) in bad.iter().enumerate() {
@@ -163,7 +179,9 @@ async fn max_replay_counts_the_events_that_this_stream_would_carry() {
         cyd.posts(&other, "not ada's").await;
     }
     for path in [format!("/v1/rooms/{}/events", room.id), "/v1/events".to_owned()] {
-        for (cursor, most, resumes) in [(&start, 5, true), (&start, 4, false), (&before, 20, false), (&start, 0, false)] {
+        for (cursor, most, resumes) in
+            [(&start, 5, true), (&start, 4, false), (&before, 20, false), (&start, 0, false)]
+        {
             let mut stream = ada.opening(&format!("{path}?after={cursor}&max_replay={most}")).open().await;
             if resumes {
                 stream.hello().await;

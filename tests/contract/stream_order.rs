@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::log::{assert_dense, assert_rest, assert_same, event, history, messages, now, says, until_said};
+use crate::support::log::{
+    assert_dense, assert_rest, assert_same, event, history, messages, now, says, until_said,
+};
 use crate::support::{EventStream, Frame, Person, Room, Server};
 
 /// People who keep a room busy until they are told to stop.

@@ -50,7 +50,8 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
         .await;
         wait_for("all that is old is gone", || async {
             let query = "SELECT floor FROM log";
-            let mut sql = SqliteConnectOptions::new().filename(&file).read_only(true).connect().await.unwrap();
+            let mut sql =
+                SqliteConnectOptions::new().filename(&file).read_only(true).connect().await.unwrap();
             sqlx::query_scalar::<_, i64>(query).fetch_one(&mut sql).await.unwrap() >= 1_102
         })
         .await;
@@ -91,8 +92,10 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
     let after = Some(parlor.store().cursors().encode(parlor::domain::ids::Position(0)));
     let start = Start { after, ..Start::default() };
     let room_ref = parlor::domain::room::RoomRef::Id(room);
-    let streams =
-        [parlor.live.open_room(reader, &room_ref, &start).await, parlor.live.open_person(reader, &start).await];
+    let streams = [
+        parlor.live.open_room(reader, &room_ref, &start).await,
+        parlor.live.open_person(reader, &start).await,
+    ];
     let mut streams = streams.map(Result::unwrap);
     for stream in &mut streams {
         let mut events = 0;

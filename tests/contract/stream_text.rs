@@ -50,7 +50,18 @@ async fn text_of_every_kind_comes_through_unchanged() {
 
 /// What may stand in a message: anything but controls (other than LF and TAB) and noncharacters.
 fn bodies() -> impl Strategy<Value = String> {
-    let lines = proptest::sample::select(vec!["\n", "\n\n", "data:", "id: ", "event: bye", ":", " ", "\t", "\\n", "\""]);
+    let lines = proptest::sample::select(vec![
+        "\n",
+        "\n\n",
+        "data:",
+        "id: ",
+        "event: bye",
+        ":",
+        " ",
+        "\t",
+        "\\n",
+        "\"",
+    ]);
     let part = prop_oneof![
         3 => lines.prop_map(str::to_owned),
         5 => any::<char>()

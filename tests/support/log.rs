@@ -78,5 +78,10 @@ pub fn assert_same(expected: &[Frame], got: &[Frame]) {
     for (index, (expected, got)) in expected.iter().zip(got).enumerate() {
         assert_eq!(expected, got, "frame {index} differs");
     }
-    assert_eq!(expected.len(), got.len(), "one of them goes on: {:?}", expected.get(got.len()).or(got.get(expected.len())));
+    assert_eq!(
+        expected.len(),
+        got.len(),
+        "one of them goes on: {:?}",
+        expected.get(got.len()).or(got.get(expected.len()))
+    );
 }

@@ -58,7 +58,8 @@ impl OpenStore {
     }
 
     pub fn message(room: RoomId, author: UserId, body: &str, client_id: Option<&str>) -> NewMessage {
-        let client_id = client_id.map(|id| (ClientId::parse(id).expect("a client id"), body.as_bytes().to_vec()));
+        let client_id =
+            client_id.map(|id| (ClientId::parse(id).expect("a client id"), body.as_bytes().to_vec()));
         let body = MessageBody::parse(body).expect("a body");
         NewMessage { id: Ids.message(), room: RoomRef::Id(room), author, body, client_id, at: Clock.now() }
     }
