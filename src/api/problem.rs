@@ -100,7 +100,8 @@ impl Problem {
             TextError::Empty
             | TextError::TooLong { .. }
             | TextError::TooShort { .. }
-            | TextError::Pattern => Code::InvalidBody,
+            | TextError::Pattern { .. }
+            | TextError::LikeAnId => Code::InvalidBody,
             TextError::Forbidden | TextError::Invisible | TextError::Reserved => Code::TextNotAllowed,
         };
         Self::new(code).at(pointer, error.to_string())

@@ -148,7 +148,7 @@ sections! {
         /// Attempts to sign in from one address.
         "login_per_address" => login_per_address: Rate = "20, 1/3s", RateText;
         /// New accounts from one address.
-        "register_per_address" => register_per_address: Rate = "3, 1/5min", RateText;
+        "register_per_address" => register_per_address: Rate = "10, 1/5min", RateText;
         /// Refreshes of one session.
         "refresh_per_session" => refresh_per_session: Rate = "10, 1/10s", RateText;
         /// Posts of one person.

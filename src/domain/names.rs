@@ -1,6 +1,7 @@
 //! The names that people give: usernames, display names, room names, titles, topics, client ids.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use unicode_security::skeleton;
@@ -65,7 +66,9 @@ impl Username {
 
     /// A name to look somebody up by: the form is checked, reserved names are merely nobody's.
     pub fn lookup(text: &str) -> Result<Self, TextError> {
-        check_slug(text, 3, 32, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')?;
+        check_slug(text, 3..=32, "a-z, 0-9, _ and -", |b| {
+            b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+        })?;
         Ok(Self(text.to_ascii_lowercase()))
     }
 }
@@ -97,8 +100,10 @@ text_type!(RoomName);
 
 impl RoomName {
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        check_slug(text, 1, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')?;
-        if canonical_uuid(text).is_some() { Err(TextError::Pattern) } else { Ok(Self(text.to_owned())) }
+        check_slug(text, 1..=64, "a-z, 0-9 and -", |b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+        })?;
+        if canonical_uuid(text).is_some() { Err(TextError::LikeAnId) } else { Ok(Self(text.to_owned())) }
     }
 }
 
@@ -134,22 +139,32 @@ text_type!(ClientId);
 
 impl ClientId {
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        check_slug(text, 1, 64, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')?;
+        check_slug(text, 1..=64, "A-Z, a-z, 0-9, _ and -", |b| {
+            b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+        })?;
         Ok(Self(text.to_owned()))
     }
 }
 
-fn check_slug(text: &str, least: usize, most: usize, allowed: impl Fn(u8) -> bool) -> Result<(), TextError> {
+fn check_slug(
+    text: &str,
+    length: RangeInclusive<usize>,
+    allowed: &'static str,
+    is_allowed: impl Fn(u8) -> bool,
+) -> Result<(), TextError> {
     if text.is_empty() {
         return Err(TextError::Empty);
     }
-    if text.len() < least {
-        return Err(TextError::TooShort { least });
+    if !text.bytes().all(is_allowed) {
+        return Err(TextError::Pattern { allowed });
     }
-    if text.len() > most {
-        return Err(TextError::TooLong { most });
+    if text.len() < *length.start() {
+        return Err(TextError::TooShort { least: *length.start() });
     }
-    if text.bytes().all(allowed) { Ok(()) } else { Err(TextError::Pattern) }
+    if text.len() > *length.end() {
+        return Err(TextError::TooLong { most: *length.end() });
+    }
+    Ok(())
 }
 
 /// Compares skeletons (UTS 39, section 4), so that look-alikes from other scripts are reserved too.
@@ -168,7 +183,7 @@ mod tests {
     fn usernames_are_folded_and_bounded() {
         assert_eq!(Username::parse("Ada_1").map(|n| n.0), Ok("ada_1".into()));
         assert_eq!(Username::parse("ab"), Err(TextError::TooShort { least: 3 }));
-        assert_eq!(Username::parse("ada lovelace"), Err(TextError::Pattern));
+        assert_eq!(Username::parse("ada lovelace"), Err(TextError::Pattern { allowed: "a-z, 0-9, _ and -" }));
         assert_eq!(Username::parse("Admin"), Err(TextError::Reserved));
     }
 
@@ -181,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_room_name_is_never_read_as_an_id() {
-        assert_eq!(RoomName::parse("0190a7c4-7b1e-7cc0-8000-000000000000"), Err(TextError::Pattern));
+        assert_eq!(RoomName::parse("0190a7c4-7b1e-7cc0-8000-000000000000"), Err(TextError::LikeAnId));
         assert!(RoomName::parse("0190a7c4-7b1e").is_ok());
-        assert_eq!(RoomName::parse("Lobby"), Err(TextError::Pattern));
+        assert_eq!(RoomName::parse("Lobby"), Err(TextError::Pattern { allowed: "a-z, 0-9 and -" }));
     }
 }

@@ -40,11 +40,12 @@ impl Password {
     /// dressed up with digits and signs at the ends.
     pub fn check_uncommon(&self, username: &Username) -> Result<(), Refusal> {
         let text = self.0.to_lowercase();
-        let core = text.trim_matches(|c: char| !c.is_alphabetic());
-        let guessable = [text.as_str(), core, unit_of(&text), unit_of(core)].into_iter().any(|word| {
-            word.chars().count() < 5 || word == username.as_str() || word == "parlor" || is_common(word)
-        });
-        // A passphrase whose ends are digits keeps its letters inside `core`; digits alone have none.
+        let letters = text.trim_matches(|c: char| !c.is_alphabetic());
+        let is_guessed = |word: &str| word == username.as_str() || word == "parlor" || is_common(word);
+        // A short piece repeated, or digits alone, is guessed whatever it is.
+        let is_plain = unit_of(&text).chars().count() < 5 || text.chars().all(|c| c.is_ascii_digit());
+        let guessable = is_plain
+            || [text.as_str(), letters, unit_of(&text), unit_of(letters)].into_iter().any(is_guessed);
         if guessable { Err(Refusal::PasswordTooCommon) } else { Ok(()) }
     }
 

@@ -21,8 +21,10 @@ pub enum TextError {
     TooLong { most: usize },
     #[error("must be at least {least} characters")]
     TooShort { least: usize },
-    #[error("has a form that is not allowed here")]
-    Pattern,
+    #[error("may contain only {allowed}")]
+    Pattern { allowed: &'static str },
+    #[error("must not be written like an id")]
+    LikeAnId,
     #[error("contains a character that is not allowed")]
     Forbidden,
     #[error("must contain something visible")]
