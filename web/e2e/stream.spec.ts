@@ -119,6 +119,16 @@ test.describe('with a server of its own', () => {
     );
     expect(await texts(page)).toEqual(log);
     expect(await texts(other)).toEqual(log);
+
+    // Once more, and nothing that is said later gives the gap away: it must be filled by the stream itself.
+    await own.kill();
+    await own.restart();
+    await bob.post(room, 'said into the second gap');
+    for (const reader of [page, other]) {
+      await expect(messages(reader).last()).toContainText('second gap', { timeout: 40_000 });
+    }
+    expect(await texts(page)).toEqual([...log, 'said into the second gap']);
+    expect(await texts(other)).toEqual([...log, 'said into the second gap']);
   });
 });
 
