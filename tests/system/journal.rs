@@ -83,7 +83,11 @@ async fn each_request_of_a_batch_gets_its_own_answer_and_an_undone_one_leaves_no
     assert_eq!(refusal(1), Refusal::NotAMember);
     assert!(!made(2).new && made(2).value == made(0).value, "a repeat in the same batch");
     assert_eq!(refusal(3), Refusal::ClientIdReused);
-    assert!(matches!(answers[4], Err(Error::Engine(_))), "a broken constraint harms itself: {:?}", answers[4]);
+    assert!(
+        matches!(answers[4], Err(Error::Engine(_))),
+        "a broken constraint harms itself: {:?}",
+        answers[4]
+    );
     assert_eq!(refusal(5), Refusal::RoomNotFound);
     assert_eq!(refusal(6), Refusal::RoomNotFound);
     assert!(!made(8).new && made(8).value == made(7).value);
@@ -149,20 +153,10 @@ async fn a_failure_of_the_engine_undoes_the_whole_batch_and_the_next_one_is_well
 
         let again =
             parlor.post_together(vec![post("before", Some("before")), post("kept", Some("kept"))]).await;
-        let [before, repeat] = again.each_ref_array();
+        let [before, repeat] = [0, 1].map(|index: usize| again[index].as_ref().unwrap());
         assert!(before.new && before.value.seq == 4, "{before:?}");
         assert!(!repeat.new && repeat.value == kept.value);
         assert_whole(&parlor).await;
-    }
-}
-
-trait Two<T> {
-    fn each_ref_array(&self) -> [&T; 2];
-}
-
-impl<T, E: std::fmt::Debug> Two<T> for Vec<Result<T, E>> {
-    fn each_ref_array(&self) -> [&T; 2] {
-        [self[0].as_ref().unwrap(), self[1].as_ref().unwrap()]
     }
 }
 
@@ -187,7 +181,8 @@ async fn many_writers_share_batches_and_the_log_has_no_hole() {
     let answers = parlor.post_together(posts.collect()).await;
     let taken = parlor.batches.lock().unwrap().len() - batches;
     assert!(taken < 20, "{taken} transactions for 900 posts");
-    let made: BTreeSet<_> = answers.iter().flatten().filter(|made| made.new).map(|made| made.value.id).collect();
+    let made: BTreeSet<_> =
+        answers.iter().flatten().filter(|made| made.new).map(|made| made.value.id).collect();
     assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 300);
     assert_eq!(made.len() + answers.iter().flatten().filter(|made| !made.new).count(), 600);
     assert!(parlor.store().user_by_name(&eve).await.is_err(), "reading goes on as it was");

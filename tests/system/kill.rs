@@ -45,7 +45,11 @@ async fn streams_resume_across_a_restart_and_across_sigkill_with_exactly_the_log
     got[1].extend(until_said(&mut last, "the end").await);
     let [in_room, everywhere] = got.each_ref().map(|frames| frames.iter().map(event).collect::<Vec<_>>());
     assert_eq!(in_room, log.iter().map(event).collect::<Vec<_>>());
-    assert_eq!(everywhere, log[1..].iter().map(event).collect::<Vec<_>>(), "the own stream begins with the join");
+    assert_eq!(
+        everywhere,
+        log[1..].iter().map(event).collect::<Vec<_>>(),
+        "the own stream begins with the join"
+    );
     // Every cursor of the last turn's log is good as it is.
     let middle = log[20].cursor().to_owned();
     let mut stream = ada.streams_from(&room, &middle).await;

@@ -1,3 +1,9 @@
 //! The order of the house, and how the server behaves on a real machine.
 
+mod durability_copy;
+mod durability_disk;
+mod journal;
+mod kill;
+mod kill_loop;
+mod syscalls;
 mod tidy;

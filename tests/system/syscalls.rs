@@ -9,7 +9,10 @@ const CALLS: &str = "trace=fdatasync,fsync,read,recvfrom,pwrite64,write,sendto,w
 #[tokio::test]
 async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        assert!(!rustix::process::getuid().is_root(), "strace is not installed: `make test` does that for root");
+        assert!(
+            !rustix::process::getuid().is_root(),
+            "strace is not installed: `make test` does that for root"
+        );
         println!("skipped: strace is not installed, and only root can install it");
         return;
     }
@@ -48,7 +51,8 @@ async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
         let found = lines[from..].iter().position(|line| is(line));
         from + found.unwrap_or_else(|| panic!("{what} is not in the trace:\n{text}"))
     };
-    let request = find(0, "the request", &|line| line.contains("the traced one") || line.contains("\"POST /v1/rooms"));
+    let request =
+        find(0, "the request", &|line| line.contains("the traced one") || line.contains("\"POST /v1/rooms"));
     let is_wal = |line: &str| line.contains("parlor.db-wal>");
     let written = find(request, "the write to the log", &|line| line.contains("pwrite64(") && is_wal(line));
     let begun = find(written, "the sync of the log", &|line| {
@@ -57,7 +61,9 @@ async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
     // A call that another thread interrupts in the trace ends in a line of its own.
     let thread = lines[begun].split_whitespace().next().unwrap();
     let synced = if lines[begun].contains("<unfinished ...>") {
-        find(begun + 1, "the end of the sync", &|line| line.starts_with(thread) && line.contains("sync resumed>"))
+        find(begun + 1, "the end of the sync", &|line| {
+            line.starts_with(thread) && line.contains("sync resumed>")
+        })
     } else {
         begun
     };
