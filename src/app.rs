@@ -132,14 +132,9 @@ impl House {
         };
         let store = Arc::new(Store::open(&config.storage.data, purpose, ids, on_commit).await?);
         let secrets = Secrets::open(&config.storage.data, ids)?;
-        let feeder = tokio::spawn({
-            let (store, hub) = (store.clone(), hub.clone());
-            async move {
-                if let Err(error) = feeder.run(store, hub).await {
-                    tracing::error!(%error, "the log is not published");
-                }
-            }
-        });
+        // Before the first write: whatever is written from now on is published.
+        let following = feeder.start(store.clone(), hub.clone()).await.context("the log cannot be read")?;
+        let feeder = tokio::spawn(following);
 
         let keys =
             secrets.token_keys.iter().map(|key| SigningKey { kid: &key.kid, secret: key.secret.bytes() });

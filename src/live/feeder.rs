@@ -49,20 +49,32 @@ pub fn feeder() -> (Feed, Feeder) {
 }
 
 impl Feeder {
-    /// Follows the log from its present end; ends when the journal has gone.
-    pub async fn run(mut self, store: Arc<Store>, hub: Arc<Hub>) -> Result<(), Error> {
-        let mut published = store.head().await?;
+    /// Notes the present end of the log. To be called before anything can be written; the future follows the log from
+    /// there on, whenever it first runs, and ends when the journal has gone.
+    pub async fn start(
+        self,
+        store: Arc<Store>,
+        hub: Arc<Hub>,
+    ) -> Result<impl Future<Output = ()> + Send, Error> {
+        let published = store.head().await?;
         hub.begin(published);
+        Ok(self.follow(published, store, hub))
+    }
+
+    async fn follow(mut self, mut published: Position, store: Arc<Store>, hub: Arc<Hub>) {
         while let Some(batch) = self.batches.recv().await {
             if batch.first().is_some_and(|event| event.position == published.next()) {
                 hub.publish(&batch, store.cursors());
                 published = batch.last().map_or(published, |event| event.position);
             }
-            while published.0 < self.head.load(Ordering::Acquire) && self.batches.is_empty() {
+            // Once the journal has gone the store closes, and nobody is left to read to.
+            while published.0 < self.head.load(Ordering::Acquire)
+                && self.batches.is_empty()
+                && !self.batches.is_closed()
+            {
                 published = catch_up(published, &store, &hub).await;
             }
         }
-        Ok(())
     }
 }
 

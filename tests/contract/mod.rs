@@ -7,6 +7,7 @@ mod readme;
 mod stream_access;
 mod stream_cursors;
 mod stream_ends;
+mod stream_feeder;
 mod stream_order;
 mod stream_retention;
 mod stream_snapshot;

@@ -35,7 +35,7 @@ impl OpenStore {
         let store = Store::open(folder.path(), Purpose::Serve, Ids, Box::new(on_commit)).await;
         let store = Arc::new(store.expect("the store opens"));
         let hub = Arc::new(Hub::default());
-        tokio::spawn(feeder.run(store.clone(), hub.clone()));
+        tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
         let heartbeat = Duration::from_secs(15);
         Self { live: Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat }, folder, batches }
     }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parlor::domain::ids::Ids;
 use reqwest::Method;
@@ -150,11 +150,13 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9_while_twenty_people_p
             let stream = follower.resumes().await;
             reading.spawn(follower.reads(stream));
         }
-        // The moment is drawn twice over: after so many answers, and then any instant of the next milliseconds. Nothing is
-        // waited for in the second: it is the kill's time.
+        // The moment is drawn twice over: after so many answers, and then any instant of the next milliseconds.
         let enough = usize::try_from(Ids.random_below(150)).unwrap();
         wait_for("people are answered", || async { answers.load(Ordering::Relaxed) >= enough }).await;
-        tokio::time::sleep(Duration::from_micros(Ids.random_below(30_000))).await;
+        let moment = Instant::now() + Duration::from_micros(Ids.random_below(30_000));
+        while Instant::now() < moment {
+            tokio::task::yield_now().await;
+        }
         server.kill().await;
         writers = writing.join_all().await;
         followers = reading.join_all().await;
