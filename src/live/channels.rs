@@ -60,6 +60,10 @@ impl Channels {
         is_new
     }
 
+    pub fn follows(&self, room: RoomId) -> bool {
+        self.rooms.contains_key(&room)
+    }
+
     /// Gives a room up. The person's own memberships in it stay, for they come by a channel of their own.
     pub fn unfollow(&mut self, room: RoomId) {
         self.rooms.remove(&room);

@@ -96,6 +96,11 @@ impl Handle {
         self.told().removed.iter().find(|removed| removed.room == room).copied()
     }
 
+    /// Forgets the removals of other rooms than these.
+    pub fn forget_removals(&self, but: impl Fn(RoomId) -> bool) {
+        self.told().removed.retain(|removed| but(removed.room));
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         // Nothing panics while holding it; and what it holds is whole at any time.
         self.told.lock().unwrap_or_else(PoisonError::into_inner)

@@ -264,7 +264,8 @@ impl EventStream {
         let handle = self.place.handle.clone();
         tokio::select! {
             biased;
-            () = handle.changed.notified() => {}
+            // Rooms are deleted all over the node; those that this stream does not follow are none of its business.
+            () = handle.changed.notified() => handle.forget_removals(|room| self.channels.follows(room)),
             () = sleep_until(handle.deadline().0) => {}
             taken = self.channels.take() => match taken {
                 Taken::Frames { frames, through } => {
