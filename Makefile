@@ -16,7 +16,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test openapi tools test-tools
+.PHONY: help run dev test bench openapi tools test-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm run check
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
+
+bench: tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (some minutes)
+	cargo bench --locked
 
 openapi: tools ## Write the derived files anew: openapi/openapi.json, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json
