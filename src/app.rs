@@ -156,7 +156,8 @@ async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) 
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = chat.tidy_up(retention).await {
+        // There may be much to take away; what is left when the server stops is for the next start.
+        if let Some(Err(error)) = stop.run_until_cancelled(chat.tidy_up(retention)).await {
             tracing::warn!(%error, "old events could not be cleared away");
         }
     }

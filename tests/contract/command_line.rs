@@ -3,6 +3,8 @@
 use std::fs;
 
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use crate::support::{Finished, PASSWORD, Server, parlor};
@@ -194,4 +196,26 @@ async fn the_ready_line_is_all_that_serve_prints_and_sigterm_ends_it_well() {
     let mut server = Server::start().await;
     let status = server.stop().await;
     assert_eq!(status.code(), Some(0), "{}", server.log());
+}
+
+#[tokio::test]
+async fn clearing_away_much_does_not_hold_up_the_end() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("large").await;
+    ada.delete(&format!("/v1/rooms/{}", room.id)).await.ok(204);
+    server.stop().await;
+    let file = SqliteConnectOptions::new().filename(server.data().join("parlor.db"));
+    let mut sql = file.connect().await.unwrap();
+    let filling = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+                   INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
+                   SELECT 1000 + i, randomblob(16), r.id, 1000 + i, r.created_by, 'gone', r.created_at FROM n, rooms r";
+    sqlx::query(filling).execute(&mut sql).await.unwrap();
+    sql.close().await.unwrap();
+
+    server.restart().await;
+    assert_eq!(server.stop().await.code(), Some(0), "{}", server.log());
+    let mut sql = file.connect().await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&mut sql).await.unwrap();
+    assert!(left > 0, "the rest is for the next start");
 }
