@@ -53,7 +53,7 @@ async fn the_tour_runs_as_it_is_written() {
     assert_eq!(posted(&file("heard.txt")), [kettle], "{said}");
     assert_eq!(posted(&file("resumed.txt")), [ready], "{said}");
     assert!(
-        said.contains("}201\n") && said.contains("}200\n"),
+        said.contains("} 201\n") && said.contains("} 200\n"),
         "the first post is 201, its repeat 200:\n{said}"
     );
     let last: Vec<&str> = said.trim_end().lines().rev().take(2).collect();
