@@ -23,9 +23,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session;
 use crate::domain::session::Transport;
 
-/// Most characters of a client's own name that are kept with its session.
-const MAX_USER_AGENT: usize = 256;
-
 pub struct SessionsApi;
 
 /// A sign-in, with the cookies to set if the tokens travel in them.
@@ -146,10 +143,9 @@ impl SignedIn {
     }
 }
 
-/// Control characters cannot be in a header; what is longer or not ASCII is cut or left out.
+/// What the client calls itself; left out when it is not ASCII.
 fn user_agent(request: &Request) -> Option<String> {
-    let text = request.headers().get(header::USER_AGENT)?.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.chars().take(MAX_USER_AGENT).collect())
+    request.headers().get(header::USER_AGENT)?.to_str().ok().map(str::to_owned)
 }
 
 fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {

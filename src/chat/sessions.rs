@@ -175,5 +175,5 @@ impl Chat {
 }
 
 fn shortened(user_agent: &str) -> String {
-    user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
+    user_agent.trim().chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
 }
