@@ -75,7 +75,9 @@ impl Channels {
     /// Gives up every room but these.
     pub fn keep_only(&mut self, rooms: &HashSet<RoomId>) {
         let gone: Vec<RoomId> = self.rooms.keys().filter(|room| !rooms.contains(room)).copied().collect();
-        gone.into_iter().for_each(|room| self.unfollow(room));
+        for room in gone {
+            self.unfollow(room);
+        }
     }
 
     /// The log is about to be read beyond everything taken so far.

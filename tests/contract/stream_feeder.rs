@@ -21,7 +21,7 @@ async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_
     let caller = Caller {
         user: ada.id,
         session: Ids.session(),
-        expires_at: Clock.now().plus(Duration::from_secs(900)),
+        expires_at: Clock.now().plus(Duration::from_mins(15)),
     };
     let reader = Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
     let hub = Arc::new(Hub::default());

@@ -86,7 +86,7 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
         let posts = (0..200).map(|turn| OpenStore::message(room, ada.id, &format!("old {turn}"), None));
         parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
     }
-    let expires_at = Clock.now().plus(Duration::from_secs(900));
+    let expires_at = Clock.now().plus(Duration::from_mins(15));
     let caller = Caller { user: ada.id, session: Ids.session(), expires_at };
     let reader = Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
     let after = Some(parlor.store().cursors().encode(parlor::domain::ids::Position(0)));

@@ -33,7 +33,7 @@ async fn fetch(reader: &Person, room: &Room) -> (Client, [String; 3]) {
     for member in members["items"].as_array().unwrap() {
         client.members.insert(member["user"]["id"].as_str().unwrap().to_owned(), member.clone());
     }
-    client.messages = messages["items"].as_array().unwrap().clone();
+    client.messages.clone_from(messages["items"].as_array().unwrap());
     (client, cursors)
 }
 

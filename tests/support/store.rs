@@ -26,7 +26,7 @@ impl OpenStore {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
-        let registry = Arc::new(Registry::new(Clock, Duration::from_secs(900), None));
+        let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
         let (feed, feeder) = feeder();
         let on_commit = {
             let (batches, registry) = (batches.clone(), registry.clone());
