@@ -8,6 +8,7 @@ mod stream_access;
 mod stream_cursors;
 mod stream_ends;
 mod stream_feeder;
+mod stream_moments;
 mod stream_order;
 mod stream_retention;
 mod stream_snapshot;

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::log::{assert_dense, assert_same, now, says, until_said};
-use crate::support::{Frame, Person, Room, Server};
+use crate::support::{DEADLINE, Frame, Person, Room, Server};
 
 struct Talk {
     stop: Arc<AtomicBool>,
@@ -134,7 +134,9 @@ async fn nothing_of_a_room_comes_after_the_own_removal_while_others_post_at_full
         let marker = format!("turn {turn}");
         ada.posts(&other, &marker).await;
 
-        let frames = in_room.until(|frame| frame.event == "bye").await;
+        // The room never falls silent: without a bye this would go on for ever.
+        let ending = tokio::time::timeout(DEADLINE, in_room.until(|frame| frame.event == "bye"));
+        let frames = ending.await.expect("the stream ends in time");
         in_room.ends().await;
         assert_eq!(frames[frames.len() - 1].data["reason"], "removed");
         before_leaving.extend_from_slice(&frames[..frames.len() - 1]);

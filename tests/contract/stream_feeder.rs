@@ -1,42 +1,31 @@
 //! The publisher at both ends of its life: it misses nothing that is written while it starts, and ends with the journal.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use parlor::domain::clock::Clock;
 use parlor::domain::event::{Event, EventType};
 use parlor::domain::ids::{Ids, Position};
-use parlor::domain::session::Caller;
-use parlor::live::{Hub, Reader, Start, feeder};
+use parlor::live::{Hub, Start, feeder};
 
 use crate::support::DEADLINE;
-use crate::support::store::OpenStore;
+use crate::support::store::{OpenStore, next, reader};
 
 #[tokio::test]
 async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_open_by_then() {
     // One thread: the feeder's task does not run before this one waits for something.
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
-    let caller = Caller {
-        user: ada.id,
-        session: Ids.session(),
-        expires_at: Clock.now().plus(Duration::from_mins(15)),
-    };
-    let reader = Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
     let hub = Arc::new(Hub::default());
     let live = parlor::live::Live { hub: hub.clone(), ..parlor.live.clone() };
     let (feed, feeder) = feeder();
     let following = feeder.start(parlor.live.store.clone(), hub).await.unwrap();
-    let mut stream = live.open_person(reader, &Start::default()).await.unwrap();
+    let mut stream = live.open_person(reader(&ada), &Start::default()).await.unwrap();
     parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap();
     let room = parlor.store().log_events(Position(0), 10).await.unwrap();
     feed.committed(room);
     tokio::spawn(following);
     let mut frames = String::new();
     while !frames.contains("member.joined") {
-        let frame = tokio::time::timeout(DEADLINE, stream.next()).await.expect("the own join comes in time");
-        frames.push_str(std::str::from_utf8(&frame.unwrap()).unwrap());
+        frames.push_str(&next(&mut stream).await);
     }
 }
 

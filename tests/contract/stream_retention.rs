@@ -1,18 +1,15 @@
 //! What the log keeps no longer: the stream says `reset`, and the history is still there.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use parlor::domain::clock::Clock;
-use parlor::domain::ids::Ids;
-use parlor::domain::session::Caller;
-use parlor::live::{EventStream, Reader, Start};
+use parlor::live::Start;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::log::{history, now, says, until_said};
-use crate::support::store::OpenStore;
-use crate::support::{DEADLINE, Server, wait_for};
+use crate::support::store::{OpenStore, next, reader};
+use crate::support::{Server, wait_for};
 
 const TWO_DAYS: i64 = 2 * 86_400 * 1_000_000;
 
@@ -86,9 +83,7 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
         let posts = (0..200).map(|turn| OpenStore::message(room, ada.id, &format!("old {turn}"), None));
         parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
     }
-    let expires_at = Clock.now().plus(Duration::from_mins(15));
-    let caller = Caller { user: ada.id, session: Ids.session(), expires_at };
-    let reader = Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let reader = reader(&ada);
     let after = Some(parlor.store().cursors().encode(parlor::domain::ids::Position(0)));
     let start = Start { after, ..Start::default() };
     let room_ref = parlor::domain::room::RoomRef::Id(room);
@@ -116,9 +111,4 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
     for stream in &mut streams {
         assert!(next(stream).await.contains("\"young\""), "after the reset comes what is new");
     }
-}
-
-async fn next(stream: &mut EventStream) -> String {
-    let frame = tokio::time::timeout(DEADLINE, stream.next()).await.expect("a frame comes in time");
-    String::from_utf8(frame.expect("the stream goes on").to_vec()).expect("frames are UTF-8")
 }

@@ -1,5 +1,6 @@
 //! The store without a server around it, for what a socket cannot show: which requests share a batch, what is announced.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use parlor::domain::ids::{Ids, RoomId, UserId};
 use parlor::domain::message::{Message, MessageBody};
 use parlor::domain::names::{ClientId, DisplayName, RoomName, Username};
 use parlor::domain::room::{RoomRef, Visibility};
+use parlor::domain::session::Caller;
 use parlor::domain::user::User;
-use parlor::live::{Feed, Hub, Live, Registry, feeder};
+use parlor::live::{EventStream, Feed, Hub, Live, Reader, Registry, feeder};
 use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
 use tempfile::TempDir;
+
+use super::DEADLINE;
 
 /// An open store in a folder of its own.
 pub struct OpenStore {
@@ -69,6 +73,19 @@ impl OpenStore {
         let posts = posts.into_iter().map(|post| self.store().post_message(post));
         futures_util::future::join_all(posts).await
     }
+}
+
+/// Somebody who reads, in a session of their own.
+pub fn reader(user: &User) -> Reader {
+    let expires_at = Clock.now().plus(Duration::from_secs(900));
+    let caller = Caller { user: user.id, session: Ids.session(), expires_at };
+    Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+}
+
+/// The next frame as text.
+pub async fn next(stream: &mut EventStream) -> String {
+    let frame = tokio::time::timeout(DEADLINE, stream.next()).await.expect("a frame comes in time");
+    String::from_utf8(frame.expect("the stream goes on").to_vec()).expect("frames are UTF-8")
 }
 
 fn announce(registry: &Registry, feed: &Feed, batches: &Mutex<Vec<Vec<Event>>>, committed: Committed) {
