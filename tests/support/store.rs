@@ -77,7 +77,7 @@ impl OpenStore {
 
 /// Somebody who reads, in a session of their own.
 pub fn reader(user: &User) -> Reader {
-    let expires_at = Clock.now().plus(Duration::from_secs(900));
+    let expires_at = Clock.now().plus(Duration::from_mins(15));
     let caller = Caller { user: user.id, session: Ids.session(), expires_at };
     Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
