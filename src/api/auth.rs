@@ -148,7 +148,7 @@ fn register_schemes(registry: &mut Registry) {
         flows: None,
         openid_connect_url: None,
     };
-    let bearer = "The `access_token` of login or refresh. It lasts 15 minutes.";
+    let bearer = "The `access_token` of login or refresh. It lasts for `expires_in` seconds.";
     let bearer =
         MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", bearer) };
     registry.create_security_scheme("bearer", bearer);

@@ -67,7 +67,7 @@ impl SessionsApi {
     /// Stay signed in
     ///
     /// Gives new tokens for a refresh token, which is good for one use: from the body, or, with `{}`, from the cookie. An
-    /// `Authorization` header is ignored. Repeating it after a lost answer gives the same tokens again; a token that was
+    /// `Authorization` header is ignored. Repeating it after a lost answer gives the same refresh token again; one that was
     /// really used before ends the session.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(

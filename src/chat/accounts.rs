@@ -60,12 +60,10 @@ impl Chat {
     }
 
     pub async fn update_me(&self, caller: Caller, display_name: Option<DisplayName>) -> Result<User> {
-        // Written into every room of the person, so it counts as a post does.
-        self.limits.take(Counted::Post(caller.user))?;
-        match display_name {
-            None => Ok(self.store.user(caller.user).await?),
-            Some(name) => Ok(self.store.set_display_name(caller.user, name, self.clock.now()).await?),
-        }
+        let Some(name) = display_name else { return Ok(self.store.user(caller.user).await?) };
+        // Written into every room of the person, so it is rarer than a post.
+        self.limits.take(Counted::Join(caller.user))?;
+        Ok(self.store.set_display_name(caller.user, name, self.clock.now()).await?)
     }
 
     /// Ends all other sessions of the person.

@@ -97,11 +97,15 @@ impl Chat {
         self.store.cursors()
     }
 
-    /// Takes away what is older than the log keeps, and the messages of deleted rooms. Called now and then.
+    /// Takes away what is older than the log keeps, sessions that are over, and the messages of deleted rooms. Called now
+    /// and then.
     pub async fn tidy_up(&self, retention: Duration) -> Result<()> {
         self.live.registry.sweep();
         self.limits.sweep();
-        let before = self.clock.now().minus(retention);
+        let now = self.clock.now();
+        // A token of a session that ran out may be good for a little longer, and its session is looked up then.
+        while self.store.purge_sessions(now.minus(self.policy.access_token_life)).await? {}
+        let before = now.minus(retention);
         while self.store.purge_events(before).await? {}
         while self.store.purge_deleted_rooms().await? {}
         Ok(())

@@ -155,7 +155,7 @@ sections! {
         "post_per_user" => post_per_user: Rate = "10, 2/s", RateText;
         /// Posts of all people in one room.
         "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
-        /// Rooms that one person creates, joins or adds people to.
+        /// Rooms that one person creates, joins or adds people to, and changes of their own name.
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
         /// Everything that one person reads.
         "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;

@@ -5,6 +5,7 @@
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::types::Uuid;
 
 use super::Store;
 use super::access::access;
@@ -185,14 +186,18 @@ async fn purge(w: &mut Writing, before: Timestamp) -> Result<bool, Stop> {
 }
 
 async fn purge_rooms(w: &mut Writing) -> Result<bool, Stop> {
-    let sql = "DELETE FROM messages WHERE position IN (SELECT g.position FROM rooms r JOIN messages g ON g.room_id = r.id \
-               WHERE r.deleted_at IS NOT NULL LIMIT $1) RETURNING position";
-    let gone = sqlx::query(sql).bind(PURGE).fetch_all(w.sql()).await?;
-    for row in &gone {
-        let scrub = "UPDATE events SET data = '{\"type\":\"message.posted\"}' WHERE position = $1";
-        sqlx::query(scrub).bind(row.try_get::<i64, _>(0)?).execute(w.sql()).await?;
-    }
-    Ok(!gone.is_empty())
+    let sql = "SELECT g.room_id FROM rooms r JOIN messages g ON g.room_id = r.id WHERE r.deleted_at IS NOT NULL LIMIT 1";
+    let Some(row) = sqlx::query(sql).fetch_optional(w.sql()).await? else { return Ok(false) };
+    let room: Uuid = row.try_get(0)?;
+    let sql = "SELECT min(position), max(position) FROM \
+               (SELECT position FROM messages WHERE room_id = $1 ORDER BY position LIMIT $2) AS piece";
+    let row = sqlx::query(sql).bind(room).bind(PURGE).fetch_one(w.sql()).await?;
+    let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let sql = "UPDATE events SET data = '{\"type\":\"message.posted\"}' \
+               WHERE room_id = $1 AND position BETWEEN $2 AND $3 AND type LIKE 'message.%'; \
+               DELETE FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3";
+    sqlx::query(sql).bind(room).bind(first).bind(last).execute(w.sql()).await?;
+    Ok(true)
 }
 
 /// The newest position and the newest purged one.
@@ -216,7 +221,7 @@ fn event_of(row: &SqliteRow) -> Result<Event, sqlx::Error> {
     let kind: &str = row.try_get("type")?;
     let kind = EventType::parse(kind)
         .ok_or_else(|| sqlx::Error::Decode("an event type of another version".into()))?;
-    let subject: Option<sqlx::types::Uuid> = row.try_get("ref")?;
+    let subject: Option<Uuid> = row.try_get("ref")?;
     Ok(Event {
         position: Position(row.try_get("position")?),
         room: RoomId::from_uuid(row.try_get("room_id")?),

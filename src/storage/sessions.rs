@@ -18,6 +18,9 @@ use crate::domain::user::User;
 /// A used refresh token is answered again for this long, as long as its child was not used itself.
 const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
+/// Sessions that one purging write takes away.
+const PURGE: i64 = 500;
+
 /// A sign-in to write.
 #[derive(Clone, Debug)]
 pub struct NewSession {
@@ -107,6 +110,11 @@ impl Store {
         self.journal.write(move |w| Box::pin(end_one(w, user, session, at))).await
     }
 
+    /// Takes a piece of the sessions away that were over before `at`, ended or not. False when there are no more.
+    pub async fn purge_sessions(&self, at: Timestamp) -> Result<bool, Error> {
+        self.journal.write(move |w| Box::pin(purge(w, at))).await
+    }
+
     /// Ends a session whose refresh token was presented, whoever's it is. Harmless when it is over.
     pub async fn sign_out(&self, session: SessionId, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(sign_out(w, session, at))).await
@@ -164,6 +172,13 @@ async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Sto
         _ => Transport::Bearer,
     };
     Ok(Refreshed::Rotated { generation, user: user_of(&row)?, transport })
+}
+
+async fn purge(w: &mut Writing, at: Timestamp) -> Result<bool, Stop> {
+    let sql = "DELETE FROM sessions WHERE id IN \
+               (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    let gone = sqlx::query(sql).bind(at.micros()).bind(PURGE).execute(w.sql()).await?;
+    Ok(gone.rows_affected() > 0)
 }
 
 async fn mark_seen(w: &mut Writing, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Stop> {

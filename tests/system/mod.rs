@@ -5,5 +5,6 @@ mod durability_disk;
 mod journal;
 mod kill;
 mod kill_loop;
+mod purge;
 mod syscalls;
 mod tidy;

@@ -23,6 +23,7 @@ CREATE TABLE sessions (
     ended_at     BIGINT
 ) WITHOUT ROWID;
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at) WHERE ended_at IS NULL;
+CREATE INDEX sessions_over ON sessions (expires_at);
 
 -- `head` is the seq of the room's newest event. A deleted room keeps its row, so that the log can name it.
 CREATE TABLE rooms (
