@@ -10,6 +10,27 @@ import type { Visibility } from './types';
 const answerWithin = 35_000;
 
 const renewedAt = 'parlor-renewed';
+const renewing = 'parlor-refresh';
+
+/** What another tab stored reaches this one a little after the lock does; a tab that failed stores nothing. */
+const wordWithin = 500;
+
+/** Waits until the tab that held the lock before has said that it renewed, or for as long as that may take. */
+function word(before: string | null): Promise<void> {
+  if (localStorage.getItem(renewedAt) !== before) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener('storage', listen);
+      resolve();
+    };
+    const listen = (event: StorageEvent) => {
+      if (event.key === renewedAt) done();
+    };
+    const timer = setTimeout(done, wordWithin);
+    addEventListener('storage', listen);
+  });
+}
 
 export const renewal = new Renewal({
   async refresh() {
@@ -26,7 +47,15 @@ export const renewal = new Renewal({
   },
   async alone<T>(work: () => Promise<T>) {
     if (!('locks' in navigator)) return work();
-    return (await navigator.locks.request('parlor-refresh', work)) as T;
+    const before = localStorage.getItem(renewedAt);
+    const first = await navigator.locks.request(renewing, { ifAvailable: true }, async (lock) =>
+      lock ? { result: await work() } : null,
+    );
+    if (first) return first.result;
+    return (await navigator.locks.request(renewing, async () => {
+      await word(before);
+      return work();
+    })) as T;
   },
   load() {
     const text = localStorage.getItem(renewedAt);
