@@ -27,11 +27,11 @@ async function tour(
   narrow: boolean,
 ): Promise<void> {
   await page.goto(ada.url);
-  await expect(page.getByLabel('User name')).toBeVisible();
+  await expect(page.getByLabel('Username')).toBeVisible();
   await sound(page);
   await page.getByRole('button', { name: 'Create account' }).click();
   await page.getByLabel('Password').fill('short');
-  await page.getByLabel('User name').focus();
+  await page.getByLabel('Username').focus();
   await expect(page.getByText('At least 12 characters')).toBeVisible();
   await sound(page);
 
@@ -127,7 +127,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
 test('the first load is at most 60 KB compressed', async ({ page }) => {
   await page.goto('/');
-  await expect(page.getByLabel('User name')).toBeVisible();
+  await expect(page.getByLabel('Username')).toBeVisible();
   const loaded = await page.evaluate(() =>
     (['navigation', 'resource'] as const)
       .flatMap((kind) => performance.getEntriesByType(kind) as PerformanceResourceTiming[])
@@ -161,7 +161,7 @@ test('by keyboard alone: sign in, open a room, write, read, switch', async ({ pa
   const press = (...keys: string[]) =>
     keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   await page.goto('/');
-  await expect(page.getByLabel('User name')).toBeVisible();
+  await expect(page.getByLabel('Username')).toBeVisible();
   await press('Tab');
   await page.keyboard.type(ada.username);
   await press('Tab');

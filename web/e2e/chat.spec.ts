@@ -22,7 +22,7 @@ test('a stranger signs up, opens a room, and talks with another', async ({
   const name = unique('kitchen');
   await page.goto(server.url);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByLabel('User name').fill(username);
+  await page.getByLabel('Username').fill(username);
   await page.getByLabel('Password').fill('too short');
   await page.getByRole('button', { name: 'Create account' }).click();
   await expect(page.getByText('At least 12 characters')).toBeVisible();
@@ -58,7 +58,7 @@ test('a taken name is said at the field, and a wrong password on the page', asyn
 }) => {
   const ada = await person('ada');
   await page.goto('/');
-  await page.getByLabel('User name').fill(ada.username);
+  await page.getByLabel('Username').fill(ada.username);
   await page.getByLabel('Password').fill('not the password at all');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page.getByRole('alert')).not.toBeEmpty();
@@ -194,7 +194,7 @@ test('an owner edits a room, adds a person, and deletes it; both see it at once'
   await expect(other.getByRole('heading', { name: 'No such room' }).first()).toBeVisible();
 
   await page.getByRole('button', { name: 'Add a person' }).click();
-  await page.getByLabel('User name').fill(bob.username);
+  await page.getByLabel('Username').fill(bob.username);
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await expect(page.getByText('Bob is in the room now.')).toBeVisible();
   await page.keyboard.press('Escape');

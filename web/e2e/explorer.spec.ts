@@ -8,7 +8,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.goto('/docs');
     const bar = page.locator('#sign-in');
-    await bar.getByLabel('User name').fill(ada.username);
+    await bar.getByLabel('Username').fill(ada.username);
     await bar.getByLabel('Password').fill('wrong, but long enough');
     await bar.getByRole('button', { name: 'Sign in' }).click();
     await expect(page.locator('#note')).not.toBeEmpty();
@@ -30,6 +30,6 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.reload();
     await expect(page.getByText('Calls carry your token.')).toBeVisible();
     await page.getByRole('button', { name: 'Forget token' }).click();
-    await expect(page.getByLabel('User name')).toBeVisible();
+    await expect(page.getByLabel('Username')).toBeVisible();
   });
 }

@@ -43,10 +43,10 @@ export function watch(page: Page): string[] {
 
 export async function signIn(page: Page, person: Person, path = '/'): Promise<void> {
   await page.goto(person.url + path);
-  await page.getByLabel('User name').fill(person.username);
+  await page.getByLabel('Username').fill(person.username);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByLabel('User name')).toHaveCount(0);
+  await expect(page.getByLabel('Username')).toHaveCount(0);
 }
 
 /** A second person has a browser of his own. */

@@ -52,6 +52,33 @@ test.describe('with access tokens of three seconds', () => {
   });
 });
 
+test('what the server says of itself is what people see: its name, its shortest password', async ({
+  page,
+}) => {
+  const own = await Server.start({
+    PARLOR_SERVER__NAME: 'The Long Table',
+    PARLOR_ACCOUNTS__MIN_PASSWORD: '20',
+  });
+  try {
+    await page.goto(own.url);
+    await expect(page.getByText('The Long Table')).toBeVisible();
+    await expect(page).toHaveTitle('Sign in · The Long Table');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByLabel('Username').fill('ada');
+    await page.getByLabel('Password').fill('nineteen characters');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await expect(page.getByText('At least 20 characters, please: 19 so far.')).toBeVisible();
+    await page.getByLabel('Password').fill('as many as are wanted');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await expect(page.getByRole('complementary').getByText('The Long Table')).toBeVisible();
+    await expect(page).toHaveTitle('Rooms · The Long Table');
+    await page.goto(`${own.url}/settings`);
+    await expect(page.getByText('20 to 128 characters.')).toBeVisible();
+  } finally {
+    await own.remove();
+  }
+});
+
 test('a session ended elsewhere leads to the sign-in page, which says so', async ({
   page,
   person,
@@ -62,7 +89,7 @@ test('a session ended elsewhere leads to the sign-in page, which says so', async
   await expect(box(page)).toBeVisible();
   await ada.endAllSessions();
   await expect(page.getByText('You have been signed out.')).toBeVisible();
-  await page.getByLabel('User name').fill(ada.username);
+  await page.getByLabel('Username').fill(ada.username);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(box(page)).toBeVisible();
@@ -80,12 +107,12 @@ test('signing out signs out every tab and leaves nothing of the person behind', 
   const other = await context.newPage();
   await other.goto(`${ada.url}/settings`);
   await other.getByRole('button', { name: 'Sign out' }).click();
-  for (const tab of [page, other]) await expect(tab.getByLabel('User name')).toBeVisible();
+  for (const tab of [page, other]) await expect(tab.getByLabel('Username')).toBeVisible();
   await expect(page.getByText('You have been signed out.')).toHaveCount(0);
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(kept).not.toContain('a draft nobody should find');
   await page.reload();
-  await expect(page.getByLabel('User name')).toBeVisible();
+  await expect(page.getByLabel('Username')).toBeVisible();
 });
 
 test('a new password ends the other sessions, and one session can be ended alone', async ({

@@ -6,6 +6,7 @@ import { after, channel, newId, sharedStream } from './platform/browser';
 import { forget, readMarks, unsent } from './platform/storage';
 import { App, type SessionWord } from './state/app.svelte';
 import { Route } from './state/route.svelte';
+import { server } from './state/server.svelte';
 import './styles/tokens.css';
 import './styles/base.css';
 
@@ -48,5 +49,6 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
+void server.learn(calls.server, after);
 void app.start();
 mount(Root, { target: document.getElementById('app')!, props: { app, route, calls } });

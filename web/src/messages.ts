@@ -1,5 +1,6 @@
 // Owns every text that people read in the client, in English. Must not know where a text is shown.
 import { Problem } from './api/problem';
+import { passwordFault, passwordLength, type PasswordLimits } from './text/password';
 
 const plural = new Intl.PluralRules('en');
 const number = new Intl.NumberFormat('en');
@@ -7,7 +8,6 @@ const count = (n: number, one: string, other: string) =>
   `${number.format(n)} ${plural.select(n) === 'one' ? one : other}`;
 
 export const t = {
-  product: 'Parlor',
   tagline: 'Rooms for talking.',
   loading: 'Loading',
   close: 'Close',
@@ -19,22 +19,28 @@ export const t = {
   tryAgain: 'Try again',
   showMore: 'Show more',
   skipToContent: 'Skip to content',
-  pageTitle: (page: string, unread: number) =>
-    `${unread ? `(${unread}) ` : ''}${page === 'Parlor' ? page : `${page} · Parlor`}`,
+  pageTitle: (page: string, unread: number, server: string) =>
+    `${unread ? `(${unread}) ` : ''}${[page, server].filter(Boolean).join(' · ')}`,
 
   signIn: 'Sign in',
   signUp: 'Create account',
   signOut: 'Sign out',
   welcomeBack: 'Welcome back',
-  joinParlor: 'Create your account',
+  joinServer: 'Create your account',
   noAccountYet: 'New here?',
   haveAccount: 'Have an account already?',
-  username: 'User name',
+  username: 'Username',
   usernameHint: '3 to 32 characters: a–z, 0–9, - and _. It cannot be changed later.',
   password: 'Password',
-  passwordHint: '12 to 128 characters. Several words make a good one.',
-  passwordShort: (typed: number) => `At least 12 characters, please: ${typed} so far.`,
-  passwordLong: 'At most 128 characters, please.',
+  passwordHint: (limits: PasswordLimits | undefined) =>
+    `${limits ? `${limits.min_password} to ${limits.max_password} characters. ` : ''}Several words make a good one.`,
+  /** What is wrong with a new password, if anything is. */
+  passwordWeak(password: string, limits: PasswordLimits | undefined): string {
+    const fault = passwordFault(password, limits);
+    if (!limits || !fault) return '';
+    if (fault === 'long') return `At most ${limits.max_password} characters, please.`;
+    return `At least ${limits.min_password} characters, please: ${passwordLength(password)} so far.`;
+  },
   sessionEnded: 'You have been signed out. Please sign in again.',
   registrationClosed: 'New accounts are made by whoever runs this server.',
   unreachable: 'The server does not answer. Trying again…',
@@ -136,7 +142,7 @@ export const t = {
 
   profile: 'Profile',
   displayName: 'Display name',
-  displayNameHint: 'What others see. Your user name stays as it is.',
+  displayNameHint: 'What others see. Your username stays as it is.',
   appearance: 'Appearance',
   theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
   changePassword: 'Change password',

@@ -1,13 +1,23 @@
 // Owns what the client does to a password before sending it, and what it can say about one while it is typed. The
 // server's rules decide. Must not keep a password.
 
-export const shortest = 12;
-export const longest = 128;
+/** How long a password may be, in code points, as the server says it. */
+export interface PasswordLimits {
+  min_password: number;
+  max_password: number;
+}
 
 /** The same password typed on two keyboards must be the same text: the server compares exactly. */
 export const normalise = (password: string): string => password.normalize('NFC');
 
-export function passwordFault(password: string): 'short' | 'long' | null {
-  const length = Array.from(normalise(password)).length;
-  return length < shortest ? 'short' : length > longest ? 'long' : null;
+export const passwordLength = (password: string): number => Array.from(normalise(password)).length;
+
+/** Without limits there is nothing to find fault with: the server will say. */
+export function passwordFault(
+  password: string,
+  limits: PasswordLimits | undefined,
+): 'short' | 'long' | null {
+  if (!limits) return null;
+  const length = passwordLength(password);
+  return length < limits.min_password ? 'short' : length > limits.max_password ? 'long' : null;
 }

@@ -102,10 +102,12 @@ test('a colour is always the same, and all are used', () => {
 
 test('passwords are counted and sent as one form of the text', () => {
   expect(normalise('e\u0301')).toBe('é');
-  expect(passwordFault('a'.repeat(11))).toBe('short');
-  expect(passwordFault('😀'.repeat(12))).toBeNull();
-  expect(passwordFault('😀'.repeat(128))).toBeNull();
-  expect(passwordFault('a'.repeat(129))).toBe('long');
+  const limits = { min_password: 9, max_password: 20 };
+  expect(passwordFault('a'.repeat(8), limits)).toBe('short');
+  expect(passwordFault('😀'.repeat(9), limits)).toBeNull();
+  expect(passwordFault('😀'.repeat(20), limits)).toBeNull();
+  expect(passwordFault('a'.repeat(21), limits)).toBe('long');
+  expect(passwordFault('a', undefined)).toBeNull();
 });
 
 test('a few letters find a name, the closest first', () => {
