@@ -3,7 +3,7 @@
 import type { Calls } from '../api/calls';
 import type { LogEvent, Message, Room, User } from '../api/types';
 import type { StreamStatus } from '../stream/source';
-import { backoff } from '../stream/backoff';
+import { Backoff } from '../stream/backoff';
 import { Outbox, type OutboxParts } from './outbox.svelte';
 import { People } from './people.svelte';
 import { OpenRoom } from './room.svelte';
@@ -28,7 +28,7 @@ export class Chat {
   #current: string | null = null;
   #stopTell: (() => void) | null = null;
   #stopRetry = () => {};
-  #retries = 0;
+  #backoff: Backoff;
   #stopped = false;
 
   me: User = $state.raw(null!);
@@ -43,6 +43,7 @@ export class Chat {
   constructor(me: User, parts: ChatParts) {
     this.me = me;
     this.#parts = parts;
+    this.#backoff = new Backoff(() => parts.now().getTime(), parts.random);
     this.people.see(me);
     this.rooms = new Rooms(me.id, parts.marks);
     this.outbox = new Outbox({ ...parts, post: parts.calls.post });
@@ -56,14 +57,13 @@ export class Chat {
     try {
       const snapshot = await this.#parts.calls.myRooms();
       if (this.#stopped) return;
-      this.#retries = 0;
+      this.#backoff.reset();
       const held = this.rooms.settle(snapshot);
       this.onSnapshot(snapshot.cursor);
       for (const event of held) this.#toRooms(event);
     } catch {
       if (this.#stopped) return;
-      const wait = backoff(this.#retries++, this.#parts.random);
-      this.#stopRetry = this.#parts.after(wait, () => void this.sync());
+      this.#stopRetry = this.#parts.after(this.#backoff.next(), () => void this.sync());
     }
   }
 

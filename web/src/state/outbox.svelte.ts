@@ -2,7 +2,7 @@
 // leaves only when the log shows it, or its author deletes it. Must not know the screen or the stream.
 import { Problem } from '../api/problem';
 import type { Message } from '../api/types';
-import { backoff } from '../stream/backoff';
+import { Backoff } from '../stream/backoff';
 
 export interface Unsent {
   clientId: string;
@@ -29,7 +29,7 @@ export interface OutboxParts {
 export class Outbox {
   #parts: OutboxParts;
   #busy = new Set<string>();
-  #attempts = 0;
+  #backoff: Backoff;
   #stopWait: (() => void) | null = null;
   #stopped = false;
 
@@ -37,6 +37,7 @@ export class Outbox {
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#backoff = new Backoff(() => parts.now().getTime(), parts.random);
     // What was under way when the page went is tried again; the server knows repeats by their id.
     this.unsent = parts
       .load()
@@ -67,10 +68,8 @@ export class Outbox {
 
   /** The connection is back: try everything that waits, in order. */
   flush(): void {
-    this.#stopWait?.();
-    this.#stopWait = null;
-    this.#attempts = 0;
-    for (const room of new Set(this.unsent.map((entry) => entry.room))) void this.#run(room);
+    this.#backoff.reset();
+    this.#again();
   }
 
   /** The log shows this message, written by us. */
@@ -88,6 +87,12 @@ export class Outbox {
   stop(): void {
     this.#stopped = true;
     this.#stopWait?.();
+  }
+
+  #again(): void {
+    this.#stopWait?.();
+    this.#stopWait = null;
+    for (const room of new Set(this.unsent.map((entry) => entry.room))) void this.#run(room);
   }
 
   /** Sends what is queued for a room, one after the other, so that order is kept. */
@@ -112,7 +117,7 @@ export class Outbox {
     this.#update(clientId, { state: 'sending', why: undefined });
     try {
       const message = await this.#parts.post(room, body, clientId);
-      this.#attempts = 0;
+      this.#backoff.reset();
       this.#update(clientId, { state: 'sent', seq: message.seq });
       return true;
     } catch (error) {
@@ -128,12 +133,8 @@ export class Outbox {
 
   #later(least: number): void {
     if (this.#stopWait || this.#stopped) return;
-    const wait = Math.max(least, backoff(this.#attempts++, this.#parts.random));
-    const attempts = this.#attempts;
-    this.#stopWait = this.#parts.after(wait, () => {
-      this.flush();
-      this.#attempts = attempts;
-    });
+    const wait = Math.max(least, this.#backoff.next());
+    this.#stopWait = this.#parts.after(wait, () => this.#again());
   }
 
   #turn(room: string, from: Unsent['state'], to: Unsent['state']): void {

@@ -7,6 +7,7 @@ let posts: { room: string; body: string; clientId: string }[];
 let answers: (Problem | number)[];
 let saved: Unsent[];
 let timers: { ms: number; run: () => void }[];
+let dice: number;
 
 function outbox(kept: Unsent[] = []): Outbox {
   let ids = 0;
@@ -20,7 +21,7 @@ function outbox(kept: Unsent[] = []): Outbox {
     },
     newId: () => `id${++ids}`,
     now: () => new Date(0),
-    random: () => 0,
+    random: () => dice,
     after(ms, run) {
       const timer = { ms, run };
       timers.push(timer);
@@ -39,6 +40,7 @@ beforeEach(() => {
   answers = [];
   saved = [];
   timers = [];
+  dice = 0;
 });
 
 test('an answered message stays until the log shows it', async () => {
@@ -122,4 +124,19 @@ test('a snapshot of the log settles what it contains', async () => {
   await settled();
   box.settleUpTo('r', 5);
   expect(states(box)).toEqual(['two:sent']);
+});
+
+test('waits grow while nothing answers, and begin anew when the connection is back', async () => {
+  dice = 1;
+  answers = [1, 2, 3, 4].map(() => Problem.noAnswer());
+  const box = outbox();
+  box.send('r', 'one');
+  await settled();
+  const waits = [timers[0]!.ms];
+  for (const again of [() => timers[0]!.run(), () => timers[0]!.run(), () => box.flush()]) {
+    again();
+    await settled();
+    waits.push(timers[0]!.ms);
+  }
+  expect(waits).toEqual([1_000, 2_000, 4_000, 1_000]);
 });

@@ -1,7 +1,7 @@
 // Owns one event stream and its whole life: opening at a cursor, noticing silence, renewing, waiting, reopening,
 // giving up. Must not know rooms or messages; it hands on frames in the order they came.
 import type { LogEvent } from '../api/types';
-import { backoff } from './backoff';
+import { Backoff } from './backoff';
 import { parseFrame, type Bye, type Opening } from './frames';
 
 /** What the source needs of the browser; tests give their own. */
@@ -48,7 +48,7 @@ export class LiveSource {
   #listener: SourceListener;
   #socket: StreamSocket | null = null;
   #cursor: string;
-  #attempt = 0;
+  #backoff: Backoff;
   #heard = 0;
   #silence = usualSilence;
   #stopWait: (() => void) | null = null;
@@ -57,6 +57,7 @@ export class LiveSource {
 
   constructor(parts: SourceParts, listener: SourceListener, cursor: string) {
     this.#parts = parts;
+    this.#backoff = new Backoff(parts.now, parts.random);
     this.#listener = listener;
     this.#cursor = cursor;
   }
@@ -118,7 +119,7 @@ export class LiveSource {
   #opened(text: string, reset: boolean): void {
     const frame = parseFrame<Opening>(text);
     if (!frame) return;
-    this.#attempt = 0;
+    this.#backoff.reset();
     this.#cursor = frame.cursor;
     if (frame.heartbeat_seconds) this.#silence = frame.heartbeat_seconds * 3_000;
     if (reset) this.#listener.reset(frame.cursor);
@@ -153,19 +154,19 @@ export class LiveSource {
     this.#drop();
     this.#listener.status('away');
     if (!refused) return this.#wait();
-    const first = this.#attempt === 0;
+    const first = this.#backoff.fresh;
     const who = await this.#parts.probe();
     if (this.#stopped || this.#socket || this.#stopWait) return;
     if (who === 'over') return this.#end();
     if (who === 'in' && first) {
-      this.#attempt++;
+      this.#backoff.next();
       this.#open();
     } else {
       this.#wait();
     }
   }
 
-  #wait(ms = backoff(this.#attempt++, this.#parts.random)): void {
+  #wait(ms = this.#backoff.next()): void {
     if (this.#stopped) return;
     this.#stopWait?.();
     this.#stopWait = this.#parts.after(ms, () => this.#open());

@@ -1,7 +1,6 @@
 // Text rules: how bodies are read, rows grouped, names shortened and found, passwords counted.
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../api/types';
-import { backoff } from '../stream/backoff';
 import { parsePath } from '../state/route.svelte';
 import { parseBody } from './body';
 import { deviceName } from './device';
@@ -115,13 +114,6 @@ test('a few letters find a name, the closest first', () => {
   expect(matchScore('ybl', 'lobby')).toBeNull();
   expect(matchScore('lob', 'The Lobby')!).toBeGreaterThan(matchScore('lob', 'lobby')!);
   expect(matchScore('', 'x')).toBe(0);
-});
-
-test('waits grow with full jitter, from 1 s to 30 s', () => {
-  expect(backoff(0, () => 0.99)).toBe(1_000);
-  expect(backoff(3, () => 0)).toBe(1_000);
-  expect(backoff(3, () => 0.5)).toBe(4_500);
-  expect(backoff(50, () => 1)).toBe(30_000);
 });
 
 test('addresses name pages', () => {
