@@ -48,7 +48,7 @@ test('a stranger signs up, opens a room, and talks with another', async ({
   expect(await texts(page)).toEqual(['Is anybody here?', 'Just me.']);
   expect(await texts(bob)).toEqual(['Is anybody here?', 'Just me.']);
   await expect(
-    bob.getByRole('complementary', { name: 'Members' }).getByText(`@${username}`),
+    bob.getByRole('complementary', { name: 'Members' }).getByText(username, { exact: true }),
   ).toBeVisible();
 });
 
@@ -231,6 +231,52 @@ test('leaving a room takes it from the list, and its address offers to join agai
   await page.goto(bob.url + roomPath(room));
   await page.getByRole('button', { name: `Join ${room.name}` }).click();
   await expect(box(page)).toBeVisible();
+});
+
+test('the last owner is told what to do, makes another an owner by keyboard, and leaves', async ({
+  page,
+  browser,
+  person,
+}) => {
+  const ada = await person('ada');
+  const bob = await person('bob', 'Bob');
+  const room = await ada.createRoom('heirs');
+  await bob.join(room);
+  await signIn(page, ada, roomPath(room));
+  const other = await otherPage(browser, bob, roomPath(room));
+  await expect(other.getByRole('button', { name: 'What to do with' })).toHaveCount(0);
+  const leave = async () => {
+    await page.getByRole('button', { name: 'Room options' }).click();
+    await page.getByRole('button', { name: 'Leave room' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave room' }).click();
+  };
+  await leave();
+  await expect(page.getByRole('alert')).toHaveText(
+    'Make somebody else an owner first, or delete the room.',
+  );
+  await page.keyboard.press('Escape');
+
+  const turn = async (choice: string) => {
+    const opener = page.getByRole('button', { name: 'What to do with Bob' });
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('button', { name: choice })).toBeVisible();
+    await page.keyboard.press('Tab');
+    await expect(page.getByRole('button', { name: choice })).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(opener).toBeFocused();
+  };
+  await turn('Make owner');
+  await expect(page.getByText('Bob is an owner now.')).toBeAttached();
+  await expect(page.getByText('owner', { exact: true })).toHaveCount(2);
+  await expect(other.getByRole('button', { name: `What to do with ${ada.username}` })).toBeVisible();
+  await turn('Make member');
+  await expect(page.getByText('owner', { exact: true })).toHaveCount(1);
+  await expect(other.getByRole('button', { name: 'What to do with' })).toHaveCount(0);
+  await turn('Make owner');
+  await expect(page.getByText('owner', { exact: true })).toHaveCount(2);
+  await leave();
+  await expect(page.getByText('You are in no room yet.')).toBeVisible();
 });
 
 test('a new display name shows on old messages, here and elsewhere', async ({

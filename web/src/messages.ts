@@ -1,6 +1,7 @@
 // Owns every text that people read in the client, in English. Must not know where a text is shown.
 import { Problem } from './api/problem';
 import { passwordFault, passwordLength, type PasswordLimits } from './text/password';
+import { sentence } from './text/sentence';
 
 const plural = new Intl.PluralRules('en');
 const number = new Intl.NumberFormat('en');
@@ -99,6 +100,11 @@ export const t = {
   you: 'you',
   owner: 'owner',
   role: (role: string) => role,
+  memberMenu: (name: string) => `What to do with ${name}`,
+  makeOwner: 'Make owner',
+  makeMember: 'Make member',
+  roleIsNow: (name: string, role: string) =>
+    role === 'owner' ? `${name} is an owner now.` : `${name} is no longer an owner.`,
   addPerson: 'Add a person',
   add: 'Add',
   added: (name: string) => `${name} is in the room now.`,
@@ -109,6 +115,7 @@ export const t = {
   deleteRoomLead: 'All its messages go with it. This cannot be undone.',
   leaveRoom: 'Leave room',
   leaveRoomAsk: (room: string) => `Leave ${room}?`,
+  lastOwner: 'Make somebody else an owner first, or delete the room.',
   leavePublicLead: 'You can join again at any time.',
   leavePrivateLead: 'To come back, an owner has to add you again.',
 
@@ -161,7 +168,7 @@ export const t = {
   problem(problem: Problem): string {
     if (problem.status === 0) return 'The server does not answer. Please try again.';
     if (problem.status === 429) return 'That was a bit fast. Please wait a moment and try again.';
-    if (problem.detail) return problem.detail;
-    return problem.title || 'That did not work.';
+    if (problem.code === 'last_owner') return t.lastOwner;
+    return sentence(problem.detail || problem.title || 'That did not work');
   },
 };

@@ -4,7 +4,7 @@ import { client } from './generated/client.gen';
 import * as api from './generated/sdk.gen';
 import { Problem } from './problem';
 import { Renewal } from './renewal';
-import type { Visibility } from './types';
+import type { Role, Visibility } from './types';
 
 /** After this long without an answer a call counts as unanswered; the server's own deadline is 30 s. */
 const answerWithin = 35_000;
@@ -135,6 +135,14 @@ export interface RoomDraft {
   client_id: string;
 }
 
+/** What is absent stays; an empty title or topic is removed. */
+export interface RoomChanges {
+  name?: string;
+  title?: string;
+  topic?: string;
+  visibility?: Visibility;
+}
+
 export interface PageAt {
   before?: string;
   after?: string;
@@ -170,7 +178,7 @@ export const calls = {
     need(api.listRooms({ query: { ...(q && { q }), ...(page && { page }), limit: 30 } })),
   createRoom: (draft: RoomDraft) => need(api.createRoom({ body: draft })),
   room: (room: string) => need(api.getRoom({ path: { room } })),
-  updateRoom: (room: string, changes: { title?: string; topic?: string }) =>
+  updateRoom: (room: string, changes: RoomChanges) =>
     need(api.updateRoom({ path: { room }, body: changes })),
   deleteRoom: (room: string) => need(api.deleteRoom({ path: { room } })),
   join: (room: string) => need(api.joinRoom({ path: { room } })),
@@ -179,6 +187,8 @@ export const calls = {
     need(api.listMembers({ path: { room }, query: { limit: 100, ...(page && { page }) } })),
   addMember: (room: string, username: string) =>
     need(api.putMember({ path: { room, username }, body: {} })),
+  setRole: (room: string, username: string, role: Role) =>
+    need(api.putMember({ path: { room, username }, body: { role } })),
 
   messages: (room: string, at: PageAt = {}) =>
     need(api.listMessages({ path: { room }, query: { ...at, limit: pageSize } })),

@@ -1,6 +1,8 @@
 // Owns what a failed call looks like to the rest of the client: one error type, from RFC 9457 problems and from
 // networks that gave no answer. Must not know which call failed.
 
+import { sentence } from '../text/sentence';
+
 export interface FieldProblem {
   pointer: string;
   detail: string;
@@ -26,9 +28,10 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
-  /** What the server says about one field of the request body, by its JSON pointer. */
+  /** What the server says about one field of the request body, by its JSON pointer, as a sentence. */
   field(name: string): string {
-    return this.fields.find((field) => field.pointer.replace(/^#?\//, '') === name)?.detail ?? '';
+    const found = this.fields.find((field) => field.pointer.replace(/^#?\//, '') === name);
+    return sentence(found?.detail ?? '');
   }
 
   static noAnswer(): Problem {

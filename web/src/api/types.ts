@@ -28,6 +28,9 @@ export type SignIn = LoginResponses[200];
 /** Who may find a room: requests name exactly these two. */
 export type Visibility = 'public' | 'private';
 
+/** What a member may be: requests name exactly these two. */
+export type Role = 'owner' | 'member';
+
 /** One event of the log, as `onmessage` gets it. Unknown types and fields are ignored. */
 export interface LogEvent {
   type: string;

@@ -5,9 +5,11 @@ import { parsePath } from '../state/route.svelte';
 import { parseBody } from './body';
 import { deviceName } from './device';
 import { initials, tone, tones } from './face';
+import { handleBeside } from './handle';
 import { matchScore } from './match';
 import { normalise, passwordFault } from './password';
 import { toRows } from './rows';
+import { sentence } from './sentence';
 import { dayName } from './time';
 
 /** The pieces of a body, each as one short text. */
@@ -91,6 +93,19 @@ test('initials are what a reader sees as letters', () => {
   expect(initials('👩‍👩‍👧‍👦 family')).toBe('👩‍👩‍👧‍👦F');
   expect(initials('李小龙')).toBe('李');
   expect(initials('   ')).toBe('');
+});
+
+test('a handle is shown beside another name only', () => {
+  const named = (display_name: string) => handleBeside({ id: 'u', username: 'ada', display_name });
+  expect(named('ada')).toBe('');
+  expect(named('Ada')).toBe('@ada');
+});
+
+test('a few words of the server become a sentence, a sentence stays one', () => {
+  expect(sentence('may contain only a-z, 0-9 and -')).toBe('May contain only a-z, 0-9 and -.');
+  expect(sentence('The username is taken')).toBe('The username is taken.');
+  expect(sentence('Is that so?')).toBe('Is that so?');
+  expect(sentence('')).toBe('');
 });
 
 test('a colour is always the same, and all are used', () => {
