@@ -269,7 +269,9 @@ test('the last owner is told what to do, makes another an owner by keyboard, and
   await turn('Make owner');
   await expect(page.getByText('Bob is an owner now.')).toBeAttached();
   await expect(page.getByText('owner', { exact: true })).toHaveCount(2);
-  await expect(other.getByRole('button', { name: `What to do with ${ada.username}` })).toBeVisible();
+  await expect(
+    other.getByRole('button', { name: `What to do with ${ada.username}` }),
+  ).toBeVisible();
   await turn('Make member');
   await expect(page.getByText('owner', { exact: true })).toHaveCount(1);
   await expect(other.getByRole('button', { name: 'What to do with' })).toHaveCount(0);

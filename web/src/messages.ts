@@ -83,6 +83,7 @@ export const t = {
   private: 'Private',
   privateHint: 'Not listed; you add people.',
   privateRoom: 'Private room',
+  madePublic: 'Anyone signed in will find this room, join it, and read all that was written in it.',
 
   joinToRead: 'Join this room to read and write in it.',
   roomNotFound: 'No such room',
@@ -129,7 +130,7 @@ export const t = {
   jumpToLatest: 'Jump to latest',
   sending: 'Sending…',
   notSentYet: 'Not sent yet. It goes out when the connection is back.',
-  notSent: (why: string) => `Not sent: ${why}`,
+  notSent: (why: string) => (why ? `Not sent: ${why}` : 'Not sent.'),
   retryMessage: 'Retry sending this message',
   deleteMessage: 'Delete this unsent message',
   edited: 'edited',
