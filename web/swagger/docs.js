@@ -26,16 +26,41 @@ const ui = SwaggerUIBundle({
   onComplete: showWho,
 });
 
-function authorized() {
-  return ui.authSelectors.authorized().has(scheme);
+let expiry = 0;
+
+/** The token that calls carry, if any. */
+const token = () => ui.authSelectors.authorized().getIn([scheme, 'value']);
+
+/** When a token expires, in ms since 1970. What cannot be read is left to the server to judge. */
+function expires(token) {
+  try {
+    const claims = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+    return claims.exp * 1000 || Infinity;
+  } catch {
+    return Infinity;
+  }
 }
 
 function showWho() {
-  const known = authorized();
+  clearTimeout(expiry);
+  const left = token() ? expires(token()) - Date.now() : Infinity;
+  if (left <= 0) {
+    ui.authActions.logoutWithPersistOption([scheme]);
+    note.textContent = 'Your token has expired. Please sign in again.';
+  } else if (left < Infinity) {
+    // A timer longer than this would fire at once.
+    expiry = setTimeout(showWho, Math.min(left, 2 ** 31 - 1));
+  }
+  const known = !!token();
   signIn.hidden = known;
   signedIn.hidden = !known;
   document.getElementById('who').textContent = known ? 'Calls carry your token.' : '';
 }
+
+// Timers may sleep while nobody looks.
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') showWho();
+});
 
 signIn.addEventListener('submit', async (event) => {
   event.preventDefault();
