@@ -215,6 +215,36 @@ test('an owner edits a room, adds a person, and deletes it; both see it at once'
   await expect(other.getByText('You are no longer in').first()).toBeVisible();
 });
 
+test('a private room is given a name and made public, after a word of warning', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const taken = await ada.createRoom('taken');
+  const room = await ada.createRoom('cellar', { visibility: 'private' });
+  const name = unique('attic');
+  await signIn(page, ada, roomPath(room));
+  await page.getByRole('button', { name: 'Room options' }).click();
+  await page.getByRole('button', { name: 'Edit room' }).click();
+  const field = page.getByLabel('Name', { exact: true });
+  await expect(field).toHaveValue(room.name);
+  await field.fill('no spaces here');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('May contain only a-z, 0-9 and -.')).toBeVisible();
+  await expect(page.getByText('Anyone signed in can then find this room')).toHaveCount(0);
+  await page.getByLabel('Public').check();
+  await expect(page.getByText('Anyone signed in can then find this room')).toBeVisible();
+  await field.fill(taken.name);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText(/public room has this name/)).toBeVisible();
+  await field.fill(name);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.getByRole('heading', { name })).toBeVisible();
+  const now = await ada.call<{ name: string; visibility: string }>('GET', `/v1/rooms/${room.id}`);
+  expect(now).toMatchObject({ name, visibility: 'public' });
+});
+
 test('leaving a room takes it from the list, and its address offers to join again', async ({
   page,
   person,

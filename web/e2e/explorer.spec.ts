@@ -1,6 +1,7 @@
 // The API explorer: it loads under its policy, signs in, and a call made there works.
 import { expect, test } from './fixtures.ts';
-import { password } from './person.ts';
+import { Person, password } from './person.ts';
+import { Server } from './server.ts';
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`signs in and calls an operation (${colorScheme})`, async ({ page, person }) => {
@@ -30,6 +31,53 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.reload();
     await expect(page.getByText('Calls carry your token.')).toBeVisible();
     await page.getByRole('button', { name: 'Forget token' }).click();
-    await expect(page.getByLabel('Username')).toBeVisible();
+    await expect(bar.getByLabel('Username')).toBeVisible();
   });
 }
+
+test('a token that has expired is asked for again, also by a page that was away', async ({
+  page,
+}) => {
+  const own = await Server.start({ PARLOR_AUTH__ACCESS_TOKEN_SECONDS: '4' });
+  try {
+    const ada = await Person.register(own.url, 'ada');
+    const bar = page.locator('#sign-in');
+    const enter = async () => {
+      await bar.getByLabel('Username').fill(ada.username);
+      await bar.getByLabel('Password').fill(password);
+      await bar.getByRole('button', { name: 'Sign in' }).click();
+      await expect(page.getByText('Calls carry your token.')).toBeVisible();
+    };
+    const asked = page.getByText('Your token has expired. Please sign in again.');
+    await page.goto(`${own.url}/docs`);
+    await enter();
+    await expect(asked).toBeVisible();
+    await expect(page.getByText('Calls carry your token.')).toHaveCount(0);
+    await enter();
+    await expect(asked).toHaveCount(0);
+    const kept = await page.evaluate(() => localStorage.getItem('authorized'));
+    await page.goto('about:blank');
+    await expect
+      .poll(() => {
+        const value = (JSON.parse(kept!) as { bearer: { value: string } }).bearer.value;
+        const claims = Buffer.from(value.split('.')[1]!, 'base64url').toString();
+        return Date.now() > (JSON.parse(claims) as { exp: number }).exp * 1000;
+      })
+      .toBe(true);
+    await page.goto(`${own.url}/docs`);
+    await expect(asked).toBeVisible();
+    await expect(bar.getByLabel('Username')).toBeVisible();
+  } finally {
+    await own.remove();
+  }
+});
+
+test('on a narrow window the two fields of the bar are of one width', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto('/docs');
+  const widths = await page
+    .locator('#sign-in input')
+    .evaluateAll((inputs) => inputs.map((input) => input.getBoundingClientRect().width));
+  expect(widths).toHaveLength(2);
+  expect(widths[0]).toBe(widths[1]);
+});

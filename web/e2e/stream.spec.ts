@@ -206,3 +206,34 @@ test('a refused message keeps its text, with Retry and Delete', async ({ page, p
   await expect(page.locator('.unsent')).toHaveCount(0);
   expect(await ada.bodies(room)).toEqual([]);
 });
+
+test('what waits and what failed differ in words, in sign and in colour', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('unsent');
+  await signIn(page, ada, roomPath(room));
+  await expect(box(page)).toBeVisible();
+  let status = 503;
+  await page.route('**/messages', (route) =>
+    route.request().method() === 'POST'
+      ? route.fulfill({ status, json: { code: 'x', title: 'no room for this' } })
+      : route.continue(),
+  );
+  const why = page.locator('.unsent .why');
+  const look = () =>
+    why.evaluate((row) => ({
+      colour: getComputedStyle(row).color,
+      sign: row.querySelector('path')!.getAttribute('d'),
+    }));
+  await say(page, 'will it go?');
+  await expect(why).toHaveText('Not sent yet. It goes out when the connection is back.');
+  const waiting = await look();
+  status = 403;
+  await page.getByRole('button', { name: 'Retry' }).click();
+  await expect(why).toHaveText('Not sent: No room for this.');
+  const failed = await look();
+  expect(failed.colour).not.toBe(waiting.colour);
+  expect(failed.sign).not.toBe(waiting.sign);
+});

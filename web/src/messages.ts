@@ -83,7 +83,8 @@ export const t = {
   private: 'Private',
   privateHint: 'Not listed; you add people.',
   privateRoom: 'Private room',
-  madePublic: 'Anyone signed in will find this room, join it, and read all that was written in it.',
+  madePublic:
+    'Anyone signed in can then find this room, join it, and read all that was written in it.',
 
   joinToRead: 'Join this room to read and write in it.',
   roomNotFound: 'No such room',
