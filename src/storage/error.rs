@@ -11,7 +11,7 @@ pub enum Error {
     /// A rule said no; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The journal's queue is full, or another program holds the file; nothing was changed.
+    /// The journal's queue is full or closing, or another program holds the file; nothing was changed.
     #[error("the database is busy")]
     Overloaded,
     /// The disk is full; nothing was changed.

@@ -157,10 +157,8 @@ impl Journal {
     {
         let (reply, answer) = oneshot::channel();
         let request = Pending { work: Some(work), outcome: Err(Error::OutcomeUnknown), reply };
-        self.queue.try_send(Box::new(request)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Error::OutcomeUnknown,
-        })?;
+        // Full, or closing: either way nothing was written, and it is worth coming back.
+        self.queue.try_send(Box::new(request)).map_err(|_| Error::Overloaded)?;
         answer.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 }
