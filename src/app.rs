@@ -25,10 +25,14 @@ use crate::storage::{Committed, Purpose, Store};
 /// How often old events and forgotten sessions are cleared away.
 const TIDY_EVERY: Duration = Duration::from_mins(1);
 
+/// How long streams may take to say `bye` when the server stops; those that are still open then are cut.
+const STREAMS_END: Duration = Duration::from_secs(12);
+
 /// Everything between the configuration and the requests.
 struct House {
     store: Arc<Store>,
     registry: Arc<Registry>,
+    hub: Arc<Hub>,
     chat: Arc<Chat>,
     tasks: TaskTracker,
     /// Ends by itself when the journal has gone, so it is waited for after the store is closed.
@@ -65,7 +69,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     house.registry.close();
     stop.cancel();
     house.tasks.close();
-    house.tasks.wait().await;
+    let (front_and_tasks, streams) = (house.tasks.wait(), house.hub.finish(STREAMS_END));
+    tokio::join!(front_and_tasks, streams);
     house.store.close().await;
     stopped(house.feeder).await;
     if failed {
@@ -142,10 +147,17 @@ impl House {
         let hashing =
             Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
         let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
-        let heartbeat = config.streams.heartbeat;
-        let live = Live { store: store.clone(), hub, registry: registry.clone(), clock, ids, heartbeat };
+        let live = Live {
+            store: store.clone(),
+            hub: hub.clone(),
+            registry: registry.clone(),
+            clock,
+            ids,
+            heartbeat: config.streams.heartbeat,
+            slow_after: config.streams.slow_after,
+        };
         let chat = Arc::new(Chat::new(live, hashing, tokens, limits, policy(config)));
-        Ok(Self { store, registry, chat, tasks, feeder })
+        Ok(Self { store, registry, hub, chat, tasks, feeder })
     }
 }
 

@@ -1,10 +1,13 @@
-//! Tag Events: live streams. The frames come ready from the chat; here they only become the body of an answer.
+//! Tag Events: live streams. A stream comes ready from the chat; here it only becomes the body of an answer, which the front
+//! may take out of the answer and give a socket of its own.
 
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::Stream;
 use poem::http::{HeaderValue, header};
 use poem::web::Data;
 use poem::{Body, FromRequest, IntoResponse, Request, RequestBody, Response, Result};
@@ -20,12 +23,22 @@ use super::fail::{Outcome, refusals};
 use super::paging::room_ref;
 use super::wire::event::StreamEvent;
 use super::{ClientAddress, State, Tag};
-use crate::chat::{HistoryStart, StreamStart};
+use crate::chat::{EventStream, HistoryStart, StreamStart};
 
 pub struct EventsApi;
 
-/// An open stream as an answer; `E` is what the data of one frame looks like. Without frames for a HEAD.
-pub struct Frames<E>(Option<BoxStream<'static, Bytes>>, PhantomData<fn() -> E>);
+/// An open stream as an answer; `E` is what the data of one frame looks like. Without a stream for a HEAD.
+pub struct Frames<E>(Option<EventStream>, PhantomData<fn() -> E>);
+
+/// The stream of an answer: taken by the front, or by the answer's body when it is asked for the first frame.
+#[derive(Clone)]
+pub struct Offered(Arc<Mutex<Option<EventStream>>>);
+
+/// The body of an answer whose stream nobody took.
+enum FramesBody {
+    Offered(Offered),
+    Taken(Option<EventStream>),
+}
 
 /// The `Last-Event-ID` header. What is not UTF-8 is kept as a cursor that cannot be good: the client meant to resume, and
 /// must be told that it did not.
@@ -114,8 +127,8 @@ fn start(after: Option<String>, last_event_id: LastEventId, max_replay: Option<i
 }
 
 impl<E> Frames<E> {
-    fn of(frames: BoxStream<'static, Bytes>) -> Self {
-        Self(Some(frames), PhantomData)
+    fn of(stream: EventStream) -> Self {
+        Self(Some(stream), PhantomData)
     }
 
     fn none() -> Self {
@@ -125,17 +138,42 @@ impl<E> Frames<E> {
 
 impl<E: Send> IntoResponse for Frames<E> {
     fn into_response(self) -> Response {
-        let body = match self.0 {
-            Some(frames) => Body::from_bytes_stream(frames.map(Ok::<_, std::io::Error>)),
-            None => Body::empty(),
-        };
+        let offered = self.0.map(|stream| Offered(Arc::new(Mutex::new(Some(stream)))));
+        let body = offered
+            .clone()
+            .map_or_else(Body::empty, |offered| Body::from_bytes_stream(FramesBody::Offered(offered)));
         let mut response = Response::builder().content_type("text/event-stream").body(body);
+        if let Some(offered) = offered {
+            response.set_data(offered);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
         // Without it nginx holds frames back until a buffer is full.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
+    }
+}
+
+impl Offered {
+    /// The stream, for whoever asks first.
+    pub fn take(&self) -> Option<EventStream> {
+        // Held for a take, never over an await.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Stream for FramesBody {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Self::Offered(offered) = &*self {
+            *self = Self::Taken(offered.take());
+        }
+        match &mut *self {
+            Self::Taken(Some(stream)) => Pin::new(stream).poll_next(context).map(|frame| frame.map(Ok)),
+            Self::Taken(None) | Self::Offered(_) => Poll::Ready(None),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use self::code::Code;
 use self::payload::BodyLimit;
 use self::problem::Problem;
 use self::site::Site;
-use crate::chat::Chat;
+use crate::chat::{Chat, EventStream};
 use crate::config::Origin;
 use crate::domain::ids::Ids;
 use crate::web::Web;
@@ -69,6 +69,11 @@ impl RequestId {
 /// The operationId of the operation that gave an answer; none for what is no operation.
 pub fn operation_of(answer: &Response) -> Option<&'static str> {
     answer.data::<OperationId>().map(|operation| operation.0)
+}
+
+/// The stream that an answer carries, to be given a socket of its own. Taken, it is not in the answer's body any more.
+pub fn take_stream(answer: &Response) -> Option<EventStream> {
+    answer.data::<events::Offered>().and_then(events::Offered::take)
 }
 
 /// What handlers and extractors find in the data of every request.

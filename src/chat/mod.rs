@@ -33,7 +33,7 @@ pub use rooms::{MyRooms, NewRoom};
 pub use sessions::{Login, SessionEntry};
 pub use tokens::{SigningKey, Tokens};
 
-pub use crate::live::Start as StreamStart;
+pub use crate::live::{EventStream, Start as StreamStart};
 pub use crate::storage::{Made, RoomChanges};
 
 /// What the operator has decided.

@@ -2,17 +2,11 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt};
-
 use super::limits::Counted;
 use super::{Chat, Result, StreamStart};
 use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
-use crate::live::Reader;
-
-/// Whole frames, until the stream ends by itself.
-pub type Frames = BoxStream<'static, Bytes>;
+use crate::live::{EventStream, Reader};
 
 impl Chat {
     pub async fn open_room_stream(
@@ -21,10 +15,9 @@ impl Chat {
         room: &RoomRef,
         start: StreamStart,
         address: IpAddr,
-    ) -> Result<Frames> {
+    ) -> Result<EventStream> {
         self.limits.take(Counted::StreamOpen(caller.user))?;
-        let stream = self.live.open_room(Reader { caller, address }, room, &start).await?;
-        Ok(stream.into_frames().boxed())
+        Ok(self.live.open_room(Reader { caller, address }, room, &start).await?)
     }
 
     pub async fn open_user_stream(
@@ -32,9 +25,8 @@ impl Chat {
         caller: Caller,
         start: StreamStart,
         address: IpAddr,
-    ) -> Result<Frames> {
+    ) -> Result<EventStream> {
         self.limits.take(Counted::StreamOpen(caller.user))?;
-        let stream = self.live.open_person(Reader { caller, address }, &start).await?;
-        Ok(stream.into_frames().boxed())
+        Ok(self.live.open_person(Reader { caller, address }, &start).await?)
     }
 }

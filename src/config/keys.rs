@@ -175,5 +175,7 @@ sections! {
     streams: Streams {
         /// A stream that has nothing to say says `ping` this often, so that both ends notice a dead connection.
         "heartbeat_seconds" => heartbeat: Duration = 15, Seconds(1, 60);
+        /// A reader who stays behind what happens for so long is told `bye` slow, and resumes.
+        "slow_seconds" => slow_after: Duration = 60, Seconds(1, 3600);
     }
 }

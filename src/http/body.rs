@@ -100,13 +100,19 @@ impl Drop for Lent {
 
 /// The body of a response; while it lives, its connection is serving.
 pub struct Answer {
-    body: BoxBody<Bytes, io::Error>,
+    /// None: somebody else writes it, once the head is sent.
+    body: Option<BoxBody<Bytes, io::Error>>,
     serving: Serving,
 }
 
 impl Answer {
     pub fn new(body: BoxBody<Bytes, io::Error>, serving: Serving) -> Self {
-        Self { body, serving }
+        Self { body: Some(body), serving }
+    }
+
+    /// Of a stream, of which only the head is sent here.
+    pub fn head_only(serving: Serving) -> Self {
+        Self { body: None, serving }
     }
 }
 
@@ -118,15 +124,19 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if let Some(body) = &mut self.body {
+            return Pin::new(body).poll_frame(context);
+        }
+        self.serving.head_is_written();
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -1,9 +1,10 @@
 //! One connection: requests from hyper to the endpoint and answers back, and one line of log for each.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::Incoming;
@@ -11,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::http::uri::Scheme;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderValue, Method, StatusCode, Version, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::TcpStream;
@@ -21,12 +22,22 @@ use super::address::Proxies;
 use super::body::{Answer, lend};
 use super::socket::{Deadlines, Serving, Socket};
 use crate::api::{self, ClientAddress, RequestId};
+use crate::live::{self, EventStream, Framing};
 
 /// Most bytes of a request's head, and of what is buffered for one write.
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 64;
+
+/// A stream whose head was sent, and the socket that it goes on in.
+pub struct Detached {
+    pub stream: EventStream,
+    pub socket: live::Socket,
+}
+
+/// The stream of the present answer, waiting for its head to be sent. Held for a put or a take, never over an await.
+type Waiting = Arc<Mutex<Option<(EventStream, Framing)>>>;
 
 /// What a connection needs to be served.
 pub struct Connection<E> {
@@ -41,18 +52,24 @@ pub struct Connection<E> {
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
-    /// Serves the connection to its end.
-    pub async fn run(self, stream: TcpStream) {
+    /// Serves the connection to its end, or until it has become a stream.
+    pub async fn run(self, stream: TcpStream) -> Option<Detached> {
         let local = stream.local_addr().ok();
-        let serving = Serving::default();
+        let (serving, waiting) = (Serving::default(), Waiting::default());
         let io = TokioIo::new(Socket::new(stream, serving.clone(), self.deadlines));
         let (stop, cut, deadlines) = (self.stop.clone(), self.cut.clone(), self.deadlines);
         let connection = Arc::new(self);
-        let service = service_fn(move |request| {
-            let (connection, serving) = (connection.clone(), serving.clone());
-            serving.begin();
-            async move { Ok::<_, Infallible>(connection.answer(request, local, serving).await) }
-        });
+        let service = {
+            let (serving, waiting) = (serving.clone(), waiting.clone());
+            service_fn(move |request| {
+                let (connection, serving, waiting) = (connection.clone(), serving.clone(), waiting.clone());
+                serving.begin();
+                // Boxed, as a connection that is taken apart must not be pinned.
+                Box::pin(async move {
+                    Ok::<_, Infallible>(connection.answer(request, local, serving, &waiting).await)
+                })
+            })
+        };
         let mut http = http1::Builder::new();
         // The socket has the deadlines: hyper has one timer for waiting and for heads. But only with its timer set does it
         // look at the socket again after an answer, and so start the socket's.
@@ -60,24 +77,41 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             .header_read_timeout(deadlines.idle + deadlines.head)
             .max_buf_size(HEAD_BYTES)
             .max_headers(MAX_HEADERS);
-        let mut served = pin!(http.serve_connection(io, service));
+        let mut served = http.serve_connection(io, service);
         let mut is_stopping = false;
         loop {
+            let progress = poll_fn(|context| match served.poll_without_shutdown(context) {
+                Poll::Pending if serving.head_is_sent() => Poll::Ready(None),
+                outcome => outcome.map(Some),
+            });
             tokio::select! {
-                outcome = served.as_mut() => {
-                    // Broken connections are everyday and nobody's fault: hung up, timed out, malformed.
-                    if let Err(error) = outcome {
-                        tracing::debug!(%error, "a connection broke");
+                outcome = progress => match outcome {
+                    None => break,
+                    Some(Ok(())) => {
+                        // What is left is to close the sending half.
+                        let _ = served.await;
+                        return None;
                     }
-                    return;
-                }
+                    Some(Err(error)) => {
+                        // Broken connections are everyday and nobody's fault: hung up, timed out, malformed.
+                        tracing::debug!(%error, "a connection broke");
+                        return None;
+                    }
+                },
                 () = stop.cancelled(), if !is_stopping => {
                     is_stopping = true;
-                    served.as_mut().graceful_shutdown();
+                    std::pin::Pin::new(&mut served).graceful_shutdown();
                 }
-                () = cut.cancelled() => return,
+                () = cut.cancelled() => return None,
             }
         }
+        let parts = served.into_parts();
+        let (stream, framing) = waiting.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let socket = parts.io.into_inner().into_stream();
+        Some(Detached {
+            stream,
+            socket: live::Socket { stream: socket, framing, input: parts.read_buf.len() },
+        })
     }
 
     async fn answer(
@@ -85,10 +119,12 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         request: hyper::Request<Incoming>,
         local: Option<SocketAddr>,
         serving: Serving,
+        waiting: &Waiting,
     ) -> hyper::Response<Answer> {
         let started = Instant::now();
         let id = RequestId::draw();
         let method = name_of(request.method());
+        let framing = framing_of(&request);
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let client = self.proxies.client(self.peer.ip(), request.headers());
 
@@ -114,7 +150,23 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             request.id = id.0,
             "answered"
         );
-        hyper::Response::<_>::from(response).map(|body| Answer::new(body, serving))
+        let framing = framing.filter(|_| response.status() == StatusCode::OK);
+        let stream = framing.and_then(|framing| Some((api::take_stream(&response)?, framing)));
+        let Some((stream, framing)) = stream else {
+            return hyper::Response::<_>::from(response).map(|body| Answer::new(body, serving));
+        };
+        *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, framing));
+        hyper::Response::<_>::from(response).map(|_| Answer::head_only(serving))
+    }
+}
+
+/// How the body of a stream is framed for this client. None for requests whose answer's body is not a stream's: hyper sends
+/// those.
+fn framing_of(request: &hyper::Request<Incoming>) -> Option<Framing> {
+    match (request.method(), request.version()) {
+        (&Method::GET, Version::HTTP_11) => Some(Framing::Chunks),
+        (&Method::GET, Version::HTTP_10) => Some(Framing::Plain),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::address::Proxies;
-use self::connection::Connection;
+use self::connection::{Connection, Detached};
 use self::gate::Gate;
 use self::socket::Deadlines;
 
@@ -71,8 +71,9 @@ where
             cut: cut.clone(),
         };
         connections.spawn(async move {
-            connection.run(stream).await;
-            drop(pass);
+            if let Some(Detached { stream, socket }) = connection.run(stream).await {
+                stream.write_to(socket, Box::new(pass));
+            }
         });
     }
     drop(listener);

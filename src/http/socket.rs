@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -36,21 +36,44 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// Unacknowledged for so long, the kernel gives a connection up.
 const USER_TIMEOUT_MS: u32 = 30_000;
 
-/// Whether a request of the connection is being served; then its own deadlines hold.
+/// How far a connection is with the answer to its present request.
 #[derive(Clone, Debug, Default)]
-pub struct Serving(Arc<AtomicBool>);
+pub struct Serving(Arc<AtomicU8>);
+
+/// Waits for a request.
+const WAITING: u8 = 0;
+/// A request is being served; its own deadlines hold.
+const SERVING: u8 = 1;
+/// The head of a stream is on its way out, and nothing comes after it from here.
+const HEAD_WRITTEN: u8 = 2;
+/// It is out.
+const HEAD_SENT: u8 = 3;
 
 impl Serving {
     pub fn begin(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.store(SERVING, Ordering::Release);
     }
 
     pub fn end(&self) {
-        self.0.store(false, Ordering::Release);
+        self.0.store(WAITING, Ordering::Release);
+    }
+
+    /// The body of a stream was asked for its first byte: all that was written before is the head.
+    pub fn head_is_written(&self) {
+        let _ = self.0.compare_exchange(SERVING, HEAD_WRITTEN, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Whether the socket can be taken away: it holds a stream's head, and hyper nothing.
+    pub fn head_is_sent(&self) -> bool {
+        self.0.load(Ordering::Acquire) == HEAD_SENT
     }
 
     fn is_on(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) != WAITING
+    }
+
+    fn flushed(&self) {
+        let _ = self.0.compare_exchange(HEAD_WRITTEN, HEAD_SENT, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
@@ -88,6 +111,11 @@ impl Socket {
         }
         let read_deadline = Box::pin(sleep(deadlines.head));
         Self { stream, serving, deadlines, phase: Phase::Waiting, read_deadline, write_deadline: None }
+    }
+
+    /// The connection without its deadlines.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     fn enter(&mut self, phase: Phase, deadline: Duration) {
@@ -162,7 +190,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // hyper flushes the socket only once it has written all that it holds.
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.serving.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

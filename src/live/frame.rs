@@ -1,5 +1,10 @@
 //! Frames: the bytes of one event or notice as a stream carries them (WHATWG HTML, server-sent events). Every `data` is
 //! one line of JSON from serde and every id is a cursor of ours, so nothing a user wrote can end a line.
+//!
+//! A frame is encoded once for all who get it, as a chunk of HTTP/1.1 (RFC 9112, 7.1): what a socket gets is these bytes.
+
+use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,6 +14,63 @@ use crate::domain::cursor::Cursors;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
 
+/// What ends a body in chunks.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// How a body is told from what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// HTTP/1.1: in chunks.
+    Chunks,
+    /// By the end of the connection: HTTP/1.0, and bodies that somebody else frames.
+    Plain,
+}
+
+/// The bytes of one frame, framed as a chunk.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    bytes: Bytes,
+    /// Bytes of the chunk's size line.
+    size_line: u8,
+}
+
+impl Chunk {
+    fn of(text: &str) -> Self {
+        let mut framed = String::with_capacity(text.len() + 8);
+        let size_line = push_chunk(&mut framed, text);
+        Self { bytes: framed.into(), size_line }
+    }
+
+    /// As it stands in a body of this framing.
+    pub fn bytes(&self, framing: Framing) -> &[u8] {
+        match framing {
+            Framing::Chunks => &self.bytes,
+            Framing::Plain => &self.bytes[usize::from(self.size_line)..self.bytes.len() - 2],
+        }
+    }
+
+    /// The same, shared.
+    pub fn to_bytes(&self, framing: Framing) -> Bytes {
+        self.bytes.slice_ref(self.bytes(framing))
+    }
+
+    /// Bytes of memory that it keeps.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Appends a text as a chunk and gives the length of its size line, which a `u8` always holds.
+fn push_chunk(bytes: &mut String, text: &str) -> u8 {
+    let before = bytes.len();
+    // Writing into a String cannot fail.
+    let _ = write!(bytes, "{:x}\r\n", text.len());
+    let size_line = bytes.len() - before;
+    bytes.push_str(text);
+    bytes.push_str("\r\n");
+    u8::try_from(size_line).unwrap_or(u8::MAX)
+}
+
 /// One event of the log, encoded once and shared by all who get it.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -17,18 +79,10 @@ pub struct Frame {
     pub kind: EventType,
     /// Whom a membership event is about.
     pub person: Option<UserId>,
-    pub bytes: Bytes,
+    pub chunk: Chunk,
 }
 
 impl Frame {
-    pub fn of(event: &Event, cursors: &Cursors) -> Self {
-        let cursor = cursors.encode(event.position);
-        // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
-        let fields = event.data.get(1..).unwrap_or("}");
-        let bytes = format!("id: {cursor}\ndata: {{\"cursor\":\"{cursor}\",{fields}\n\n").into();
-        Self { position: event.position, room: event.room, kind: event.kind, person: event.person, bytes }
-    }
-
     /// Whether this tells of somebody's own place in the room.
     pub fn is_own(&self, reader: UserId) -> bool {
         self.person == Some(reader)
@@ -42,6 +96,60 @@ impl Frame {
             _ => false,
         }
     }
+
+    /// Whether this changes for anybody what may be seen of the room.
+    fn changes_readers(&self) -> bool {
+        self.kind == EventType::RoomDeleted || self.kind.is_membership()
+    }
+}
+
+/// Frames that follow each other in the log of one reader or room, in one buffer.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub frames: Vec<Arc<Frame>>,
+    /// All of them, framed.
+    pub bytes: Bytes,
+    /// Whether who may read is the same before and after it.
+    pub changes_readers: bool,
+}
+
+impl Run {
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, cursors: &Cursors) -> Self {
+        let (mut bytes, mut text, mut parts) = (String::new(), String::new(), Vec::new());
+        for event in events {
+            text.clear();
+            push_event(&mut text, event, cursors);
+            let begin = bytes.len();
+            let size_line = push_chunk(&mut bytes, &text);
+            parts.push((event, begin..bytes.len(), size_line));
+        }
+        let bytes = Bytes::from(bytes);
+        let frame = |(event, range, size_line): (&Event, _, _)| {
+            let Event { position, room, kind, person, .. } = *event;
+            Arc::new(Frame {
+                position,
+                room,
+                kind,
+                person,
+                chunk: Chunk { bytes: bytes.slice(range), size_line },
+            })
+        };
+        let frames: Vec<_> = parts.into_iter().map(frame).collect();
+        let changes_readers = frames.iter().any(|frame| frame.changes_readers());
+        Self { frames, bytes, changes_readers }
+    }
+
+    /// Position of the last frame; an empty run has none.
+    pub fn last(&self) -> Option<Position> {
+        self.frames.last().map(|frame| frame.position)
+    }
+}
+
+fn push_event(text: &mut String, event: &Event, cursors: &Cursors) {
+    let cursor = cursors.encode(event.position);
+    // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
+    let fields = event.data.get(1..).unwrap_or("}");
+    let _ = write!(text, "id: {cursor}\ndata: {{\"cursor\":\"{cursor}\",{fields}\n\n");
 }
 
 /// Why a cursor could not be honoured.
@@ -62,6 +170,8 @@ pub enum ResetReason {
 pub enum ByeReason {
     /// The session's newest access token has expired: refresh and resume.
     Expired,
+    /// The reader stays behind what happens: resume.
+    Slow,
     /// The server is going away: resume.
     Shutdown,
     /// The session has ended.
@@ -70,6 +180,20 @@ pub enum ByeReason {
     Removed,
     /// The room is gone.
     Deleted,
+}
+
+impl ByeReason {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Slow => "slow",
+            Self::Shutdown => "shutdown",
+            Self::SignedOut => "signed_out",
+            Self::Removed => "removed",
+            Self::Deleted => "deleted",
+        }
+    }
 }
 
 /// What the first frame with data says.
@@ -86,29 +210,29 @@ pub struct Hello {
 }
 
 impl Hello {
-    pub fn frame(&self) -> Bytes {
+    pub fn chunk(&self) -> Chunk {
         let Self { kind, cursor, .. } = self;
-        format!("event: {kind}\nid: {cursor}\ndata: {}\n\n", json(self)).into()
+        Chunk::of(&format!("event: {kind}\nid: {cursor}\ndata: {}\n\n", json(self)))
     }
 }
 
 /// How long a plain `EventSource` waits before it comes back; proxies flush on it.
-pub fn retry(ms: u64) -> Bytes {
-    format!("retry: {ms}\n\n").into()
+pub fn retry(ms: u64) -> Chunk {
+    Chunk::of(&format!("retry: {ms}\n\n"))
 }
 
-pub fn ping(at: Timestamp) -> Bytes {
+pub fn ping(at: Timestamp) -> Chunk {
     #[derive(Serialize)]
     struct Ping {
         #[serde(rename = "type")]
         kind: &'static str,
         at: Timestamp,
     }
-    format!("event: ping\ndata: {}\n\n", json(&Ping { kind: "ping", at })).into()
+    Chunk::of(&format!("event: ping\ndata: {}\n\n", json(&Ping { kind: "ping", at })))
 }
 
 /// The last frame. `retry_ms` says when to come back; without it, not at all.
-pub fn bye(reason: ByeReason, retry_ms: Option<u64>) -> Bytes {
+pub fn bye(reason: ByeReason, retry_ms: Option<u64>) -> Chunk {
     #[derive(Serialize)]
     struct Bye {
         #[serde(rename = "type")]
@@ -119,7 +243,7 @@ pub fn bye(reason: ByeReason, retry_ms: Option<u64>) -> Bytes {
     }
     let retry = retry_ms.map(|ms| format!("retry: {ms}\n")).unwrap_or_default();
     let bye = Bye { kind: "bye", reason, retry_seconds: retry_ms.map(|ms| ms.div_ceil(1_000)) };
-    format!("{retry}event: bye\ndata: {}\n\n", json(&bye)).into()
+    Chunk::of(&format!("{retry}event: bye\ndata: {}\n\n", json(&bye)))
 }
 
 fn json(notice: &impl Serialize) -> String {

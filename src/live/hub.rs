@@ -1,54 +1,73 @@
-//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, and the
-//! published mark. It does not decide who may subscribe.
+//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, the two marks
+//! that tell how far they are filled, and the writers that read them. It does not decide who may subscribe.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::{broadcast, watch};
 
-use super::frame::Frame;
+use super::frame::Run;
+use super::meters::Meters;
+use super::open::Live;
+use super::writer::Writers;
 use crate::domain::cursor::Cursors;
 use crate::domain::event::Event;
 use crate::domain::ids::{Position, RoomId, UserId};
 
-/// Frames that a receiver may fall behind before it has to re-read the log. Tokio allocates them all at once: 2-4 KiB.
+/// Runs that a receiver may fall behind before it has to re-read the log. Tokio allocates them all at once: 2-4 KiB.
 const CAPACITY: usize = 64;
 
 /// How far the channels are filled, and what the last step touched.
 ///
-/// A batch goes into all its channels before the mark moves. A reader of many rooms takes from its channels only up to
+/// A step goes into all its channels before the mark moves. A reader of many rooms takes from its channels only up to
 /// the mark: read in turn without it, they would hand out later positions before earlier ones.
 #[derive(Clone, Debug)]
 pub struct Published {
     pub position: Position,
-    /// The mark before this step. A reader that has not seen it has missed a step and looks at all its rooms.
+    /// The mark before this step. A reader that has not seen it has missed a step and looks at all its channels.
     pub previous: Position,
     pub rooms: Arc<[RoomId]>,
+    pub people: Arc<[UserId]>,
 }
 
-pub type FrameReceiver = broadcast::Receiver<Arc<Frame>>;
+pub type RunReceiver = broadcast::Receiver<Arc<Run>>;
 
 /// The channels of one node.
 pub struct Hub {
-    rooms: DashMap<RoomId, broadcast::Sender<Arc<Frame>>>,
-    people: DashMap<UserId, broadcast::Sender<Arc<Frame>>>,
+    rooms: DashMap<RoomId, broadcast::Sender<Arc<Run>>>,
+    people: DashMap<UserId, broadcast::Sender<Arc<Run>>>,
+    reaching: AtomicI64,
     published: watch::Sender<Published>,
+    writers: OnceLock<Writers>,
+    meters: Meters,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        let nothing = Published { position: Position(0), previous: Position(0), rooms: Arc::new([]) };
-        Self { rooms: DashMap::new(), people: DashMap::new(), published: watch::Sender::new(nothing) }
+        let begin = Position(0);
+        let nothing =
+            Published { position: begin, previous: begin, rooms: Arc::new([]), people: Arc::new([]) };
+        Self {
+            rooms: DashMap::new(),
+            people: DashMap::new(),
+            reaching: AtomicI64::new(begin.0),
+            published: watch::Sender::new(nothing),
+            writers: OnceLock::new(),
+            meters: Meters::default(),
+        }
     }
 }
 
 impl Hub {
     /// Subscribes under the entry's guard: a channel is never dropped between being found and being subscribed to.
-    pub fn subscribe_room(&self, room: RoomId) -> FrameReceiver {
+    pub fn subscribe_room(&self, room: RoomId) -> RunReceiver {
         self.rooms.entry(room).or_insert_with(|| broadcast::Sender::new(CAPACITY)).subscribe()
     }
 
-    pub fn subscribe_person(&self, user: UserId) -> FrameReceiver {
+    pub fn subscribe_person(&self, user: UserId) -> RunReceiver {
         self.people.entry(user).or_insert_with(|| broadcast::Sender::new(CAPACITY)).subscribe()
     }
 
@@ -65,39 +84,76 @@ impl Hub {
         self.published.subscribe()
     }
 
+    /// Whatever was put into any channel until now lies at or below this, and is committed: who reads the log up to here
+    /// misses nothing that was sent before he subscribed, or that ran over.
+    ///
+    /// The publisher raises it before it takes the first channel's guard, and a subscriber asks after he has let go of it.
+    pub fn reaching(&self) -> Position {
+        Position(self.reaching.load(Ordering::SeqCst))
+    }
+
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// The writers of this hub; the first stream starts them.
+    pub(super) fn writers(&self, live: &Live) -> &Writers {
+        self.writers.get_or_init(|| Writers::start(live))
+    }
+
+    /// Waits until every stream has ended; those that still have not `within` this time are cut. Streams end by the
+    /// registry's closing.
+    pub async fn finish(&self, within: Duration) {
+        if let Some(writers) = self.writers.get() {
+            writers.finish(within).await;
+        }
+    }
+
     /// Everything up to here was published before this process followed the log.
     pub(super) fn begin(&self, head: Position) {
-        self.published.send_replace(Published { position: head, previous: head, rooms: Arc::new([]) });
+        self.reaching.store(head.0, Ordering::SeqCst);
+        self.published.send_modify(|mark| (mark.position, mark.previous) = (head, head));
     }
 
     /// Puts a stretch of the log, without holes, into its channels, then moves the mark. Called by the feeder alone.
     pub(super) fn publish(&self, events: &[Event], cursors: &Cursors) {
         let Some(last) = events.last() else { return };
-        let mut rooms: Vec<RoomId> = Vec::new();
+        self.reaching.store(last.position.0, Ordering::SeqCst);
+        let mut by_room: BTreeMap<RoomId, Vec<&Event>> = BTreeMap::new();
         for event in events {
-            self.send(event, cursors);
-            if rooms.last() != Some(&event.room) {
-                rooms.push(event.room);
+            by_room.entry(event.room).or_default().push(event);
+        }
+        let (mut rooms, mut people) = (Vec::new(), Vec::new());
+        for (room, events) in by_room {
+            if send(&self.rooms, &room, &events, cursors) {
+                rooms.push(room);
             }
         }
-        rooms.sort_unstable();
-        rooms.dedup();
+        for event in events {
+            if let Some(person) = event.person
+                && send(&self.people, &person, &[event], cursors)
+            {
+                people.push(person);
+            }
+        }
         self.published.send_modify(|mark| {
             let previous = mark.position;
-            *mark = Published { position: last.position, previous, rooms: rooms.into() };
+            *mark =
+                Published { position: last.position, previous, rooms: rooms.into(), people: people.into() };
         });
     }
+}
 
-    fn send(&self, event: &Event, cursors: &Cursors) {
-        // Encoded at most once, and only for an audience. A send fails when the last receiver has just gone: fine.
-        let mut frame = None;
-        let mut encoded = || frame.get_or_insert_with(|| Arc::new(Frame::of(event, cursors))).clone();
-        if let Some(channel) = self.rooms.get(&event.room).filter(|channel| channel.receiver_count() > 0) {
-            let _ = channel.send(encoded());
-        }
-        let person = event.person.and_then(|user| self.people.get(&user));
-        if let Some(channel) = person.filter(|channel| channel.receiver_count() > 0) {
-            let _ = channel.send(encoded());
-        }
-    }
+/// Sends what is encoded only if somebody listens. Tells whether somebody did.
+fn send<K: Eq + std::hash::Hash>(
+    channels: &DashMap<K, broadcast::Sender<Arc<Run>>>,
+    key: &K,
+    events: &[&Event],
+    cursors: &Cursors,
+) -> bool {
+    let Some(channel) = channels.get(key).filter(|channel| channel.receiver_count() > 0) else {
+        return false;
+    };
+    // It fails when the last receiver has just gone: fine.
+    channel.send(Arc::new(Run::of(events.iter().copied(), cursors))).is_ok()
 }

@@ -1,4 +1,5 @@
-//! Opening a stream, in the order that leaves no gap: register, subscribe, check the session, and only then read.
+//! Opening a stream, in the order that leaves no gap: register, check the session, and only then read. The stream's writer
+//! goes on from there: it subscribes, and reads the log up to what it may have missed by coming late.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,12 +7,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::channels::Channels;
-use super::frame::ResetReason;
+use super::frame::{self, Chunk, Hello, ResetReason};
 use super::hub::Hub;
-use super::registry::{Registry, SessionCheck};
+use super::registry::{Registration, Registry, SessionCheck};
 use super::stream::EventStream;
-use crate::domain::clock::Clock;
+use super::writer::Opened;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::{Ids, Position, RoomId};
 use crate::domain::refusal::Refusal;
@@ -27,7 +28,10 @@ pub struct Live {
     pub registry: Arc<Registry>,
     pub clock: Clock,
     pub ids: Ids,
+    /// A stream that has nothing to say says `ping` this often.
     pub heartbeat: Duration,
+    /// How long a reader may stay behind what happens.
+    pub slow_after: Duration,
 }
 
 /// Who reads, and from where.
@@ -72,9 +76,12 @@ impl From<Refusal> for OpenError {
     }
 }
 
+/// Bounds of `retry:` at the beginning, in ms: spread, so that readers cut off together do not return together.
+const RETRY_MS: (u64, u64) = (2_000, 5_000);
+
 /// Where a stream begins, once the log has been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
+enum Beginning {
     /// No cursor was given.
     Now,
     After(Position),
@@ -91,35 +98,54 @@ impl Live {
     ) -> Result<EventStream, OpenError> {
         // 1. Registered first: whatever ends the session or the membership from now on is told to this stream.
         let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
-        // A name has to be looked up before there is a channel to subscribe to; step 4 authorizes what was found.
-        let named = self.store.open_room_events(room, reader.caller.user).await?;
-        let room = named.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
-        // 2. Subscribed before reading: an event is in the snapshot or in the channel, or in both.
-        let channels = Channels::of_room(self.hub.clone(), room);
-        let mut stream =
-            EventStream::new(self.clone(), place, reader.caller.user, Scope::Room(room), channels);
-        // 3. The session, after registering: one that ends later tells the stream.
+        // 2. The session, after registering: one that ends later tells the stream.
         self.check_session(reader.caller)?;
-        // 4. One snapshot is the authorization, as of its head.
-        let snapshot = self.store.open_room_events(&RoomRef::Id(room), reader.caller.user).await?;
-        let beginning = self.beginning(start, &snapshot, Scope::Room(room), reader.caller).await?;
-        // 5. Replay (cursor, head]; live frames up to the head are skipped.
-        stream.begin(beginning, &snapshot);
-        Ok(stream)
+        // 3. One snapshot is the authorization, as of its head.
+        let snapshot = self.store.open_room_events(room, reader.caller.user).await?;
+        let room = snapshot.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
+        // 4. The writer subscribes once the stream has a socket, and replays (cursor, target]: everything that was sent
+        //    before it subscribed lies at or below that target, so what happens meanwhile is in the log or in the channel.
+        self.begin(place, reader.caller, Scope::Room(room), &snapshot, start).await
     }
 
-    /// The stream of all rooms of a person.
+    /// The stream of all rooms of a person: the same four steps.
     pub async fn open_person(&self, reader: Reader, start: &Start) -> Result<EventStream, OpenError> {
-        // The same five steps; the rooms to subscribe to are known only from the snapshot.
-        let user = reader.caller.user;
         let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
-        let channels = Channels::of_person(self.hub.clone(), user);
-        let mut stream = EventStream::new(self.clone(), place, user, Scope::Person, channels);
         self.check_session(reader.caller)?;
-        let snapshot = stream.subscribe_to_all().await?;
-        let beginning = self.beginning(start, &snapshot, Scope::Person, reader.caller).await?;
-        stream.begin(beginning, &snapshot);
-        Ok(stream)
+        let snapshot = self.store.open_user_events(reader.caller.user).await?;
+        self.begin(place, reader.caller, Scope::Person, &snapshot, start).await
+    }
+
+    async fn begin(
+        &self,
+        place: Registration,
+        caller: Caller,
+        scope: Scope,
+        snapshot: &Snapshot,
+        start: &Start,
+    ) -> Result<EventStream, OpenError> {
+        let beginning = self.beginning(start, snapshot, scope, caller).await?;
+        let (from, reason) = match beginning {
+            Beginning::Now => (snapshot.head, None),
+            Beginning::After(position) => (position, None),
+            Beginning::Lost(reason) => (snapshot.head, Some(reason)),
+        };
+        let (least, most) = RETRY_MS;
+        let retry_ms = least + self.ids.random_below(most - least);
+        let resumed = matches!(beginning, Beginning::After(_));
+        let (deadline, expires_at) = place.handle.deadline();
+        let hello = greeting(self, from, expires_at, resumed, reason);
+        let opened = Opened {
+            place,
+            reader: caller.user,
+            scope,
+            rooms: snapshot.rooms.iter().map(|membership| membership.room).collect(),
+            from,
+            settled: snapshot.head,
+            deadline,
+            greeting: vec![frame::retry(retry_ms), hello],
+        };
+        Ok(EventStream::new(self.clone(), opened))
     }
 
     fn check_session(&self, caller: Caller) -> Result<(), OpenError> {
@@ -144,6 +170,25 @@ impl Live {
         };
         Ok(if too_many { Beginning::Lost(ResetReason::MaxReplay) } else { wanted })
     }
+}
+
+/// The first frame with data, and what stands in its place in the middle of a stream that has lost its past.
+pub(super) fn greeting(
+    live: &Live,
+    from: Position,
+    expires_at: Timestamp,
+    resumed: bool,
+    reason: Option<ResetReason>,
+) -> Chunk {
+    let hello = Hello {
+        kind: if reason.is_some() { "reset" } else { "hello" },
+        cursor: live.store.cursors().encode(from),
+        heartbeat_seconds: live.heartbeat.as_secs(),
+        expires_at,
+        resumed,
+        reason,
+    };
+    hello.chunk()
 }
 
 fn wanted(start: &Start, cursors: &Cursors, snapshot: &Snapshot) -> Beginning {

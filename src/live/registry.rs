@@ -3,20 +3,21 @@
 //! passes that should not. Its locks are held for a few instructions and never over an await.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::frame::ByeReason;
+use super::handle::{Handle, Told};
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::ids::{RoomId, SessionId, UserId};
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::session::Caller;
-use crate::storage::{Committed, Removed};
+use crate::storage::Committed;
 
 /// How many streams may be open at once. None lifts the caps.
 #[derive(Clone, Copy, Debug)]
@@ -52,64 +53,11 @@ pub struct Registry {
     token_life: Duration,
     limits: Option<StreamLimits>,
     next: AtomicU64,
-    closing: AtomicBool,
+    closing: CancellationToken,
     sessions: DashMap<SessionId, Known>,
     by_session: DashMap<SessionId, Vec<Arc<Handle>>>,
     by_user: DashMap<UserId, Vec<Arc<Handle>>>,
     addresses: DashMap<IpAddr, usize>,
-}
-
-/// What the rest of the node has to say to one open stream.
-#[derive(Debug)]
-pub(super) struct Handle {
-    number: u64,
-    user: UserId,
-    session: SessionId,
-    address: IpAddr,
-    told: Mutex<Told>,
-    /// Wakes the stream when `told` has changed.
-    pub changed: Notify,
-}
-
-#[derive(Debug)]
-struct Told {
-    end: Option<ByeReason>,
-    /// The newest removals; a stream forgets none, but each room has one entry at most.
-    removed: Vec<Removed>,
-    deadline: Instant,
-    expires_at: Timestamp,
-}
-
-impl Handle {
-    pub fn end(&self) -> Option<ByeReason> {
-        self.told().end
-    }
-
-    /// When the session's newest access token expires.
-    pub fn deadline(&self) -> (Instant, Timestamp) {
-        let told = self.told();
-        (told.deadline, told.expires_at)
-    }
-
-    /// The newest removal of the reader from a room, or of the room itself.
-    pub fn removal(&self, room: RoomId) -> Option<Removed> {
-        self.told().removed.iter().find(|removed| removed.room == room).copied()
-    }
-
-    /// Forgets the removals of other rooms than these.
-    pub fn forget_removals(&self, but: impl Fn(RoomId) -> bool) {
-        self.told().removed.retain(|removed| but(removed.room));
-    }
-
-    fn told(&self) -> MutexGuard<'_, Told> {
-        // Nothing panics while holding it; and what it holds is whole at any time.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut Told)) {
-        change(&mut self.told());
-        self.changed.notify_one();
-    }
 }
 
 /// An open stream's place in the registry; dropping it gives the place back.
@@ -138,7 +86,7 @@ impl Registry {
             token_life,
             limits,
             next: AtomicU64::new(0),
-            closing: AtomicBool::new(false),
+            closing: CancellationToken::new(),
             sessions: DashMap::new(),
             by_session: DashMap::new(),
             by_user: DashMap::new(),
@@ -184,9 +132,7 @@ impl Registry {
                 known.expires_at = known.expires_at.max(expires_at);
             }
             each_of(&self.by_session, &session, |told| {
-                if told.expires_at < expires_at {
-                    (told.deadline, told.expires_at) = (deadline, expires_at);
-                }
+                told.extend(deadline, expires_at);
             });
         }
         for &removed in &committed.removed {
@@ -201,17 +147,17 @@ impl Registry {
         }
     }
 
-    /// Ends every stream, and those that open from now on: the server is going away.
+    /// The server is going away: streams end one after the other, and those that open from now on at once.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::SeqCst);
-        let all: Vec<_> = self.by_user.iter().flat_map(|streams| streams.value().clone()).collect();
-        for handle in all {
-            handle.tell(|told| told.end = told.end.or(Some(ByeReason::Shutdown)));
-        }
+        self.closing.cancel();
     }
 
     pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        self.closing.is_cancelled()
+    }
+
+    pub(super) fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     /// Forgets sessions whose last token has expired. Called now and then.
@@ -222,20 +168,10 @@ impl Registry {
 
     /// Takes a place for a stream. None when the person or the address has too many already.
     pub(super) fn register(self: &Arc<Self>, caller: Caller, address: IpAddr) -> Option<Registration> {
-        let told = Told {
-            end: self.closing.load(Ordering::SeqCst).then_some(ByeReason::Shutdown),
-            removed: Vec::new(),
-            deadline: self.instant_of(caller.expires_at),
-            expires_at: caller.expires_at,
-        };
-        let handle = Arc::new(Handle {
-            number: self.next.fetch_add(1, Ordering::Relaxed),
-            user: caller.user,
-            session: caller.session,
-            address,
-            told: Mutex::new(told),
-            changed: Notify::new(),
-        });
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let whose = (caller.user, caller.session, address);
+        let until = (self.instant_of(caller.expires_at), caller.expires_at);
+        let handle = Arc::new(Handle::new(number, whose, until));
         // From here on the drop of the registration takes back whatever was entered.
         let registration = Registration { registry: self.clone(), handle: handle.clone() };
         let at_address = *self.addresses.entry(address).and_modify(|n| *n += 1).or_insert(1);
@@ -248,18 +184,10 @@ impl Registry {
         if self.limits.is_some_and(|limits| at_address > limits.per_address || of_user > limits.per_user) {
             return None;
         }
-        // A shutdown that began before the entries above were made has not seen this stream.
-        if self.closing.load(Ordering::SeqCst) {
-            handle.tell(|told| told.end = Some(ByeReason::Shutdown));
-        }
         // The token presented may be older than the newest one of its session.
         if let Some(newest) = self.sessions.get(&caller.session).map(|known| known.expires_at) {
             let deadline = self.instant_of(newest);
-            handle.tell(|told| {
-                if told.expires_at < newest {
-                    (told.deadline, told.expires_at) = (deadline, newest);
-                }
-            });
+            handle.tell(|told| told.extend(deadline, newest));
         }
         Some(registration)
     }
@@ -277,13 +205,6 @@ impl Registry {
     /// Deadlines run on the monotonic clock: setting the wall clock moves no open stream.
     fn instant_of(&self, at: Timestamp) -> Instant {
         Instant::now() + at.since(self.clock.now())
-    }
-}
-
-impl Told {
-    fn note(&mut self, removed: Removed) {
-        self.removed.retain(|other| other.room != removed.room);
-        self.removed.push(removed);
     }
 }
 

@@ -40,8 +40,9 @@ impl OpenStore {
         let store = Arc::new(store.expect("the store opens"));
         let hub = Arc::new(Hub::default());
         tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
-        let heartbeat = Duration::from_secs(15);
-        Self { live: Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat }, folder, batches }
+        let (heartbeat, slow_after) = (Duration::from_secs(15), Duration::from_mins(1));
+        let live = Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat, slow_after };
+        Self { live, folder, batches }
     }
 
     pub fn store(&self) -> &Store {

@@ -1,0 +1,204 @@
+//! What one writer takes from the hub: one receiver a room and a person, however many of its streams listen, emptied in
+//! steps of the published mark. Which frames a reader may have is not known here.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::watch;
+
+use super::mailbox::Key;
+use crate::domain::ids::{Position, RoomId, UserId};
+use crate::live::frame::Run;
+use crate::live::hub::{Hub, Published, RunReceiver};
+
+/// The subscriptions of one writer.
+pub struct Feeds {
+    hub: Arc<Hub>,
+    published: watch::Receiver<Published>,
+    /// The mark up to which all channels were emptied.
+    drained: Position,
+    rooms: HashMap<RoomId, Feed>,
+    people: HashMap<UserId, Feed>,
+}
+
+/// One channel and who listens to it here.
+struct Feed {
+    receiver: RunReceiver,
+    /// Runs taken beyond the mark: they belong to a step that is still being published.
+    early: Vec<Arc<Run>>,
+    listeners: Listeners,
+}
+
+/// Streams by what they show.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    pub of_room: Vec<Key>,
+    pub of_person: Vec<Key>,
+}
+
+/// What came with one or several moves of the mark.
+pub struct Step {
+    /// The mark before and after; nothing of these channels up to `through` is still to come.
+    pub before: Position,
+    pub through: Position,
+    pub taken: Vec<Taken>,
+}
+
+/// A channel of the hub.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    Room(RoomId),
+    Person(UserId),
+}
+
+/// What came by one channel.
+pub struct Taken {
+    pub source: Source,
+    /// The next runs, in order. None when the channel ran over: then only the log has them all.
+    pub runs: Option<Vec<Arc<Run>>>,
+}
+
+impl Feeds {
+    pub fn new(hub: Arc<Hub>) -> Self {
+        let mut published = hub.published();
+        let drained = published.borrow_and_update().position;
+        Self { hub, published, drained, rooms: HashMap::new(), people: HashMap::new() }
+    }
+
+    /// Everything up to here was handed to whoever listened.
+    pub fn drained(&self) -> Position {
+        self.drained
+    }
+
+    /// Adds a listener to a room: one of this room alone, or of all rooms of a person. True when the channel is new to
+    /// this writer: what was sent before may be missing up to [`Hub::reaching`].
+    pub fn follow_room(&mut self, room: RoomId, key: Key, of_person: bool) -> bool {
+        let is_new = !self.rooms.contains_key(&room);
+        let hub = &self.hub;
+        let feed = self.rooms.entry(room).or_insert_with(|| Feed::new(hub.subscribe_room(room)));
+        if of_person {
+            feed.listeners.of_person.push(key);
+        } else {
+            feed.listeners.of_room.push(key);
+        }
+        is_new
+    }
+
+    /// The same for the memberships of a person.
+    pub fn follow_person(&mut self, user: UserId, key: Key) -> bool {
+        let is_new = !self.people.contains_key(&user);
+        let hub = &self.hub;
+        let feed = self.people.entry(user).or_insert_with(|| Feed::new(hub.subscribe_person(user)));
+        feed.listeners.of_person.push(key);
+        is_new
+    }
+
+    pub fn unfollow_room(&mut self, room: RoomId, key: Key) {
+        if leave(self.rooms.entry(room), key) {
+            self.hub.release_room(room);
+        }
+    }
+
+    pub fn unfollow_person(&mut self, user: UserId, key: Key) {
+        if leave(self.people.entry(user), key) {
+            self.hub.release_person(user);
+        }
+    }
+
+    /// Waits until the mark has moved.
+    pub async fn moved(&mut self) {
+        if self.published.changed().await.is_err() {
+            // The hub is held here, so its mark outlives the wait.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Takes what was published since the last step.
+    pub fn take(&mut self) -> Option<Step> {
+        let mark = self.published.borrow_and_update().clone();
+        let before = self.drained;
+        if mark.position <= before {
+            return None;
+        }
+        let hub = &self.hub;
+        let room = |room: RoomId, feed: &mut Feed| {
+            let runs = feed.drain(mark.position, || hub.subscribe_room(room));
+            Taken { source: Source::Room(room), runs }
+        };
+        let person = |user: UserId, feed: &mut Feed| {
+            let runs = feed.drain(mark.position, || hub.subscribe_person(user));
+            Taken { source: Source::Person(user), runs }
+        };
+        let mut taken = Vec::new();
+        if mark.previous == before {
+            let rooms = mark.rooms.iter().filter_map(|id| Some(room(*id, self.rooms.get_mut(id)?)));
+            taken.extend(rooms);
+            let people = mark.people.iter().filter_map(|id| Some(person(*id, self.people.get_mut(id)?)));
+            taken.extend(people);
+        } else {
+            taken.extend(self.rooms.iter_mut().map(|(id, feed)| room(*id, feed)));
+            taken.extend(self.people.iter_mut().map(|(id, feed)| person(*id, feed)));
+        }
+        taken.retain(|taken| taken.runs.as_ref().is_none_or(|runs| !runs.is_empty()));
+        self.drained = mark.position;
+        Some(Step { before, through: mark.position, taken })
+    }
+
+    /// Who listens to a channel here.
+    pub fn listeners(&self, source: Source) -> &Listeners {
+        static NOBODY: Listeners = Listeners { of_room: Vec::new(), of_person: Vec::new() };
+        let feed = match source {
+            Source::Room(room) => self.rooms.get(&room),
+            Source::Person(user) => self.people.get(&user),
+        };
+        feed.map_or(&NOBODY, |feed| &feed.listeners)
+    }
+}
+
+impl Feed {
+    fn new(receiver: RunReceiver) -> Self {
+        Self { receiver, early: Vec::new(), listeners: Listeners::default() }
+    }
+
+    /// Empties the channel and gives the runs up to the mark. None when some are missing.
+    fn drain(&mut self, mark: Position, anew: impl Fn() -> RunReceiver) -> Option<Vec<Arc<Run>>> {
+        let mut runs = std::mem::take(&mut self.early);
+        let mut is_complete = true;
+        loop {
+            match self.receiver.try_recv() {
+                Ok(run) => runs.push(run),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_)) => is_complete = false,
+                Err(TryRecvError::Closed) => {
+                    self.receiver = anew();
+                    is_complete = false;
+                    break;
+                }
+            }
+        }
+        // A run belongs to one step as a whole.
+        let is_due = |run: &Arc<Run>| run.last().is_some_and(|last| last <= mark);
+        let due = runs.iter().take_while(|run| is_due(run)).count();
+        self.early = runs.split_off(due);
+        is_complete.then_some(runs)
+    }
+}
+
+/// Takes a listener out. True when it was the last one, and the channel was let go of.
+fn leave<K: Eq + Hash>(entry: Entry<'_, K, Feed>, key: Key) -> bool {
+    let Entry::Occupied(mut entry) = entry else { return false };
+    let Listeners { of_room, of_person } = &mut entry.get_mut().listeners;
+    for keys in [&mut *of_room, &mut *of_person] {
+        if let Some(at) = keys.iter().position(|other| *other == key) {
+            keys.swap_remove(at);
+        }
+    }
+    let is_last = of_room.is_empty() && of_person.is_empty();
+    if is_last {
+        entry.remove();
+    }
+    is_last
+}

@@ -1,0 +1,140 @@
+//! Reading the log for streams that are not level with it: a few pages at a time, in the order in which they were asked for,
+//! so that two thousand readers who come back at once hold in memory what two of them need.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::mailbox::{Key, Mailbox, Note};
+use super::queue;
+use crate::domain::ids::{Position, UserId};
+use crate::domain::room::RoomRef;
+use crate::live::frame::Run;
+use crate::live::open::{Live, Scope};
+use crate::storage::{Error, Page, Snapshot};
+
+/// Events read from the log at once.
+const PAGE: i64 = 256;
+/// Reads under way at once for one writer.
+const AT_ONCE: usize = 2;
+
+/// What a stream wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    pub key: Key,
+    /// No two questions of a writer have the same: a stream knows a late answer to another one.
+    pub number: u64,
+    pub reader: UserId,
+    pub scope: Scope,
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// Its part of the log after the first position, up to the second.
+    Page(Position, Position),
+    /// What it may read at all, as of now.
+    Snapshot,
+}
+
+/// What the log says.
+pub struct Answer {
+    pub number: u64,
+    pub found: Result<Found, Error>,
+}
+
+pub enum Found {
+    Stretch(Stretch),
+    Snapshot(Snapshot),
+}
+
+/// Everything of a reader's up to a position.
+pub struct Stretch {
+    pub run: Run,
+    pub through: Position,
+    pub floor: Position,
+}
+
+/// The questions of one writer.
+pub struct Reads {
+    live: Live,
+    mailbox: Arc<Mailbox>,
+    tasks: TaskTracker,
+    waiting: VecDeque<Question>,
+    under_way: usize,
+    next: u64,
+}
+
+impl Reads {
+    pub fn new(live: Live, mailbox: Arc<Mailbox>, tasks: TaskTracker) -> Self {
+        Self { live, mailbox, tasks, waiting: VecDeque::new(), under_way: 0, next: 0 }
+    }
+
+    /// Asks, and gives the number that the answer will carry.
+    pub fn ask(&mut self, key: Key, reader: UserId, scope: Scope, what: What) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.waiting.push_back(Question { key, number, reader, scope, what });
+        self.go_on();
+        number
+    }
+
+    /// An answer has come.
+    pub fn answered(&mut self) {
+        self.under_way -= 1;
+        self.go_on();
+    }
+
+    /// Nobody waits for the answer any more.
+    pub fn forget(&mut self, key: Key) {
+        self.waiting.retain(|question| question.key != key);
+    }
+
+    fn go_on(&mut self) {
+        while self.under_way < AT_ONCE
+            && let Some(question) = self.waiting.pop_front()
+        {
+            self.under_way += 1;
+            let (live, mailbox) = (self.live.clone(), self.mailbox.clone());
+            self.tasks.spawn(async move {
+                let found = find(&live, question).await;
+                mailbox.put(Note::Read(question.key, Answer { number: question.number, found }));
+            });
+        }
+    }
+}
+
+async fn find(live: &Live, question: Question) -> Result<Found, Error> {
+    let Question { reader, scope, what, .. } = question;
+    let store = &live.store;
+    Ok(match (what, scope) {
+        (What::Page(after, upto), Scope::Room(room)) => {
+            Found::Stretch(stretch(live, store.room_events(room, after, upto, PAGE).await?))
+        }
+        (What::Page(after, upto), Scope::Person) => {
+            Found::Stretch(stretch(live, store.user_events(reader, after, upto, PAGE).await?))
+        }
+        (What::Snapshot, Scope::Room(room)) => {
+            Found::Snapshot(store.open_room_events(&RoomRef::Id(room), reader).await?)
+        }
+        (What::Snapshot, Scope::Person) => Found::Snapshot(store.open_user_events(reader).await?),
+    })
+}
+
+/// Encodes a page, cut to what one socket may have waiting.
+fn stretch(live: &Live, page: Page) -> Stretch {
+    let Page { mut events, mut through, floor } = page;
+    let mut bytes = 0;
+    let fits = events.iter().take_while(|event| {
+        let before = bytes;
+        bytes += event.data.len();
+        before < queue::BYTES
+    });
+    let fits = fits.count();
+    if fits < events.len() {
+        events.truncate(fits);
+        through = events.last().map_or(through, |event| event.position);
+    }
+    Stretch { run: Run::of(&events, live.store.cursors()), through, floor }
+}

@@ -1,0 +1,297 @@
+//! One open stream: what it still has to say, and what of it its reader may have. One state machine from the first frame to
+//! the last, wherever its bytes go: it reads the log up to a target, then follows the channels, and goes back to the log
+//! whenever something ran over. It knows nothing of channels and of other streams; its writer hands it frames.
+
+mod access;
+mod giving;
+mod time;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
+
+pub use self::giving::{SHARE, SLICES};
+use super::adoption::Adoption;
+use super::outlet::Outlet;
+use super::queue::Queue;
+use super::replay::Stretch;
+use super::shared::Shared;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{Position, RoomId, UserId};
+use crate::live::frame::{ByeReason, Chunk, Frame};
+use crate::live::open::Scope;
+use crate::live::registry::Registration;
+use crate::storage::Removed;
+
+/// With so few frames left the next page of the log is asked for.
+const LOW: usize = 64;
+
+/// A stream that a writer owns.
+pub struct Stream {
+    /// Given up with the last frame, so that the reader may open another.
+    place: Option<Place>,
+    reader: UserId,
+    scope: Scope,
+    /// The rooms that are followed.
+    rooms: HashSet<RoomId>,
+    outlet: Outlet,
+    waker: Waker,
+    phase: Phase,
+    /// Everything of the reader's up to here is ready or was given, as far as the stream itself has seen.
+    seen: Position,
+    /// The last frame that was given.
+    given: Position,
+    /// What the reader is a member of was read as of here; memberships beyond are followed.
+    settled: Position,
+    /// The newest removal from each room followed that the node knows of.
+    removed: Vec<Removed>,
+    /// The rest of a frame that was given in part.
+    rest: Bytes,
+    /// Notices to give before anything else.
+    notices: VecDeque<Chunk>,
+    /// Frames in order, to be given.
+    ready: Queue,
+    /// What is said last, once that is known, and its reason.
+    last: Option<(Bytes, ByeReason)>,
+    /// When the session's newest access token expires.
+    deadline: Instant,
+    /// When the stream ends because the server stops.
+    ends_at: Option<Instant>,
+    /// Since when it has something to give and nobody takes it.
+    blocked_since: Option<Instant>,
+    last_write: Instant,
+    _pass: Box<dyn Send>,
+}
+
+/// The stream among the open ones.
+struct Place {
+    registration: Registration,
+    count: Gauge,
+}
+
+enum Phase {
+    /// Follows the channels.
+    Live,
+    /// Reads the log.
+    Replaying(Box<Replay>),
+    /// All is said; waits for the client to close its end.
+    Leaving { until: Instant },
+}
+
+/// The way back to the channels.
+struct Replay {
+    /// The log has to be read up to here.
+    target: Position,
+    /// The number of the question under way.
+    asked: Option<u64>,
+    /// Live frames beyond the target.
+    later: Queue,
+    /// Since when its reader is behind; none for one who has only just come.
+    behind_since: Option<Instant>,
+}
+
+/// What a write came to, and what its writer has to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// There is nothing to give, or nobody takes it now.
+    Enough,
+    /// There is more to give: it is the others' turn first.
+    More,
+    /// The reader has joined a room: it is followed from there, by the log first.
+    Joined(RoomId, Position),
+    /// The reader has left a room, or it is gone.
+    Left(RoomId),
+    /// All is said, for this reason.
+    Last(&'static str),
+    /// The connection is of no use any more.
+    Gone(&'static str),
+}
+
+impl Stream {
+    pub fn new(adoption: Adoption, waker: Waker, shared: &Shared) -> Self {
+        let Adoption { opened, outlet, pass } = adoption;
+        opened.place.handle.listen(waker.clone());
+        let count = shared.live.hub.meters().open.clone();
+        count.inc();
+        Self {
+            place: Some(Place { registration: opened.place, count }),
+            reader: opened.reader,
+            scope: opened.scope,
+            rooms: HashSet::new(),
+            outlet,
+            waker,
+            phase: Phase::Live,
+            seen: opened.from,
+            given: opened.from,
+            settled: opened.settled,
+            removed: Vec::new(),
+            rest: Bytes::new(),
+            notices: opened.greeting.into(),
+            ready: Queue::default(),
+            last: None,
+            deadline: opened.deadline,
+            ends_at: None,
+            blocked_since: None,
+            last_write: shared.now,
+            _pass: pass,
+        }
+    }
+
+    pub fn reader(&self) -> UserId {
+        self.reader
+    }
+
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// When the newest access token of its session expires; that is now for a stream that has given its place up.
+    pub fn expires_at(&self, now: Timestamp) -> Timestamp {
+        self.place.as_ref().map_or(now, |place| place.registration.handle.deadline().1)
+    }
+
+    pub fn rooms(&self) -> &HashSet<RoomId> {
+        &self.rooms
+    }
+
+    /// Notes that a room is followed. False when it was already.
+    pub fn follow(&mut self, room: RoomId) -> bool {
+        self.rooms.insert(room)
+    }
+
+    /// Nothing of the room may come after the removal just given, whatever waits already.
+    pub fn unfollow(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
+        let reader = self.reader;
+        let stays = |frame: &Frame| frame.room != room || frame.is_own(reader);
+        self.ready.retain(stays);
+        if let Phase::Replaying(replay) = &mut self.phase {
+            replay.later.retain(stays);
+        }
+    }
+
+    /// Whether it has ended, and only waits for its client.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. })
+    }
+
+    /// Reads the log up to the target, from what was seen last. What the channels hold beyond it is kept meanwhile.
+    pub fn read_log(&mut self, target: Position) {
+        match &mut self.phase {
+            Phase::Live if self.seen < target => {
+                self.phase = Phase::Replaying(Box::new(Replay::to(target, None)));
+            }
+            Phase::Replaying(replay) => {
+                // What waits beyond the old target lies within the new one.
+                replay.target = replay.target.max(target);
+                replay.later.clear();
+            }
+            Phase::Live | Phase::Leaving { .. } => {}
+        }
+    }
+
+    /// A channel ran over, which was followed up to `drained` until now: frames are missing up to the target.
+    pub fn reread(&mut self, drained: Position, target: Position) {
+        if let Phase::Live = self.phase {
+            self.seen = self.seen.max(drained);
+        }
+        self.read_log(target);
+    }
+
+    /// The reader's own join: everything after it is read from the log, all rooms alike.
+    pub fn read_from(&mut self, join: Position, target: Position) {
+        self.ready.clear();
+        self.seen = join;
+        if let Phase::Replaying(replay) = &mut self.phase {
+            // An answer on its way begins elsewhere.
+            replay.asked = None;
+        }
+        self.read_log(target);
+    }
+
+    /// What to read next: none while an answer is awaited, or enough waits for the socket.
+    pub fn wants(&self) -> Option<(Position, Position)> {
+        let Phase::Replaying(replay) = &self.phase else { return None };
+        let is_hungry = self.ready.len() < LOW && self.blocked_since.is_none() && self.last.is_none();
+        (is_hungry && replay.asked.is_none()).then_some((self.seen, replay.target))
+    }
+
+    pub fn asked(&mut self, number: u64) {
+        if let Phase::Replaying(replay) = &mut self.phase {
+            replay.asked = Some(number);
+        }
+    }
+
+    /// Whether this is the answer that it waits for.
+    pub fn awaits(&self, number: u64) -> bool {
+        matches!(&self.phase, Phase::Replaying(replay) if replay.asked == Some(number))
+    }
+
+    /// Takes a stretch of the log. False when what was asked for is not in the log any more.
+    #[must_use]
+    pub fn take_stretch(&mut self, stretch: Stretch) -> bool {
+        if stretch.floor > self.seen {
+            return false;
+        }
+        self.ready.extend(stretch.run.frames);
+        self.seen = stretch.through;
+        let Phase::Replaying(replay) = &mut self.phase else { return true };
+        replay.asked = None;
+        if self.seen >= replay.target {
+            self.seen = replay.later.last().unwrap_or(self.seen);
+            self.ready.append(&mut replay.later);
+            self.phase = Phase::Live;
+        }
+        true
+    }
+
+    /// The log was purged under a slow replay: what is missing cannot be shown any more, so the stream says it, and goes on
+    /// from `head`.
+    pub fn start_over(&mut self, head: Position, greeting: Chunk) {
+        self.ready.clear();
+        self.notices.push_back(greeting);
+        (self.seen, self.given, self.settled) = (head, head, head);
+        self.phase = Phase::Live;
+    }
+
+    /// A frame from a channel, in the order of the log. When too many wait the stream goes back to the log, which it reads
+    /// up to `through`, the mark of this step.
+    pub fn offer(&mut self, frame: &Arc<Frame>, through: Position, shared: &mut Shared) {
+        match &mut self.phase {
+            Phase::Live if frame.position > self.seen => {
+                if self.ready.push(frame) {
+                    self.seen = frame.position;
+                } else {
+                    shared.tally.rereads += 1;
+                    self.ready.clear();
+                    self.seen = self.given;
+                    self.phase = Phase::Replaying(Box::new(Replay::to(through, Some(shared.now))));
+                }
+            }
+            Phase::Replaying(replay) if frame.position > replay.target => {
+                let is_new = replay.later.last().is_none_or(|last| last < frame.position);
+                if is_new && !replay.later.push(frame) {
+                    replay.later.clear();
+                    replay.target = through;
+                }
+            }
+            Phase::Live | Phase::Replaying(_) | Phase::Leaving { .. } => {}
+        }
+    }
+}
+
+impl Replay {
+    fn to(target: Position, behind_since: Option<Instant>) -> Self {
+        Self { target, asked: None, later: Queue::default(), behind_since }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.count.dec();
+    }
+}
