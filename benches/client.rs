@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 
 pub struct Client {
     socket: TcpStream,
@@ -44,6 +44,14 @@ impl Client {
 
     /// One request and the bytes of its answer's body; anything but a 2xx is a broken measurement.
     pub async fn exchange(&mut self, method: &str, path: &str, body: &str) -> Vec<u8> {
+        let (status, answer) = self.attempt(method, path, body).await;
+        let text = || String::from_utf8_lossy(&answer);
+        assert!((200..300).contains(&status), "{method} {path}: {status} {}", text());
+        answer
+    }
+
+    /// One request, its answer's status and the bytes of its body.
+    pub async fn attempt(&mut self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
         let authorization = if self.token.is_empty() {
             String::new()
         } else {
@@ -58,18 +66,14 @@ impl Client {
         loop {
             let n = self.socket.read_buf(&mut self.buffer).await.expect("the server answers");
             assert!(n > 0, "the server hung up");
-            let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") else { continue };
             let head =
                 std::str::from_utf8(&self.buffer[..end]).expect("a head in ASCII").to_ascii_lowercase();
-            assert!(
-                head.starts_with("http/1.1 2"),
-                "{head} {}",
-                String::from_utf8_lossy(&self.buffer[end..])
-            );
+            let status = head.strip_prefix("http/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             let length: usize = length.map_or(0, |n| n.trim().parse().expect("a length"));
             if self.buffer.len() >= end + 4 + length {
-                return self.buffer[end + 4..].to_vec();
+                return (status.expect("a status"), self.buffer[end + 4..].to_vec());
             }
         }
     }

@@ -8,14 +8,16 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::client::Client;
-use super::quantile;
+use super::scale;
 use super::server::Server;
+use super::table::{Row, Table, Target, median};
 
-const MANY: i64 = 1_000_000;
+const MANY: usize = 1_000_000;
 const FEW: i64 = 100;
 const READS: usize = 1_000;
 
-pub async fn run() {
+pub async fn run(table: &mut Table) {
+    let many = scale::count(MANY) as i64;
     let folder = tempfile::tempdir().expect("a folder");
     let (small, large) = {
         let server = Server::start(folder.path());
@@ -28,7 +30,7 @@ pub async fn run() {
     };
     // Written while no server runs: a million posts would only measure posting.
     fill(folder.path(), "small", FEW).await;
-    fill(folder.path(), "large", MANY).await;
+    fill(folder.path(), "large", many).await;
 
     let server = Server::start(folder.path());
     let mut ada = Client::connect(server.address, "").await;
@@ -38,7 +40,7 @@ pub async fn run() {
         .expect("a token")
         .to_owned();
     let mut ada = Client::connect(server.address, &token).await;
-    let middle = middle_of(&mut ada, &large).await;
+    let middle = middle_of(&mut ada, &large, many).await;
     let (mut in_small, mut in_large, mut in_middle) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..READS {
         // In turn, so that a noisy moment hits all.
@@ -46,15 +48,12 @@ pub async fn run() {
         in_large.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages")).await);
         in_middle.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages?before={middle}")).await);
     }
-    let [small, large, middle] = [in_small, in_large, in_middle].map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        quantile(&times, 0.5)
-    });
-    println!(
-        "history page        {small:8.2} ms p50 in a room of {FEW}; of {MANY}: newest {large:.2} ms, middle {middle:.2} ms; ratios {:.2}, {:.2}",
-        large / small,
-        middle / small
-    );
+    let [small, large, middle] = [in_small, in_large, in_middle].map(|times| median(&times));
+    for (place, time) in [("newest", large), ("middle", middle)] {
+        let name = format!("history page, {place} of {many} messages, p50");
+        let row = Row::ratio(name, time / small, Target::AtMost(1.2));
+        table.add(row.parlor(format!("{time:.2} ms")).yardstick(format!("of {FEW} messages: {small:.2} ms")));
+    }
 }
 
 async fn timed(ada: &mut Client, path: &str) -> f64 {
@@ -64,11 +63,11 @@ async fn timed(ada: &mut Client, path: &str) -> f64 {
 }
 
 /// A cursor from the middle of the room.
-async fn middle_of(ada: &mut Client, room: &str) -> String {
+async fn middle_of(ada: &mut Client, room: &str, many: i64) -> String {
     let newest = ada.request("GET", &format!("/v1/rooms/{room}/messages?limit=1"), &Value::Null).await;
     let id = newest["items"][0]["id"].as_str().expect("an id");
     // Ids of the seeded messages end in their number.
-    let middle = format!("{}{:012x}", &id[..24], MANY / 2);
+    let middle = format!("{}{:012x}", &id[..24], many / 2);
     let around =
         ada.request("GET", &format!("/v1/rooms/{room}/messages?around={middle}"), &Value::Null).await;
     around["next_cursor"].as_str().expect("a cursor").to_owned()

@@ -1,37 +1,70 @@
-//! Measures a release build through its own sockets and prints each figure beside a yardstick taken in the same run.
-//! Machines are noisy: read the ratios and medians, and run it twice.
+//! Measures a release build through its own sockets and prints each figure beside a yardstick taken in the same run, and at
+//! the end one table of all. Machines are noisy: only the ratios mean anything, and it is worth running twice.
+//!
+//! A figure never fails the run. An event that was lost, doubled or out of order does.
 
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "figures are rounded for reading"
 )]
 
 mod client;
+mod contender;
+mod fan_out;
 mod history;
+mod machine;
+mod nchan;
+mod opening;
+mod people;
 mod posts;
+mod process;
+mod saturation;
+mod scale;
 mod server;
+mod stamp;
 mod start;
+mod subscriber;
+mod subscribers;
+mod table;
+mod writes;
+
+use table::Table;
 
 fn main() {
+    raise_descriptor_limit();
+    if std::env::args().any(|arg| arg == writes::MODE) {
+        return writes::main();
+    }
     // `cargo bench -- posts` runs one of them; cargo itself adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if runs("start") {
-        start::run();
+    let mut table = Table::default();
+    if !nchan::is_installed() {
+        println!(
+            "Without nginx and its nchan module (Debian: nginx-light, libnginx-mod-nchan) their columns are left out."
+        );
     }
-    if runs("posts") {
-        runtime.block_on(posts::run());
+    macro_rules! run {
+        ($($name:ident)+) => { $(
+            if wanted.is_empty() || wanted.iter().any(|wanted| wanted == stringify!($name)) {
+                println!("{}:", stringify!($name));
+                runtime.block_on($name::run(&mut table));
+            }
+        )+ };
     }
-    if runs("history") {
-        runtime.block_on(history::run());
-    }
+    run!(start fan_out saturation opening posts history);
+    println!();
+    table.print();
+    println!("\n{}; scale {}", machine::describe(), scale::factor());
 }
 
-/// The value below which a share of the sorted samples lies.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = (share * (sorted.len() - 1) as f64).round();
-    sorted[at as usize]
+/// Thousands of sockets are open at once.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("a higher limit");
 }

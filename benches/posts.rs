@@ -10,15 +10,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection};
 
 use super::client::Client;
-use super::quantile;
 use super::server::Server;
+use super::table::{Row, Table, Target, quantile};
 
 const ALONE: usize = 500;
 const CLIENTS: [usize; 2] = [64, 256];
 const POSTS: usize = 40_000;
 const BODY: &str = "the quick brown fox jumps over the lazy dog, and nobody minds";
 
-pub async fn run() {
+pub async fn run(table: &mut Table) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path());
     let mut ada = Client::sign_up(server.address, "ada").await;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::process::Processes;
+
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
@@ -15,15 +17,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        Self::run(command.env("PARLOR_LIMITS__ENABLED", "false").env("PARLOR_LOG", "warn"))
+    }
+
+    /// Runs a program that says where it listens as Parlor does.
+    pub fn run(command: &mut Command) -> Self {
         let began = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parlor"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("PARLOR_LIMITS__ENABLED", "false")
-            .env("PARLOR_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("piped");
         BufReader::new(output).read_line(&mut line).expect("a ready line");
@@ -33,12 +35,8 @@ impl Server {
         Self { address: address.parse().expect("an address"), child, ready_after }
     }
 
-    /// Resident memory, in MiB.
-    pub fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-        let kib: f64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number");
-        kib / 1024.0
+    pub fn processes(&self) -> Processes {
+        Processes::one(self.child.id())
     }
 }
 

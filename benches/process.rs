@@ -1,0 +1,44 @@
+//! What a process has used, read from /proc: time on the CPU and memory.
+
+use std::fs;
+
+/// A server under measurement: one process, or a master with workers.
+#[derive(Clone, Debug)]
+pub struct Processes(Vec<u32>);
+
+impl Processes {
+    pub fn one(pid: u32) -> Self {
+        Self(vec![pid])
+    }
+
+    /// A process and its present children.
+    pub fn family(pid: u32) -> Self {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("/proc");
+        let children = children.split_whitespace().map(|child| child.parse().expect("a process id"));
+        Self(std::iter::once(pid).chain(children).collect())
+    }
+
+    /// Seconds on the CPU since the start, of user and kernel. In steps of a clock tick, usually 10 ms.
+    pub fn cpu(&self) -> f64 {
+        let ticks: u64 = self.0.iter().map(|pid| ticks_of(*pid)).sum();
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    }
+
+    /// Resident memory in KiB; what processes share is counted once.
+    pub fn memory(&self) -> f64 {
+        let of_one = |pid: &u32| {
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("/proc");
+            let line = rollup.lines().find(|line| line.starts_with("Pss:")).expect("Pss");
+            line.split_whitespace().nth(1).and_then(|n| n.parse::<f64>().ok()).expect("a number")
+        };
+        self.0.iter().map(of_one).sum()
+    }
+}
+
+fn ticks_of(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it.
+    let (_, rest) = stat.rsplit_once(')').expect("a name");
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    [fields[11], fields[12]].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
