@@ -1,13 +1,11 @@
 //! A page of history in a room of a hundred messages beside one in a room of a million.
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use super::client::Client;
+use super::fill;
 use super::scale;
 use super::server::Server;
 use super::table::{Row, Table, Target, median};
@@ -29,8 +27,8 @@ pub async fn run(table: &mut Table) {
         (create("small").await, create("large").await)
     };
     // Written while no server runs: a million posts would only measure posting.
-    fill(folder.path(), "small", FEW).await;
-    fill(folder.path(), "large", many).await;
+    fill::messages(folder.path(), "small", FEW).await;
+    fill::messages(folder.path(), "large", many).await;
 
     let server = Server::start(folder.path());
     let mut ada = Client::connect(server.address, "").await;
@@ -71,18 +69,4 @@ async fn middle_of(ada: &mut Client, room: &str, many: i64) -> String {
     let around =
         ada.request("GET", &format!("/v1/rooms/{room}/messages?around={middle}"), &Value::Null).await;
     around["next_cursor"].as_str().expect("a cursor").to_owned()
-}
-
-/// Messages in the store's own tables, positions following the log's end.
-async fn fill(folder: &Path, room: &str, count: i64) {
-    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).disable_statement_logging();
-    let mut connection = options.connect().await.expect("the database");
-    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
-               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
-               SELECT l.head + i, unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
-               r.id, r.head + i, r.created_by, 'message number ' || i, 1700000000000000 + i \
-               FROM n, rooms r, log l WHERE r.name = $1";
-    sqlx::query(sql).bind(room).bind(count).execute(&mut connection).await.expect("messages");
-    let sql = "UPDATE rooms SET head = head + $2 WHERE name = $1; UPDATE log SET head = head + $2";
-    sqlx::query(sql).bind(room).bind(count).execute(&mut connection).await.expect("heads");
 }

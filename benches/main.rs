@@ -14,13 +14,18 @@
 mod client;
 mod contender;
 mod fan_out;
+mod fill;
 mod history;
+mod load;
+mod logins;
 mod machine;
 mod nchan;
 mod opening;
 mod people;
 mod posts;
 mod process;
+mod replay;
+mod rooms;
 mod saturation;
 mod scale;
 mod server;
@@ -55,7 +60,7 @@ fn main() {
             }
         )+ };
     }
-    run!(start fan_out saturation opening posts history);
+    run!(start posts fan_out saturation opening rooms replay history logins);
     println!();
     table.print();
     println!("\n{}; scale {}", machine::describe(), scale::factor());

@@ -10,6 +10,9 @@ use super::table::{Row, Table, Target, median};
 
 const STREAMS: usize = 1_000;
 const PUBLISHERS: usize = 4;
+/// Posts of one publisher that are not answered yet, each on a connection of its own: with fewer it would be the posts that
+/// are waited for, not the deliveries.
+const UNANSWERED: usize = 16;
 const SECONDS: f64 = 2.0;
 const ROUNDS: usize = 3;
 /// Where something may be lost it is not waited for longer than this after the last delivery.
@@ -77,7 +80,7 @@ async fn round(contender: &Contender, outcome: &mut Outcome) {
     let subscribers = &contender.subscribers;
     let delivered = subscribers.deliveries();
     let mut publishers = Vec::new();
-    for _ in 0..if contender.takes_many_voices() { PUBLISHERS } else { 1 } {
+    for _ in 0..if contender.takes_many_voices() { PUBLISHERS * UNANSWERED } else { 1 } {
         publishers.push(contender.voice().await);
     }
     let began = stamp::now();

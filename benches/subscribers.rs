@@ -54,16 +54,16 @@ impl Subscribers {
     pub async fn open(address: SocketAddr, subscriptions: Vec<Subscription>) -> Self {
         let shared = Arc::new(Shared::default());
         let streams = subscriptions.len();
-        let mut shares: Vec<Vec<_>> = (0..THREADS).map(|_| Vec::new()).collect();
+        let mut parts: Vec<Vec<_>> = (0..THREADS).map(|_| Vec::new()).collect();
         for (n, subscription) in subscriptions.into_iter().enumerate() {
-            shares[n % THREADS].push(subscription);
+            parts[n % THREADS].push(subscription);
         }
         let began = Instant::now();
         let start = |(n, share)| {
             let shared = shared.clone();
             std::thread::spawn(move || follow(n, address, share, &shared))
         };
-        let threads = shares.into_iter().enumerate().map(start).collect();
+        let threads = parts.into_iter().enumerate().map(start).collect();
         let mut subscribers =
             Self { threads, shared: shared.clone(), streams: streams as u64, opened_after: Duration::ZERO };
         let all = streams as u64;

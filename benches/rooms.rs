@@ -1,0 +1,209 @@
+//! Many rooms: ten thousand with one stream each, and people who follow a hundred rooms in one stream each, beside as many
+//! deliveries in one room. Only what delivering costs is compared: the same writes in rooms that nobody follows are taken
+//! off, as one delivery for each write would otherwise measure the writing.
+
+use parlor::domain::ids::RoomId;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::contender::hall;
+use super::load::{Load, Request};
+use super::people::{Person, Seeding, events_of, messages_of};
+use super::scale;
+use super::server::Server;
+use super::stamp;
+use super::subscriber::Subscription;
+use super::subscribers::Subscribers;
+use super::table::{Row, Table, Target, median};
+
+/// Streams of the one room, and rooms of one announcer: deliveries of one write.
+const AT_ONCE: usize = 1_000;
+const WRITES_PER_SECOND: u32 = 20;
+const ROOMS: usize = 10_000;
+const PEOPLE: usize = 500;
+const ROOMS_OF_EACH: usize = 100;
+const SECONDS: f64 = 4.0;
+const ROUNDS: usize = 5;
+
+/// A server with streams, and two kinds of the same write: one that streams get, one that nobody follows.
+struct Case {
+    name: String,
+    subscribers: Subscribers,
+    server: Server,
+    followed: Writes,
+    unfollowed: Writes,
+    per_second: u32,
+    /// Deliveries of one write.
+    deliveries: usize,
+    /// KiB of memory that opening the streams has taken.
+    memory: f64,
+    _folder: TempDir,
+}
+
+enum Writes {
+    /// Messages, to these rooms in turn.
+    Posts(Client, Vec<RoomId>),
+    /// New names for these people in turn: an event in each of their rooms, in one transaction.
+    Renames(Vec<Client>),
+}
+
+pub async fn run(table: &mut Table) {
+    let cases = [one_room().await, many_rooms().await, many_rooms_each().await];
+    let mut costs: [Vec<f64>; 3] = Default::default();
+    for _ in 0..scale::rounds(ROUNDS) {
+        for (case, costs) in cases.iter().zip(&mut costs) {
+            costs.push(case.round().await);
+        }
+    }
+    let [one, ..] = costs.each_ref().map(|costs| median(costs));
+    println!("  {}: {one:.2} us of CPU a delivery", cases[0].name);
+    for (case, costs) in cases.iter().zip(&costs).skip(1) {
+        let (cost, mib) = (median(costs), case.memory / 1024.0);
+        let each = case.memory / case.subscribers.streams() as f64;
+        let row = Row::ratio(case.name.clone() + ", CPU a delivery", cost / one, Target::AtMost(1.5));
+        let parlor = format!("{cost:.2} us; {mib:.1} MiB, {each:.1} KiB a stream");
+        table.add(row.parlor(parlor).yardstick(format!("one room: {one:.2} us")));
+    }
+}
+
+async fn one_room() -> Case {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeding = Seeding::open(folder.path()).await;
+    let (people, room) = hall(&seeding, scale::count(AT_ONCE)).await;
+    let empty = seeding.rooms("empty", &[&people[0]]).await;
+    seeding.done().await;
+    let server = Server::start(folder.path());
+    let path = events_of(room);
+    let subscriptions = people.iter().map(|person| person.follows(&path)).collect();
+    let posts = |rooms| posts(&server, &people[0], rooms);
+    let (followed, unfollowed) = (posts(vec![room]).await, posts(empty).await);
+    let name = format!("one room, {} streams", people.len());
+    let deliveries = people.len();
+    Case::open(name, folder, server, subscriptions, [followed, unfollowed], WRITES_PER_SECOND, deliveries)
+        .await
+}
+
+/// As one write a delivery would be all writing, some people are in a thousand rooms each and change their names.
+async fn many_rooms() -> Case {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeding = Seeding::open(folder.path()).await;
+    let (count, at_once) = (scale::count(ROOMS), scale::count(AT_ONCE));
+    let residents = seeding.people("resident", count).await;
+    let rooms = seeding.rooms("room", &residents.iter().collect::<Vec<_>>()).await;
+    let landlord = seeding.people("landlord", 1).await;
+    let empty = seeding.rooms("empty", &vec![&landlord[0]; at_once]).await;
+    let announcers = seeding.people("announcer", count / at_once).await;
+    let stranger = seeding.people("stranger", 1).await;
+    let joins = announcers.iter().zip(rooms.chunks_exact(at_once));
+    seeding.join(joins.flat_map(|(person, rooms)| rooms.iter().map(|room| (*room, person.id)))).await;
+    seeding.join(empty.iter().map(|room| (*room, stranger[0].id))).await;
+    seeding.done().await;
+    let server = Server::start(folder.path());
+    let subscriptions = residents.iter().zip(&rooms).map(|(person, room)| person.follows(&events_of(*room)));
+    let (followed, unfollowed) = (renames(&server, &announcers).await, renames(&server, &stranger).await);
+    let name = format!("{count} rooms, 1 stream each");
+    let writes = [followed, unfollowed];
+    Case::open(name, folder, server, subscriptions.collect(), writes, WRITES_PER_SECOND, at_once).await
+}
+
+/// As many rooms as people, so that each room has as many people as each has rooms.
+async fn many_rooms_each() -> Case {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeding = Seeding::open(folder.path()).await;
+    let (count, each) = (scale::count(PEOPLE), ROOMS_OF_EACH.min(scale::count(PEOPLE)));
+    let people = seeding.people("person", count).await;
+    let poster = seeding.people("poster", 1).await;
+    // The owner of all of them follows none.
+    let rooms = seeding.rooms("room", &vec![&poster[0]; count]).await;
+    let empty = seeding.rooms("empty", &[&poster[0]; 10]).await;
+    let joins = people.iter().enumerate().flat_map(|(n, person)| {
+        let rooms = rooms.iter().cycle().skip(n).take(each);
+        rooms.map(|room| (*room, person.id))
+    });
+    seeding.join(joins).await;
+    seeding.done().await;
+    let server = Server::start(folder.path());
+    let subscriptions = people.iter().map(|person| person.follows("/v1/events")).collect();
+    let posts = |rooms| posts(&server, &poster[0], rooms);
+    let writes = [posts(rooms).await, posts(empty).await];
+    let per_second = WRITES_PER_SECOND * (AT_ONCE / ROOMS_OF_EACH) as u32;
+    let name = format!("{count} people in {each} rooms each, 1 stream each");
+    Case::open(name, folder, server, subscriptions, writes, per_second, each).await
+}
+
+async fn posts(server: &Server, poster: &Person, rooms: Vec<RoomId>) -> Writes {
+    Writes::Posts(Client::connect(server.address, &poster.token).await, rooms)
+}
+
+async fn renames(server: &Server, people: &[Person]) -> Writes {
+    let mut clients = Vec::new();
+    for person in people {
+        clients.push(Client::connect(server.address, &person.token).await);
+    }
+    Writes::Renames(clients)
+}
+
+impl Case {
+    async fn open(
+        name: String,
+        folder: TempDir,
+        server: Server,
+        subscriptions: Vec<Subscription>,
+        [followed, unfollowed]: [Writes; 2],
+        per_second: u32,
+        deliveries: usize,
+    ) -> Self {
+        let before = server.processes().memory();
+        let subscribers = Subscribers::open(server.address, subscriptions).await;
+        let memory = server.processes().memory() - before;
+        Self {
+            name,
+            subscribers,
+            server,
+            followed,
+            unfollowed,
+            per_second,
+            deliveries,
+            memory,
+            _folder: folder,
+        }
+    }
+
+    /// Microseconds on the CPU for one delivery, without the write.
+    async fn round(&self) -> f64 {
+        let writes = (scale::seconds(SECONDS).as_secs_f64() * f64::from(self.per_second)) as u64;
+        let processes = self.server.processes();
+        let delivered = self.subscribers.deliveries();
+        let deliveries = writes * self.deliveries as u64;
+        let began = processes.cpu();
+        self.unfollowed.send(self.per_second, writes).await;
+        let written = processes.cpu();
+        self.followed.send(self.per_second, writes).await;
+        self.subscribers.wait_for(delivered + deliveries).await;
+        let both = processes.cpu() - written;
+        (both - (written - began)) * 1e6 / deliveries as f64
+    }
+}
+
+impl Writes {
+    async fn send(&self, per_second: u32, count: u64) {
+        match self {
+            Self::Posts(client, rooms) => {
+                let rooms = rooms.clone();
+                let request = move |n: u64| {
+                    let body = json!({"body": stamp::text()}).to_string();
+                    Request { method: "POST", path: messages_of(rooms[n as usize % rooms.len()]), body }
+                };
+                Load::send(std::slice::from_ref(client), per_second, count, request).await;
+            }
+            Self::Renames(clients) => {
+                let request = |_| {
+                    let body = json!({"display_name": format!("name {}", stamp::now())}).to_string();
+                    Request { method: "PATCH", path: "/v1/users/me".into(), body }
+                };
+                Load::send(clients, per_second, count, request).await;
+            }
+        }
+    }
+}
