@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -68,9 +69,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(failed, "stopping");
     house.registry.close();
     stop.cancel();
+    let began = Instant::now();
     house.tasks.close();
-    let (front_and_tasks, streams) = (house.tasks.wait(), house.hub.finish(STREAMS_END));
-    tokio::join!(front_and_tasks, streams);
+    house.tasks.wait().await;
+    // Only now can no request become a stream any more. The streams have been ending all the while.
+    house.hub.finish(STREAMS_END.saturating_sub(began.elapsed())).await;
     house.store.close().await;
     stopped(house.feeder).await;
     if failed {

@@ -27,9 +27,18 @@
 //!
 //! * 2026-11-23: **The store is a struct, not a set of traits.** There is one engine; its SQL stands by noun and keeps to
 //!   what PostgreSQL also speaks, so that traits can be drawn where a second engine shows that they are needed.
-//! * 2026-11-23: **A stream is pulled, not pushed.** Whoever writes the socket asks for the next frame, so what the socket
-//!   cannot take stays in the room's channel or in the log, and what a reader may no longer have is withheld at the last
-//!   moment, without a queue to take it back from. Nothing in [`live`] knows how a socket is written.
+//! * 2026-11-23: **A stream is opened by one look at the store, and subscribed to by its writer afterwards.** The hub raises
+//!   a mark before it puts anything into a channel. Whoever subscribes asks for that mark afterwards and reads the log up
+//!   to it: what was sent before he came lies there, what comes after lies in the channel. So nothing has to be subscribed
+//!   to before a request is answered, and a room that fills while a thousand readers arrive costs each one statement.
+//! * 2026-11-23: **What goes through a channel is a run**: the frames of one room in one step of publishing, in one buffer,
+//!   framed as HTTP chunks. A batch of two hundred posts to one room is one item, so it cannot run over a channel of 64,
+//!   and a socket that is level gets the buffer as it is, without a queue in between.
+//! * 2026-11-23: **A reader whose queue runs over goes back to the log** instead of being cut off: it costs the node less
+//!   than a new connection with its authorization, and the reader nothing. Only who stays behind for a minute is told
+//!   `bye` slow, and who takes no byte for 20 s is cut off.
+//! * 2026-11-23: **Frames are withheld at the last moment.** A stream decides what its reader may have when it hands bytes to
+//!   the socket, and only what the socket took counts as given: what a full socket left over can still be withheld.
 //! * 2026-11-23: **Releasing the savepoint is the check that the transaction is still open.** SQLite rolls back by itself
 //!   on a full disk, and its savepoints go with the transaction: the next `RELEASE` fails before a second request can
 //!   write outside one. No raw handle, no unsafe code.

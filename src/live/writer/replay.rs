@@ -1,5 +1,5 @@
-//! Reading the log for streams that are not level with it: a few pages at a time, in the order in which they were asked for,
-//! so that two thousand readers who come back at once hold in memory what two of them need.
+//! Reading the log for streams that are not level with it: a page at a time, in the order in which they were asked for,
+//! so that two thousand readers who come back at once hold in memory what a few of them need.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::storage::{Error, Page, Snapshot};
 
 /// Events read from the log at once.
 const PAGE: i64 = 256;
-/// Reads under way at once for one writer.
-const AT_ONCE: usize = 2;
+/// Reads under way at once for one writer: requests read from the same store.
+const AT_ONCE: usize = 1;
 
 /// What a stream wants to know.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,8 @@ use crate::storage::{Error, Snapshot};
 
 /// Sockets written to before the other tasks of this core have their turn.
 const SOCKETS: usize = 64;
+/// Frames put into queues before they do.
+const OFFERS: usize = 16 * 1024;
 /// The least time that a timer is set for.
 const SOON: Duration = Duration::from_millis(2);
 /// The streams of a node end over so long when it stops, so that not all come back at once ...
@@ -68,8 +70,15 @@ impl Writer {
             frames.extend(runs.flat_map(|run| &run.frames).map(|frame| (frame, *source)));
         }
         frames.sort_by_key(|(frame, _)| frame.position);
+        let mut offers = 0;
         for (frame, source) in frames {
-            for &key in &self.feeds.listeners(source).of_person {
+            let listeners = &self.feeds.listeners(source).of_person;
+            offers += listeners.len();
+            if offers > OFFERS {
+                offers = 0;
+                yield_now().await;
+            }
+            for &key in listeners {
                 let owned = &mut self.streams[key];
                 owned.stream.offer(frame, through, &mut self.shared);
                 owned.mark(key, &mut self.dirty);
