@@ -43,6 +43,7 @@ impl From<storage::Error> for Error {
     fn from(error: storage::Error) -> Self {
         match error {
             storage::Error::Refused(refusal) => Self::Refused(refusal),
+            storage::Error::TooMany { retry_after } => Self::TooMany { retry_after },
             storage::Error::Overloaded => Self::Overloaded { retry_after: JOURNAL_RETRY },
             storage::Error::Full => Self::StorageFull,
             storage::Error::OutcomeUnknown => Self::OutcomeUnknown,

@@ -65,8 +65,13 @@ impl Limits {
         Self { rates, buckets: DashMap::new() }
     }
 
-    /// Takes one token, or says when there will be one.
+    /// Takes one token, or refuses.
     pub(super) fn take(&self, counted: Counted) -> Result<()> {
+        self.try_take(counted).map_err(|retry_after| Error::TooMany { retry_after })
+    }
+
+    /// Takes one token, or says when there will be one.
+    pub(super) fn try_take(&self, counted: Counted) -> std::result::Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };
         let counted = by_network(counted);
         let rate = rates.of(&counted);
@@ -85,13 +90,7 @@ impl Limits {
             bucket.tokens -= 1.0;
             return Ok(());
         }
-        let wait = Duration::from_secs_f64((1.0 - bucket.tokens) / rate.per_second);
-        Err(Error::TooMany { retry_after: wait })
-    }
-
-    /// Whether anything is counted at all.
-    pub(super) fn are_on(&self) -> bool {
-        self.rates.is_some()
+        Err(Duration::from_secs_f64((1.0 - bucket.tokens) / rate.per_second))
     }
 
     /// Forgets buckets that are full again.

@@ -29,16 +29,13 @@ impl Chat {
         client_id: Option<ClientId>,
     ) -> Result<Made<Message>> {
         self.limits.take(Counted::Post(caller.user))?;
-        if self.limits.are_on() {
-            // Only members use up what a room takes. The journal decides again who may post.
-            let found = self.store.room(room, caller.user).await?;
-            found.role.ok_or(Refusal::NotAMember)?;
-            self.limits.take(Counted::PostIn(found.state.id))?;
-        }
         let client_id = client_id.map(|id| (id, self.tokens.content_hash(body.as_str())));
         let (id, room, at) = (self.ids.message(), room.clone(), self.clock.now());
         let message = NewMessage { id, room, author: caller.user, body, client_id, at };
-        Ok(self.store.post_message(message).await?)
+        // Only what members newly post uses up what a room takes, and that is known where it is written.
+        let limits = self.limits.clone();
+        let admission = Box::new(move |room| limits.try_take(Counted::PostIn(room)));
+        Ok(self.store.post_message(message, Some(admission)).await?)
     }
 
     pub async fn history(

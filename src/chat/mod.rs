@@ -66,7 +66,7 @@ pub struct Chat {
     live: Live,
     hashing: Hashing,
     tokens: Tokens,
-    limits: Limits,
+    limits: Arc<Limits>,
     policy: Policy,
     clock: Clock,
     ids: Ids,
@@ -75,7 +75,8 @@ pub struct Chat {
 impl Chat {
     pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
         let (clock, ids) = (live.clock, live.ids);
-        Self { store: live.store.clone(), live, hashing, tokens, limits, policy, clock, ids }
+        let (store, limits) = (live.store.clone(), Arc::new(limits));
+        Self { store, live, hashing, tokens, limits, policy, clock, ids }
     }
 
     pub fn server(&self) -> ServerFacts {

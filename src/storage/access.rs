@@ -74,23 +74,34 @@ pub(super) async fn access(sql: &mut SqliteConnection, room: &RoomRef, user: Use
     Ok(access)
 }
 
+/// What somebody is told who is not in the room of a row with `visibility`, but must be.
+pub(super) fn refusal_of_outsider(row: &SqliteRow) -> Result<Refusal, sqlx::Error> {
+    Ok(match visibility_of(row)? {
+        Visibility::Public => Refusal::NotAMember,
+        Visibility::Private => Refusal::RoomNotFound,
+    })
+}
+
 /// The end of the log. Read first, it also fixes the snapshot of its transaction.
 pub(super) async fn head(sql: &mut SqliteConnection) -> Result<Position, sqlx::Error> {
     Ok(Position(sqlx::query("SELECT head FROM log").fetch_one(sql).await?.try_get(0)?))
 }
 
 pub(super) fn room_of(row: &SqliteRow) -> Result<RoomState, sqlx::Error> {
-    let visibility: &str = row.try_get("visibility")?;
     Ok(RoomState {
         id: RoomId::from_uuid(row.try_get("id")?),
         name: RoomName::stored(row.try_get("name")?),
         title: row.try_get::<Option<String>, _>("title")?.map(Title::stored),
         topic: row.try_get::<Option<String>, _>("topic")?.map(Topic::stored),
-        visibility: Visibility::parse(visibility).ok_or_else(|| unknown("visibility"))?,
+        visibility: visibility_of(row)?,
         created_at: Timestamp::from_micros(row.try_get("created_at")?),
         member_count: row.try_get("member_count")?,
         last_seq: row.try_get("head")?,
     })
+}
+
+fn visibility_of(row: &SqliteRow) -> Result<Visibility, sqlx::Error> {
+    Visibility::parse(row.try_get("visibility")?).ok_or_else(|| unknown("visibility"))
 }
 
 pub(super) fn role_of(row: &SqliteRow) -> Result<Option<Role>, sqlx::Error> {

@@ -4,8 +4,8 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Store;
+use super::batch::Writing;
 use super::error::{Error, Stop};
-use super::journal::Writing;
 use super::members::rooms_of;
 use super::sessions::end_all;
 use crate::domain::clock::Timestamp;

@@ -1,5 +1,7 @@
 //! What can go wrong in the store, sorted by what the caller can do about it.
 
+use std::time::Duration;
+
 use sqlx::error::ErrorKind;
 use thiserror::Error;
 
@@ -11,6 +13,9 @@ pub enum Error {
     /// A rule said no; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The room takes no more for so long; nothing was changed.
+    #[error("too many posts")]
+    TooMany { retry_after: Duration },
     /// The journal's queue is full or closing, or another program holds the file; nothing was changed.
     #[error("the database is busy")]
     Overloaded,

@@ -9,8 +9,8 @@ use sqlx::types::Uuid;
 
 use super::Store;
 use super::access::access;
+use super::batch::Writing;
 use super::error::{Error, Stop};
-use super::journal::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};

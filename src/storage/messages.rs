@@ -1,32 +1,18 @@
-//! Messages in the store: posting once however often it is tried, and reading history by position.
+//! Messages in the store: reading history by position. Posting is another file's.
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::access::{Access, access, head};
+use super::Store;
+use super::access::{access, head};
 use super::accounts::user_ref_of;
-use super::error::{Error, Stop};
-use super::journal::Writing;
-use super::{Made, Store};
+use super::error::Error;
 use crate::domain::clock::Timestamp;
-use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::message::{Message, MessageBody, MessagePage, PageStart};
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState};
-
-/// A message to write.
-#[derive(Clone, Debug)]
-pub struct NewMessage {
-    pub id: MessageId,
-    pub room: RoomRef,
-    pub author: UserId,
-    pub body: MessageBody,
-    /// The client's own id of this send and the keyed hash of its content.
-    pub client_id: Option<(ClientId, Vec<u8>)>,
-    pub at: Timestamp,
-}
 
 macro_rules! message_columns {
     () => {
@@ -34,13 +20,9 @@ macro_rules! message_columns {
          g.deleted_at, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
     };
 }
+pub(super) use message_columns;
 
 impl Store {
-    /// Posts a message. A repeat of an earlier post, by room, author and client id, is that message as it is now.
-    pub async fn post_message(&self, message: NewMessage) -> Result<Made<Message>, Error> {
-        self.journal.write(move |w| Box::pin(post(w, message))).await
-    }
-
     pub async fn message(&self, room: &RoomRef, user: UserId, id: MessageId) -> Result<Message, Error> {
         let mut snapshot = self.readers.begin().await?;
         let room = access(&mut snapshot, room, user).await?.member()?.room;
@@ -78,71 +60,8 @@ impl Store {
     }
 }
 
-async fn post(w: &mut Writing, new: NewMessage) -> Result<Made<Message>, Stop> {
-    let Access { room, person, .. } = access(w.sql(), &new.room, new.author).await?.member()?;
-    if let Some((client_id, hash)) = &new.client_id
-        && let Some(message) = posted_before(w.sql(), &room, new.author, client_id, hash).await?
-    {
-        return Ok(Made { value: message, new: false });
-    }
-    let (client_id, client_hash) = new.client_id.unzip();
-    let message = Message {
-        id: new.id,
-        room: room.id,
-        seq: room.last_seq + 1,
-        author: person.clone(),
-        body: new.body,
-        client_id,
-        created_at: new.at,
-        edited_at: None,
-        deleted_at: None,
-    };
-    let event = NewEvent {
-        kind: EventType::MessagePosted,
-        room: room.id,
-        seq: message.seq,
-        at: new.at,
-        actor: person,
-        message: Some(message.clone()),
-        member: None,
-        room_state: None,
-    };
-    let row = w.number(&event)?;
-    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9); \
-               INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $3, $4, $10, $2, $11, $9); \
-               UPDATE rooms SET head = $4 WHERE id = $3";
-    let write =
-        sqlx::query(sql).bind(row.position.0).bind(message.id.uuid()).bind(room.id.uuid()).bind(message.seq);
-    let write = write.bind(message.author.id.uuid()).bind(message.body.as_str());
-    let write =
-        write.bind(message.client_id.as_ref().map(ClientId::as_str)).bind(client_hash).bind(new.at.micros());
-    write.bind(event.kind.as_str()).bind(row.data).execute(w.sql()).await?;
-    Ok(Made { value: message, new: true })
-}
-
-async fn posted_before(
-    sql: &mut SqliteConnection,
-    room: &RoomState,
-    author: UserId,
-    client_id: &ClientId,
-    hash: &[u8],
-) -> Result<Option<Message>, Stop> {
-    let select = concat!(
-        "SELECT ",
-        message_columns!(),
-        "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
-    );
-    let query = sqlx::query(select).bind(room.id.uuid()).bind(author.uuid()).bind(client_id.as_str());
-    let Some(row) = query.fetch_optional(sql).await? else { return Ok(None) };
-    if row.try_get::<Option<&[u8]>, _>("client_hash")? != Some(hash) {
-        return Err(Refusal::ClientIdReused.into());
-    }
-    Ok(Some(message_of(&row)?.1))
-}
-
 /// A message and its place in the log.
-type Placed = (Position, Message);
+pub(super) type Placed = (Position, Message);
 
 async fn older(
     sql: &mut SqliteConnection,
@@ -205,7 +124,7 @@ async fn find(sql: &mut SqliteConnection, room: RoomId, id: MessageId) -> Result
     Ok(row.as_ref().map(message_of).transpose()?)
 }
 
-fn message_of(row: &SqliteRow) -> Result<Placed, sqlx::Error> {
+pub(super) fn message_of(row: &SqliteRow) -> Result<Placed, sqlx::Error> {
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     let message = Message {
         id: MessageId::from_uuid(row.try_get("id")?),

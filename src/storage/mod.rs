@@ -3,6 +3,7 @@
 
 mod access;
 pub mod accounts;
+mod batch;
 mod checkpoint;
 mod committed;
 pub mod error;
@@ -11,6 +12,7 @@ mod journal;
 mod members;
 mod messages;
 mod open;
+mod posts;
 mod rooms;
 pub mod sessions;
 
@@ -27,8 +29,8 @@ pub use error::Error;
 pub use events::{Membership, Page, Snapshot};
 pub use journal::OnCommit;
 pub use members::{MembersPage, NewMember};
-pub use messages::NewMessage;
 pub use open::{OpenError, Purpose};
+pub use posts::{Admission, NewMessage};
 pub use rooms::{NewRoom, RoomChanges};
 
 /// Whether a thing was made by this call or was there before.

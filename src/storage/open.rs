@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Store;
 use super::checkpoint::Checkpoints;
-use super::journal::{Journal, LOCK_WAIT, OnCommit};
+use super::journal::{BATCH, Journal, LOCK_WAIT, OnCommit};
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
 
@@ -80,6 +80,8 @@ impl Store {
 
         let checkpointer = options.connect().await.map_err(broken)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
+        // A connection to a file does not go away; asking it would cost as much as reading.
+        let readers = readers.test_before_acquire(false);
         let readers = readers.connect_with(options.read_only(true)).await.map_err(broken)?;
 
         let (fatal, closing, tasks) =
@@ -107,6 +109,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(LOCK_WAIT)
+        // What a statement finds for a whole batch does not wait until it is taken.
+        .row_buffer_size(BATCH)
         .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()

@@ -71,7 +71,7 @@ impl OpenStore {
 
     /// Puts them into the queue before the journal can look: one batch, in this order.
     pub async fn post_together(&self, posts: Vec<NewMessage>) -> Vec<Result<Made<Message>, Error>> {
-        let posts = posts.into_iter().map(|post| self.store().post_message(post));
+        let posts = posts.into_iter().map(|post| self.store().post_message(post, None));
         futures_util::future::join_all(posts).await
     }
 }
