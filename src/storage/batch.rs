@@ -13,9 +13,9 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::types::Uuid;
-use sqlx::{AssertSqlSafe, Connection, Either, Executor, Row};
+use sqlx::{Connection, Either, Executor, QueryBuilder, Row, Sqlite};
 
 use super::committed::Committed;
 use super::error::{Error, Stop, is_busy, is_constraint, is_full};
@@ -78,27 +78,27 @@ impl Writing {
 
     /// Begins a request: opens its savepoint, and the transaction if it is the first of its batch.
     pub async fn open(&mut self) -> Result<(), sqlx::Error> {
-        self.open_with("", SqliteArguments::default()).await.map(drop)
+        self.open_with(self.opening()).await.map(drop)
     }
 
-    /// The same in one text with the first look of the request, whose rows come back.
+    /// What opens the savepoint of a request, for its first look to be joined to.
     ///
     /// Releasing the savepoint of the request before is also the check that the transaction is still open: when SQLite
     /// has rolled back by itself the savepoint is gone and the release fails, before anything is written outside.
+    pub fn opening(&self) -> QueryBuilder<Sqlite> {
+        QueryBuilder::new(match self.stage {
+            Stage::Open => "RELEASE request; SAVEPOINT request; ",
+            _ => "BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log; ",
+        })
+    }
+
+    /// Begins a request by an `opening` and the look that was joined to it, whose rows come back.
     pub async fn open_with(
         &mut self,
-        select: &str,
-        arguments: SqliteArguments,
+        mut query: QueryBuilder<Sqlite>,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
-        let begins = self.stage == Stage::Before;
-        let opening = if begins {
-            "BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log"
-        } else {
-            "RELEASE request; SAVEPOINT request"
-        };
-        let text = AssertSqlSafe(format!("{opening}; {select}"));
-        let mut rows = sqlx::query_with(text, arguments).fetch_all(&mut self.connection).await?;
-        if begins {
+        let mut rows = query.build().fetch_all(&mut self.connection).await?;
+        if self.stage != Stage::Open {
             let head = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
             rows.remove(0);
             self.next = Position(head).next();
@@ -145,13 +145,16 @@ impl Writing {
         &mut self.committed
     }
 
-    /// Ends the batch: its last `writes`, if any, each ended by a semicolon, and the commit, in one text.
-    pub async fn commit_with(&mut self, writes: &str, arguments: SqliteArguments) -> Result<(), sqlx::Error> {
-        const ENDING: &str = "RELEASE request; \
-            UPDATE log SET head = coalesce((SELECT max(position) FROM events), head); COMMIT";
-        let before_commit = writes.matches(';').count() + ENDING.matches(';').count();
-        let text = AssertSqlSafe(format!("{writes}{ENDING}"));
-        let mut results = self.connection.fetch_many(sqlx::query_with(text, arguments));
+    /// Ends the batch by its last writes, so many statements without the last semicolon, and the commit, in one text.
+    pub async fn commit_with(
+        &mut self,
+        mut query: QueryBuilder<Sqlite>,
+        writes: usize,
+    ) -> Result<(), sqlx::Error> {
+        query.push(if writes > 0 { "; " } else { "" });
+        query.push("RELEASE request; UPDATE log SET head = coalesce((SELECT max(position) FROM events), head); COMMIT");
+        let before_commit = writes + 2;
+        let mut results = self.connection.fetch_many(query.build());
         let mut done = 0;
         loop {
             match results.try_next().await {
@@ -249,7 +252,7 @@ async fn write_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Res
     if writing.stage == Stage::Committed {
         return Ok(());
     }
-    writing.commit_with("", SqliteArguments::default()).await
+    writing.commit_with(QueryBuilder::default(), 0).await
 }
 
 /// Runs one request. An error returned from here ends the batch.

@@ -2,17 +2,16 @@
 //! far, so those that stand next to each other in a batch are looked up with one statement and written with one text.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row};
 use tokio::sync::oneshot;
 
 use super::access::refusal_of_outsider;
 use super::accounts::user_ref_of;
-use super::batch::{Request, Writing};
+use super::batch::{EventRow, Request, Writing};
 use super::error::{Error, Stop};
 use super::messages::{message_columns, message_of};
 use super::{Made, Store};
@@ -40,6 +39,16 @@ pub struct NewMessage {
 /// Asked once whether a room takes one more post, when it is known to be a new one and by a member; says else how long to
 /// wait. It must not block.
 pub type Admission = Box<dyn FnOnce(RoomId) -> Result<(), Duration> + Send + Sync>;
+
+impl NewMessage {
+    fn client_id(&self) -> Option<&str> {
+        self.client_id.as_ref().map(|(id, _)| id.as_str())
+    }
+
+    fn client_hash(&self) -> Option<&[u8]> {
+        self.client_id.as_ref().map(|(_, hash)| &hash[..])
+    }
+}
 
 impl Store {
     /// Posts a message. A repeat of an earlier post, by room, author and client id, is that message as it is now.
@@ -93,7 +102,7 @@ struct Found {
 /// committed with it.
 pub(super) async fn write(w: &mut Writing, posts: Vec<&mut Post>, are_last: bool) -> Result<(), Stop> {
     let found = look(w, &posts).await?;
-    let (mut rows, mut repeats) = (Rows::default(), Vec::new());
+    let (mut fresh, mut repeats) = (Vec::new(), Vec::new());
     let (mut seqs, mut sent) = (HashMap::new(), HashSet::new());
     for (post, found) in posts.into_iter().zip(found) {
         let found = match found {
@@ -103,7 +112,7 @@ pub(super) async fn write(w: &mut Writing, posts: Vec<&mut Post>, are_last: bool
                 continue;
             }
         };
-        let key = post.new.client_id.as_ref().map(|(id, _)| (found.room, post.new.author, id.clone()));
+        let key = post.new.client_id().map(|id| (found.room, post.new.author, id.to_owned()));
         if found.is_repeat || key.as_ref().is_some_and(|key| sent.contains(key)) {
             repeats.push((post, found.room));
             continue;
@@ -114,11 +123,12 @@ pub(super) async fn write(w: &mut Writing, posts: Vec<&mut Post>, are_last: bool
         }
         sent.extend(key);
         let seq = *seqs.entry(found.room).and_modify(|seq| *seq += 1).or_insert(found.last_seq + 1);
-        let message = message(&post.new, found, seq);
-        rows.add(w, &message, post.new.client_id.as_ref().map(|(_, hash)| &hash[..]))?;
+        fresh.push(Fresh::new(w, post, found, seq)?);
+    }
+    insert(w, &fresh, are_last && repeats.is_empty()).await?;
+    for Fresh { post, message, .. } in fresh {
         post.outcome = Ok(Made { value: message, new: true });
     }
-    rows.write(w, are_last && repeats.is_empty()).await?;
     for (post, room) in repeats {
         post.outcome = match posted_before(w.sql(), room, &post.new).await {
             Ok(message) => Ok(Made { value: message, new: false }),
@@ -131,34 +141,29 @@ pub(super) async fn write(w: &mut Writing, posts: Vec<&mut Post>, are_last: bool
 
 /// Finds the rooms of posts for their authors, all with one statement, which also opens the savepoint.
 async fn look(w: &mut Writing, posts: &[&mut Post]) -> Result<Vec<Result<Found, Refusal>>, Stop> {
-    const COLUMNS: usize = 4;
-    let asked = values(posts.len(), |text, row| {
-        let [room, name, author, client_id] = std::array::from_fn(|n| row * COLUMNS + n + 1);
-        write!(text, "({row}, ${room}, ${name}, ${author}, ${client_id})")
+    let mut query = w.opening();
+    query.push("WITH asked (n, room_id, name, author_id, client_id) AS (");
+    query.push_values(padded(posts).enumerate(), |mut row, (n, post)| {
+        let new = post.map(|post| &post.new);
+        let (id, name) = match new.map(|new| &new.room) {
+            Some(RoomRef::Id(id)) => (Some(id.uuid()), None),
+            Some(RoomRef::Name(name)) => (None, Some(name.as_str())),
+            None => (None, None),
+        };
+        row.push(n).push_bind(id).push_bind(name).push_bind(new.map(|new| new.author.uuid()));
+        row.push_bind(new.and_then(NewMessage::client_id));
     });
-    let select = format!(
-        "WITH asked (n, room_id, name, author_id, client_id) AS (VALUES {asked}) \
-         SELECT a.n, r.id, r.visibility, r.head, m.role, g.position, u.id AS user_id, u.username, u.display_name \
+    query.push(
+        ") SELECT a.n, r.id, r.visibility, r.head, m.role, g.position, u.id AS user_id, u.username, u.display_name \
          FROM asked a JOIN users u ON u.id = a.author_id \
          JOIN rooms r ON r.id = coalesce(a.room_id, \
          (SELECT p.id FROM rooms p WHERE p.name = a.name AND p.visibility = 'public' AND p.deleted_at IS NULL)) \
          LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
          LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = a.client_id \
-         WHERE r.deleted_at IS NULL"
+         WHERE r.deleted_at IS NULL",
     );
-    let mut arguments = SqliteArguments::default();
-    for Post { new, .. } in posts.iter().map(|post| &**post) {
-        let (id, name) = match &new.room {
-            RoomRef::Id(id) => (Some(id.uuid()), None),
-            RoomRef::Name(name) => (None, Some(name.as_str().to_owned())),
-        };
-        bind(&mut arguments, id)?;
-        bind(&mut arguments, name)?;
-        bind(&mut arguments, new.author.uuid())?;
-        bind(&mut arguments, new.client_id.as_ref().map(|(id, _)| id.as_str().to_owned()))?;
-    }
     let mut found: Vec<_> = posts.iter().map(|_| Err(Refusal::RoomNotFound)).collect();
-    for row in w.open_with(&select, arguments).await? {
+    for row in w.open_with(query).await? {
         let n = usize::try_from(row.try_get::<i64, _>("n")?).unwrap_or(usize::MAX);
         if let Some(found) = found.get_mut(n) {
             *found = found_of(&row)?;
@@ -179,36 +184,31 @@ fn found_of(row: &SqliteRow) -> Result<Result<Found, Refusal>, sqlx::Error> {
     }))
 }
 
-fn message(new: &NewMessage, found: Found, seq: i64) -> Message {
-    Message {
-        id: new.id,
-        room: found.room,
-        seq,
-        author: found.author,
-        body: new.body.clone(),
-        client_id: new.client_id.as_ref().map(|(id, _)| id.clone()),
-        created_at: new.at,
-        edited_at: None,
-        deleted_at: None,
-    }
+/// A message that is about to be written, and its event.
+struct Fresh<'p> {
+    post: &'p mut Post,
+    message: Message,
+    row: EventRow,
 }
 
-/// New messages beside their events, to be written with one text.
-#[derive(Default)]
-struct Rows {
-    count: usize,
-    arguments: SqliteArguments,
-}
-
-impl Rows {
-    /// Parameters of one row.
-    const COLUMNS: usize = 10;
-
-    fn add(&mut self, w: &mut Writing, message: &Message, client_hash: Option<&[u8]>) -> Result<(), Stop> {
+impl<'p> Fresh<'p> {
+    fn new(w: &mut Writing, post: &'p mut Post, found: Found, seq: i64) -> Result<Self, Stop> {
+        let new = &post.new;
+        let message = Message {
+            id: new.id,
+            room: found.room,
+            seq,
+            author: found.author,
+            body: new.body.clone(),
+            client_id: new.client_id.as_ref().map(|(id, _)| id.clone()),
+            created_at: new.at,
+            edited_at: None,
+            deleted_at: None,
+        };
         let event = NewEvent {
             kind: EventType::MessagePosted,
             room: message.room,
-            seq: message.seq,
+            seq,
             at: message.created_at,
             actor: message.author.clone(),
             message: Some(message.clone()),
@@ -216,53 +216,47 @@ impl Rows {
             room_state: None,
         };
         let row = w.number(&event)?;
-        let arguments = &mut self.arguments;
-        bind(arguments, row.position.0)?;
-        bind(arguments, message.id.uuid())?;
-        bind(arguments, message.room.uuid())?;
-        bind(arguments, message.seq)?;
-        bind(arguments, message.author.id.uuid())?;
-        bind(arguments, message.body.as_str().to_owned())?;
-        bind(arguments, message.client_id.as_ref().map(|id| id.as_str().to_owned()))?;
-        bind(arguments, client_hash.map(<[u8]>::to_vec))?;
-        bind(arguments, message.created_at.micros())?;
-        bind(arguments, row.data)?;
-        self.count += 1;
-        Ok(())
+        Ok(Self { post, message, row })
     }
+}
 
-    async fn write(self, w: &mut Writing, and_commit: bool) -> Result<(), Stop> {
-        if self.count == 0 {
-            return Ok(());
-        }
-        let place = |row: usize, column: usize| row * Self::COLUMNS + column;
-        let messages = values(self.count, |text, row| {
-            let [p, id, room, seq, author, body, client, hash, at] =
-                std::array::from_fn(|n| place(row, n + 1));
-            write!(text, "(${p}, ${id}, ${room}, ${seq}, ${author}, ${body}, ${client}, ${hash}, ${at})")
-        });
-        let events = values(self.count, |text, row| {
-            let [p, id, room, seq] = std::array::from_fn(|n| place(row, n + 1));
-            let [at, data] = std::array::from_fn(|n| place(row, n + 9));
-            write!(text, "(${p}, ${room}, ${seq}, 'message.posted', ${id}, ${data}, ${at})")
-        });
-        let rooms = values(self.count, |text, row| write!(text, "(${}, ${})", place(row, 3), place(row, 4)));
-        let text = format!(
-            "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-             SELECT * FROM (VALUES {messages}) AS new WHERE column1 IS NOT NULL; \
-             INSERT INTO events (position, room_id, seq, type, ref, data, at) \
-             SELECT * FROM (VALUES {events}) AS new WHERE column1 IS NOT NULL; \
-             UPDATE rooms SET head = told.seq FROM \
-             (SELECT column1 AS room_id, max(column2) AS seq FROM (VALUES {rooms}) AS new GROUP BY column1) AS told \
-             WHERE rooms.id = told.room_id; "
-        );
-        if and_commit {
-            w.commit_with(&text, self.arguments).await?;
-        } else {
-            sqlx::query_with(AssertSqlSafe(text), self.arguments).execute(w.sql()).await?;
-        }
-        Ok(())
+/// Writes new messages with one text, which also commits if it is the last of its batch.
+async fn insert(w: &mut Writing, fresh: &[Fresh<'_>], and_commit: bool) -> Result<(), Stop> {
+    let Some(first) = fresh.first() else { return Ok(()) };
+    let mut query = QueryBuilder::new(
+        "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+         SELECT * FROM (",
+    );
+    query.push_values(padded(fresh), |mut row, fresh| {
+        let (message, new) = (fresh.map(|fresh| &fresh.message), fresh.map(|fresh| &fresh.post.new));
+        row.push_bind(fresh.map(|fresh| fresh.row.position.0)).push_bind(message.map(|g| g.id.uuid()));
+        row.push_bind(message.map(|g| g.room.uuid())).push_bind(message.map(|g| g.seq));
+        row.push_bind(message.map(|g| g.author.id.uuid())).push_bind(message.map(|g| g.body.as_str()));
+        row.push_bind(new.and_then(NewMessage::client_id)).push_bind(new.and_then(NewMessage::client_hash));
+        row.push_bind(message.map(|g| g.created_at.micros()));
+    });
+    query.push(
+        ") AS new WHERE column1 IS NOT NULL; \
+         INSERT INTO events (position, room_id, seq, type, ref, data, at) \
+         SELECT g.position, g.room_id, g.seq, 'message.posted', g.id, new.column2, g.created_at FROM (",
+    );
+    query.push_values(padded(fresh), |mut row, fresh| {
+        row.push_bind(fresh.map(|fresh| fresh.row.position.0));
+        row.push_bind(fresh.map(|fresh| fresh.row.data.as_str()));
+    });
+    query.push(
+        ") AS new JOIN messages g ON g.position = new.column1; \
+         UPDATE rooms SET head = \
+         (SELECT g.seq FROM messages g WHERE g.room_id = rooms.id ORDER BY g.position DESC LIMIT 1) \
+         WHERE id IN (SELECT g.room_id FROM messages g WHERE g.position >= ",
+    );
+    query.push_bind(first.row.position.0).push(")");
+    if and_commit {
+        w.commit_with(query, 3).await?;
+    } else {
+        query.build().execute(w.sql()).await?;
     }
+    Ok(())
 }
 
 /// What was posted under the client id, as it is now.
@@ -272,32 +266,15 @@ async fn posted_before(sql: &mut SqliteConnection, room: RoomId, new: &NewMessag
         message_columns!(),
         "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
     );
-    let (client_id, hash) = new.client_id.as_ref().ok_or(sqlx::Error::RowNotFound)?;
-    let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(client_id.as_str());
+    let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
     let row = query.fetch_one(sql).await?;
-    if row.try_get::<Option<&[u8]>, _>("client_hash")? != Some(hash) {
+    if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {
         return Err(Refusal::ClientIdReused.into());
     }
     Ok(message_of(&row)?.1)
 }
 
-/// The rows of a VALUES list for so many posts. Their number is rounded up, so that few texts have to be prepared; the
-/// parameters of rows too many are not bound, which makes them NULL.
-fn values(count: usize, row: impl Fn(&mut String, usize) -> std::fmt::Result) -> String {
-    let mut text = String::new();
-    for n in 0..count.next_power_of_two() {
-        if n > 0 {
-            text.push_str(", ");
-        }
-        // Writing into a string cannot fail.
-        let _ = row(&mut text, n);
-    }
-    text
-}
-
-fn bind<T>(arguments: &mut SqliteArguments, value: T) -> Result<(), sqlx::Error>
-where
-    T: for<'q> Encode<'q, Sqlite> + Type<Sqlite>,
-{
-    arguments.add(value).map_err(sqlx::Error::Encode)
+/// The rows of a VALUES list, with empty ones up to a round number, so that few texts have to be prepared.
+fn padded<T>(rows: &[T]) -> impl Iterator<Item = Option<&T>> {
+    rows.iter().map(Some).chain(std::iter::repeat(None)).take(rows.len().next_power_of_two())
 }
