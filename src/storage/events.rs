@@ -1,19 +1,20 @@
 //! The log in the store: what a stream is opened by, pages for replay, and taking away what is older than retention.
 //!
-//! Every page is read in a transaction of its own, which also reads the floor: a page that begins below it has a gap, and
-//! says so by `floor`. No read transaction outlives a page.
+//! Each of them is one statement, which is its own snapshot and costs one trip to the engine. A page reads the floor with
+//! it: one that begins below it has a gap, and says so by `floor`. No read transaction outlives a page.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::types::Uuid;
 
 use super::Store;
-use super::access::access;
+use super::access::refusal_of_outsider;
 use super::batch::Writing;
 use super::error::{Error, Stop};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
+use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
 
 /// Positions that one page of a person's events looks at, whether it finds events for them or not.
@@ -62,24 +63,56 @@ macro_rules! events_of_person {
     };
 }
 
+/// A room as a stream of the person `$2` finds it, beside the ends of the log.
+macro_rules! room_snapshot {
+    ($condition:literal) => {
+        concat!(
+            "SELECT l.head, l.floor, r.visibility, m.room_id, m.since FROM log l CROSS JOIN rooms r ",
+            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $2 AND m.until IS NULL ",
+            "WHERE r.deleted_at IS NULL AND ",
+            $condition
+        )
+    };
+}
+
+/// A page of events, and before it the floor of the log in a row without a type.
+macro_rules! page {
+    ($events:expr) => {
+        concat!(
+            "SELECT floor AS position, NULL AS room_id, NULL AS type, NULL AS ref, NULL AS data FROM log ",
+            "UNION ALL SELECT * FROM (",
+            $events,
+            ") AS page"
+        )
+    };
+}
+
 impl Store {
     /// The snapshot of one room's stream: refuses whoever is not a member.
     pub async fn open_room_events(&self, room: &RoomRef, user: UserId) -> Result<Snapshot, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let (head, floor) = ends(&mut snapshot).await?;
-        let room = access(&mut snapshot, room, user).await?.member()?.room.id;
-        let sql = "SELECT room_id, since FROM members WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
-        let row = sqlx::query(sql).bind(room.uuid()).bind(user.uuid()).fetch_one(&mut *snapshot).await?;
-        Ok(Snapshot { head, floor, rooms: vec![membership_of(&row)?] })
+        let query = match room {
+            RoomRef::Id(id) => sqlx::query(room_snapshot!("r.id = $1")).bind(id.uuid()),
+            RoomRef::Name(name) => {
+                sqlx::query(room_snapshot!("r.name = $1 AND r.visibility = 'public'")).bind(name.as_str())
+            }
+        };
+        let row = query.bind(user.uuid()).fetch_optional(&self.readers).await?;
+        let row = row.ok_or(Refusal::RoomNotFound)?;
+        let membership = match membership_of(&row)? {
+            Some(membership) => membership,
+            None => return Err(refusal_of_outsider(&row)?.into()),
+        };
+        let (head, floor) = ends_of(&row)?;
+        Ok(Snapshot { head, floor, rooms: vec![membership] })
     }
 
     /// The snapshot of a person's stream.
     pub async fn open_user_events(&self, user: UserId) -> Result<Snapshot, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let (head, floor) = ends(&mut snapshot).await?;
-        let sql = "SELECT room_id, since FROM members WHERE user_id = $1 AND until IS NULL";
-        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&mut *snapshot).await?;
-        let rooms = rows.iter().map(membership_of).collect::<Result<_, _>>()?;
+        let sql = "SELECT l.head, l.floor, m.room_id, m.since \
+                   FROM log l LEFT JOIN members m ON m.user_id = $1 AND m.until IS NULL";
+        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&self.readers).await?;
+        let (head, floor) = ends_of(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        let rooms = rows.iter().filter_map(|row| membership_of(row).transpose()).collect::<Result<_, _>>()?;
         Ok(Snapshot { head, floor, rooms })
     }
 
@@ -91,12 +124,12 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let (_, floor) = ends(&mut snapshot).await?;
-        let sql = "SELECT position, room_id, type, ref, data FROM events \
-                   WHERE room_id = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4";
+        let sql = page!(
+            "SELECT e.position, e.room_id, e.type, e.ref, e.data FROM events e \
+             WHERE e.room_id = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4"
+        );
         let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
-        page(&query.fetch_all(&mut *snapshot).await?, upto, floor, limit)
+        page(&query.fetch_all(&self.readers).await?, upto, limit)
     }
 
     /// A person's events after `after` up to `upto`, at most `limit`.
@@ -107,12 +140,10 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let (_, floor) = ends(&mut snapshot).await?;
         let upto = upto.min(Position(after.0.saturating_add(WINDOW)));
-        let sql = events_of_person!("e.position, e.room_id, e.type, e.ref, e.data");
+        let sql = page!(events_of_person!("e.position, e.room_id, e.type, e.ref, e.data"));
         let query = sqlx::query(sql).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
-        page(&query.fetch_all(&mut *snapshot).await?, upto, floor, limit)
+        page(&query.fetch_all(&self.readers).await?, upto, limit)
     }
 
     /// Whether a room has more than `most` events in the stretch.
@@ -152,8 +183,8 @@ impl Store {
 
     /// The end of the log.
     pub async fn head(&self) -> Result<Position, Error> {
-        let mut connection = self.readers.acquire().await?;
-        Ok(ends(&mut connection).await?.0)
+        let row = sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await?;
+        Ok(Position(row.try_get(0)?))
     }
 
     /// Takes a piece of the log's beginning away, up to the first event that is not older than `before`. False when
@@ -201,20 +232,25 @@ async fn purge_rooms(w: &mut Writing) -> Result<bool, Stop> {
 }
 
 /// The newest position and the newest purged one.
-async fn ends(sql: &mut SqliteConnection) -> Result<(Position, Position), sqlx::Error> {
-    let row = sqlx::query("SELECT head, floor FROM log").fetch_one(sql).await?;
-    Ok((Position(row.try_get(0)?), Position(row.try_get(1)?)))
+fn ends_of(row: &SqliteRow) -> Result<(Position, Position), sqlx::Error> {
+    Ok((Position(row.try_get("head")?), Position(row.try_get("floor")?)))
 }
 
-fn page(rows: &[SqliteRow], upto: Position, floor: Position, limit: i64) -> Result<Page, Error> {
+/// The rows of a `page!`.
+fn page(rows: &[SqliteRow], upto: Position, limit: i64) -> Result<Page, Error> {
+    let (first, rows) = rows.split_first().ok_or(sqlx::Error::RowNotFound)?;
+    let floor = Position(first.try_get("position")?);
     let events = rows.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
     let is_full = i64::try_from(events.len()).is_ok_and(|n| n >= limit);
     let through = events.last().filter(|_| is_full).map_or(upto, |event| event.position);
     Ok(Page { events, through, floor })
 }
 
-fn membership_of(row: &SqliteRow) -> Result<Membership, sqlx::Error> {
-    Ok(Membership { room: RoomId::from_uuid(row.try_get(0)?), since: Position(row.try_get(1)?) })
+fn membership_of(row: &SqliteRow) -> Result<Option<Membership>, sqlx::Error> {
+    let (room, since): (Option<Uuid>, Option<i64>) = (row.try_get("room_id")?, row.try_get("since")?);
+    Ok(room
+        .zip(since)
+        .map(|(room, since)| Membership { room: RoomId::from_uuid(room), since: Position(since) }))
 }
 
 fn event_of(row: &SqliteRow) -> Result<Event, sqlx::Error> {

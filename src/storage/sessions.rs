@@ -123,7 +123,7 @@ impl Store {
 
 async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
     let sql = "INSERT INTO sessions (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
-               SELECT $1, id, $3, $4, 1, 0, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
+               SELECT $1, id, $3, $4, 1, 1, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
     let transport = transport_text(new.transport);
     let insert =
         sqlx::query(sql).bind(new.id.uuid()).bind(new.user.uuid()).bind(transport).bind(&new.user_agent);
