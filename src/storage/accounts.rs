@@ -4,10 +4,10 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Store;
-use super::batch::Writing;
 use super::error::{Error, Stop};
 use super::members::rooms_of;
 use super::sessions::end_all;
+use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{SessionId, UserId};

@@ -9,8 +9,8 @@ use sqlx::types::Uuid;
 
 use super::Store;
 use super::access::refusal_of_outsider;
-use super::batch::Writing;
 use super::error::{Error, Stop};
+use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -98,10 +98,7 @@ impl Store {
         };
         let row = query.bind(user.uuid()).fetch_optional(&self.readers).await?;
         let row = row.ok_or(Refusal::RoomNotFound)?;
-        let membership = match membership_of(&row)? {
-            Some(membership) => membership,
-            None => return Err(refusal_of_outsider(&row)?.into()),
-        };
+        let Some(membership) = membership_of(&row)? else { return Err(refusal_of_outsider(&row)?.into()) };
         let (head, floor) = ends_of(&row)?;
         Ok(Snapshot { head, floor, rooms: vec![membership] })
     }

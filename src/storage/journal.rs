@@ -9,10 +9,11 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{self, BatchFailure, Request, Writing};
+use super::batch::{self, BatchFailure, Request};
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::error::{Error, Stop};
+use super::writing::Writing;
 
 /// Requests waiting for their batch. When it is full the next one is told to come back: 503.
 const QUEUE: usize = 4_096;

@@ -5,8 +5,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::access::{Access, access, head, role_of, room_columns, room_of};
 use super::accounts::user_ref_of;
-use super::batch::Writing;
 use super::error::{Error, Stop};
+use super::writing::Writing;
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};

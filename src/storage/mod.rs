@@ -15,6 +15,7 @@ mod open;
 mod posts;
 mod rooms;
 pub mod sessions;
+mod writing;
 
 use std::fs::File;
 

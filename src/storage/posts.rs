@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 
 use super::access::refusal_of_outsider;
 use super::accounts::user_ref_of;
-use super::batch::{EventRow, Request, Writing};
+use super::batch::Request;
 use super::error::{Error, Stop};
 use super::messages::{message_columns, message_of};
+use super::writing::{EventRow, Writing};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
@@ -36,9 +37,9 @@ pub struct NewMessage {
     pub at: Timestamp,
 }
 
-/// Asked once whether a room takes one more post, when it is known to be a new one and by a member; says else how long to
-/// wait. It must not block.
-pub type Admission = Box<dyn FnOnce(RoomId) -> Result<(), Duration> + Send + Sync>;
+/// Whether a room takes one more post, or else how long to wait. Asked until it says yes, when the post is known to be a new
+/// one and by a member. It must not block.
+pub type Admission = Box<dyn Fn(RoomId) -> Result<(), Duration> + Send + Sync>;
 
 impl NewMessage {
     fn client_id(&self) -> Option<&str> {
@@ -89,6 +90,15 @@ impl Request for Post {
     }
 }
 
+impl Post {
+    /// A post that is written alone after all was counted before.
+    fn admit(&mut self, room: RoomId) -> Result<(), Duration> {
+        self.admission.as_ref().map_or(Ok(()), |admission| admission(room))?;
+        self.admission = None;
+        Ok(())
+    }
+}
+
 /// A room as the author of a post finds it.
 struct Found {
     room: RoomId,
@@ -117,7 +127,7 @@ pub(super) async fn write(w: &mut Writing, posts: Vec<&mut Post>, are_last: bool
             repeats.push((post, found.room));
             continue;
         }
-        if let Some(Err(retry_after)) = post.admission.take().map(|admission| admission(found.room)) {
+        if let Err(retry_after) = post.admit(found.room) {
             post.outcome = Err(Error::TooMany { retry_after });
             continue;
         }

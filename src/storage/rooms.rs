@@ -4,9 +4,9 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::access::{Access, access, head, role_of, room_columns, room_of};
-use super::batch::Writing;
 use super::error::{Error, Stop};
 use super::members::{self, add_member};
+use super::writing::Writing;
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};

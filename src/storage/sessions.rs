@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::accounts::user_of;
-use super::batch::Writing;
 use super::error::{Error, Stop};
+use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::refusal::Refusal;

@@ -1,6 +1,9 @@
 //! The journal: requests that share a transaction, and what each is answered when some of them fail.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parlor::domain::event::Event;
 use parlor::domain::ids::{Ids, Position};
@@ -97,6 +100,44 @@ async fn each_request_of_a_batch_gets_its_own_answer_and_an_undone_one_leaves_no
     let page = parlor.store().history(&RoomRef::Id(room), ada.id, PageStart::Newest, 50).await.unwrap();
     let bodies: Vec<_> = page.messages.iter().map(|message| message.body.as_str()).collect();
     assert_eq!((bodies, page.last_seq), (vec!["first", "last"], 4));
+    assert_whole(&parlor).await;
+}
+
+#[tokio::test]
+async fn a_post_that_panics_is_undone_alone() {
+    let parlor = OpenStore::new().await;
+    let ada = parlor.adds_user("ada").await;
+    let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
+    let batches = parlor.batches.lock().unwrap().len();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let post = |body: &str, panics: bool| {
+        let asked = asked.clone();
+        let admission = move |_| {
+            assert!(!panics, "as the test wants it");
+            asked.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        let message = OpenStore::message(room, ada.id, body, Some(body));
+        parlor.store().post_message(message, Some(Box::new(admission)))
+    };
+    let (first, broken, wait, last, other) = tokio::join!(
+        post("first", false),
+        post("broken", true),
+        parlor.store().post_message(
+            OpenStore::message(room, ada.id, "too many", None),
+            Some(Box::new(|_| Err(Duration::from_secs(7))))
+        ),
+        post("last", false),
+        parlor.store().create_room(OpenStore::room(ada.id, "other")),
+    );
+    assert_eq!(parlor.batches.lock().unwrap().len(), batches + 1, "they were to share one batch");
+    assert_eq!((first.unwrap().value.seq, last.unwrap().value.seq), (3, 4));
+    assert!(matches!(broken, Err(Error::Panicked)), "{broken:?}");
+    assert!(matches!(wait, Err(Error::TooMany { retry_after }) if retry_after.as_secs() == 7), "{wait:?}");
+    assert!(other.unwrap().new);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "each was asked for once, though they were written twice");
+    assert_whole(&parlor).await;
+    assert!(post("broken", false).await.unwrap().new, "nothing was left of it");
     assert_whole(&parlor).await;
 }
 
