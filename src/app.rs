@@ -1,10 +1,12 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -14,12 +16,13 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, ApiSettings};
 use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, Rate, Rates, SigningKey, Tokens};
 use crate::config::{self, Config, Registration};
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
-use crate::http::{self, FrontLimits};
+use crate::http::{self, Deadlines, FrontLimits, Meters};
 use crate::live::{self, Hub, Live, Registry, StreamLimits};
+use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::storage::{Committed, Purpose, Store};
 
@@ -42,12 +45,19 @@ struct House {
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let started = Clock.now();
     let listener = http::bind(config.server.listen).with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", config.server.listen)
     })?;
     let address = listener.local_addr().context("the listening socket has no address")?;
+    let scrapes = config.metrics.listen.map(bind_metrics).transpose()?;
     let house = House::open(&config, Purpose::Serve).await?;
     let stop = CancellationToken::new();
+    let meters = Arc::new(Meters::default());
+    if let Some(listener) = scrapes {
+        let figures = figures(started, &meters);
+        house.tasks.spawn(metrics::serve(listener, figures, stop.clone()));
+    }
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
 
     let settings = ApiSettings {
@@ -56,7 +66,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         refresh_life: config.auth.refresh_idle,
     };
     let service = api::service(house.chat.clone(), settings);
-    let front = http::serve(listener, service, front_limits(&config), stop.clone());
+    let front = http::serve(listener, service, front_limits(&config), meters, stop.clone());
     let told_to_stop = told_to_stop()?;
     // One line, and only once requests are answered: whoever started the program waits for it.
     println!("listening on http://{address}");
@@ -164,6 +174,26 @@ impl House {
     }
 }
 
+/// Everything that is measured, each layer by its own meters.
+fn figures(started: Timestamp, front: &Meters) -> prometheus_client::registry::Registry {
+    let mut figures = prometheus_client::registry::Registry::default();
+    front.register(&mut figures);
+    #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
+    let started = started.micros() as f64 / 1e6;
+    Process { started, version: env!("CARGO_PKG_VERSION") }.register(&mut figures);
+    figures
+}
+
+/// Where the figures are served is logged: standard output has the one line that says where people are.
+fn bind_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = http::bind(address).with_context(|| {
+        format!("cannot listen on {address} for metrics; choose another address in metrics.listen")
+    })?;
+    let address = listener.local_addr().context("the listening socket has no address")?;
+    tracing::info!("metrics on http://{address}/metrics");
+    Ok(listener)
+}
+
 async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
@@ -212,6 +242,7 @@ fn front_limits(config: &Config) -> FrontLimits {
     FrontLimits {
         per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
         trusted_proxies: config.server.trusted_proxies.clone().into(),
+        deadlines: Deadlines::default(),
         grace: config.server.shutdown,
     }
 }

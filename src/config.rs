@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use keys::{Accounts, Auth, Config, Limits, Log, Server, Storage, Streams};
+pub use keys::{Accounts, Auth, Config, Limits, Log, Metrics, Server, Storage, Streams};
 pub use origin::{Network, Origin};
 pub use problems::ConfigErrors;
 pub use rate::Rate;

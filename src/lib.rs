@@ -5,7 +5,7 @@
 //! A request comes in at [`http`] (sockets, deadlines, limits), is routed by [`api`] (one file a tag of the document), asks
 //! one use case of [`chat`], which asks [`storage`] (all the SQL there is). What was committed goes from the journal in
 //! storage to [`live`], which turns it into frames for every open stream. [`domain`] holds the rules and types that all of
-//! them share, and imports nothing. [`web`] serves the built client. [`app`] puts the parts together; [`cli`], [`config`] and
+//! them share, and imports nothing. [`web`] serves the built client, [`metrics`] the figures. [`app`] puts the parts together; [`cli`], [`config`] and
 //! [`secrets`] are how the operator speaks to it.
 //!
 //! Imports go one way: `domain` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
@@ -61,6 +61,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod live;
+pub mod metrics;
 pub mod secrets;
 pub mod storage;
 pub mod web;

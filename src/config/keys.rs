@@ -9,8 +9,8 @@ use super::Effective;
 use super::origin::{Network, Origin};
 use super::rate::{Rate, RateText};
 use super::rules::{
-    Address, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Registration, Rule, Seconds, Text,
-    Threads,
+    Address, AddressOrNone, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Registration, Rule,
+    Seconds, Text, Threads,
 };
 use super::sources::Reader;
 
@@ -177,5 +177,12 @@ sections! {
         "heartbeat_seconds" => heartbeat: Duration = 15, Seconds(1, 60);
         /// A reader who stays behind what happens for so long is told `bye` slow, and resumes.
         "slow_seconds" => slow_after: Duration = 60, Seconds(1, 3600);
+    }
+
+    /// Figures for Prometheus.
+    metrics: Metrics {
+        /// Where `GET /metrics` is answered, such as 127.0.0.1:9090; nowhere else it is. Empty: not at all. Everybody who reaches the
+        /// address may read the figures, which name neither people nor rooms: take one that only the scraper reaches.
+        "listen" => listen: Option<SocketAddr> = "", AddressOrNone;
     }
 }

@@ -87,6 +87,24 @@ impl Rule for Address {
     }
 }
 
+/// An address with a port, or nothing.
+pub(super) struct AddressOrNone;
+
+impl Rule for AddressOrNone {
+    type Value = Option<SocketAddr>;
+
+    fn expects(&self) -> String {
+        "empty, or an IP address and a port, such as 127.0.0.1:9090".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Option<SocketAddr>> {
+        match raw.text()? {
+            "" => Some(None),
+            _ => Address.read(raw).map(Some),
+        }
+    }
+}
+
 /// An origin, or nothing.
 pub(super) struct OriginOrNone;
 

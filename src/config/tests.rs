@@ -56,6 +56,7 @@ fn the_sample_says_what_the_defaults_are() {
     assert_eq!(read.auth, defaults.auth);
     assert_eq!(read.limits, defaults.limits);
     assert_eq!(read.streams, defaults.streams);
+    assert_eq!(read.metrics, defaults.metrics);
     let keys: usize = SECTIONS.iter().map(|section| section.keys.len()).sum();
     assert_eq!(read.effective().lines().count(), keys);
     assert_eq!(

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Proxies;
 use super::body::{Answer, lend};
+use super::meters::Meters;
 use super::socket::{Deadlines, Serving, Socket};
 use crate::api::{self, ClientAddress, RequestId};
 use crate::live::{self, EventStream, Framing};
@@ -45,6 +46,7 @@ pub struct Connection<E> {
     pub proxies: Arc<Proxies>,
     pub peer: SocketAddr,
     pub deadlines: Deadlines,
+    pub meters: Arc<Meters>,
     /// Finish what was begun, then close.
     pub stop: CancellationToken,
     /// Close now.
@@ -56,7 +58,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
     pub async fn run(self, stream: TcpStream) -> Option<Detached> {
         let local = stream.local_addr().ok();
         let (serving, waiting) = (Serving::default(), Waiting::default());
-        let io = TokioIo::new(Socket::new(stream, serving.clone(), self.deadlines));
+        let io = TokioIo::new(Socket::new(stream, serving.clone(), self.deadlines, self.meters.clone()));
         let (stop, cut, deadlines) = (self.stop.clone(), self.cut.clone(), self.deadlines);
         let connection = Arc::new(self);
         let service = {
@@ -64,7 +66,8 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             service_fn(move |request| {
                 let (connection, serving, waiting) = (connection.clone(), serving.clone(), waiting.clone());
                 serving.begin();
-                // Boxed, as a connection that is taken apart must not be pinned.
+                // Boxed, as a connection that is taken apart must not be pinned; and as hyper makes room for it with the
+                // connection, which are 8 KiB that a silent client should not cost.
                 Box::pin(async move {
                     Ok::<_, Infallible>(connection.answer(request, local, serving, &waiting).await)
                 })
@@ -142,11 +145,15 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        let (operation, status) =
+            (api::operation_of(&response).unwrap_or("none"), response.status().as_u16());
+        let after = started.elapsed();
+        self.meters.answered(operation, status, after);
         tracing::info!(
             method,
-            operation = api::operation_of(&response).unwrap_or("none"),
-            status = response.status().as_u16(),
-            ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            operation,
+            status,
+            ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
             request.id = id.0,
             "answered"
         );

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::FrontLimits;
 use super::address::{Proxies, network_of};
+use super::meters::Meters;
 
 /// Counts open connections.
 pub struct Gate {
@@ -16,6 +17,7 @@ pub struct Gate {
     proxies: Proxies,
     /// Held for one look-up, never over an await.
     open: Counts,
+    pub meters: Arc<Meters>,
 }
 
 /// A place among all connections; dropping it frees the place.
@@ -28,42 +30,55 @@ type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 pub struct Pass {
     _place: Place,
     counted: Option<(IpAddr, Counts)>,
+    meters: Arc<Meters>,
 }
 
 impl Gate {
     /// `most` connections in all, at least one.
-    pub fn new(most: usize, limits: &FrontLimits) -> Self {
+    pub fn new(most: usize, limits: &FrontLimits, meters: Arc<Meters>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             per_address: limits.per_address,
             proxies: limits.trusted_proxies.clone(),
             open: Arc::default(),
+            meters,
         }
     }
 
     /// Waits until one more may be open. Those who come meanwhile wait in the kernel.
     pub async fn place(&self) -> Place {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return place;
+        }
+        self.meters.full.inc();
         self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// None when the address has too many already.
     pub fn admit(&self, place: Place, address: IpAddr) -> Option<Pass> {
         let Some(most) = self.per_address.filter(|_| !self.proxies.contains(address)) else {
-            return Some(Pass { _place: place, counted: None });
+            return Some(self.pass(place, None));
         };
         let network = network_of(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
         if *count >= most {
+            self.meters.refused.inc();
             return None;
         }
         *count += 1;
-        Some(Pass { _place: place, counted: Some((network, self.open.clone())) })
+        Some(self.pass(place, Some((network, self.open.clone()))))
+    }
+
+    fn pass(&self, place: Place, counted: Option<(IpAddr, Counts)>) -> Pass {
+        self.meters.open.inc();
+        Pass { _place: place, counted, meters: self.meters.clone() }
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        self.meters.open.dec();
         let Some((network, open)) = &self.counted else { return };
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(network) {
@@ -81,12 +96,14 @@ mod tests {
 
     use super::*;
     use crate::config::Network;
+    use crate::http::Deadlines;
 
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
         let trusted_proxies = Proxies::from(vec![Network::parse("10.0.0.1").unwrap()]);
-        let limits = FrontLimits { per_address: Some(2), trusted_proxies, grace: Duration::ZERO };
-        let gate = Gate::new(100, &limits);
+        let deadlines = Deadlines::default();
+        let limits = FrontLimits { per_address: Some(2), trusted_proxies, deadlines, grace: Duration::ZERO };
+        let gate = Gate::new(100, &limits, Arc::default());
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let ada = address("2001:db8::1");
         let first = gate.admit(gate.place().await, ada).unwrap();

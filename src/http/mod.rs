@@ -5,6 +5,7 @@ mod address;
 mod body;
 mod connection;
 mod gate;
+mod meters;
 mod socket;
 
 use std::io;
@@ -20,7 +21,8 @@ use tokio_util::task::TaskTracker;
 pub use self::address::Proxies;
 use self::connection::{Connection, Detached};
 use self::gate::Gate;
-use self::socket::Deadlines;
+pub use self::meters::Meters;
+pub use self::socket::Deadlines;
 
 /// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -39,6 +41,8 @@ pub struct FrontLimits {
     pub per_address: Option<usize>,
     /// Whose word on the client's address counts.
     pub trusted_proxies: Proxies,
+    /// How long clients may take.
+    pub deadlines: Deadlines,
     /// How long open requests may take to finish once the server is told to stop.
     pub grace: Duration,
 }
@@ -53,11 +57,17 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stop`, then lets open requests finish for at most `limits.grace`, and returns when the last connection is
 /// closed. Streams must end by their own means: what is open after the grace is cut.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, limits: FrontLimits, stop: CancellationToken)
-where
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    limits: FrontLimits,
+    meters: Arc<Meters>,
+    stop: CancellationToken,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
-    let gate = Gate::new(raise_descriptor_limit().saturating_sub(SPARE_DESCRIPTORS), &limits);
+    let most = raise_descriptor_limit().saturating_sub(SPARE_DESCRIPTORS);
+    let gate = Gate::new(most, &limits, meters.clone());
     let (endpoint, proxies) = (Arc::new(endpoint), Arc::new(limits.trusted_proxies));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -66,7 +76,8 @@ where
             endpoint: endpoint.clone(),
             proxies: proxies.clone(),
             peer,
-            deadlines: Deadlines::default(),
+            deadlines: limits.deadlines,
+            meters: meters.clone(),
             stop: stop.clone(),
             cut: cut.clone(),
         };
@@ -101,6 +112,7 @@ async fn next(
                 }
             }
             Err(error) => {
+                gate.meters.accept_failures.inc();
                 tracing::warn!(%error, "cannot accept a connection");
                 stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await?;
             }

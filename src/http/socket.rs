@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::meters::{Meters, Overdue};
+
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -80,6 +82,7 @@ impl Serving {
 /// A socket that fails when a deadline passes.
 pub struct Socket {
     stream: TcpStream,
+    meters: Arc<Meters>,
     serving: Serving,
     deadlines: Deadlines,
     phase: Phase,
@@ -89,16 +92,20 @@ pub struct Socket {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Waiting for the first byte of a head.
+    /// Waiting for the first byte of the connection.
+    First,
+    /// Waiting for the first byte of another request.
     Waiting,
     /// A head has begun.
     Head,
     Serving,
+    /// A deadline has passed.
+    Over,
 }
 
 impl Socket {
     /// Takes a connection. Options that a kernel does not know are left as they are.
-    pub fn new(stream: TcpStream, serving: Serving, deadlines: Deadlines) -> Self {
+    pub fn new(stream: TcpStream, serving: Serving, deadlines: Deadlines, meters: Arc<Meters>) -> Self {
         use rustix::net::sockopt;
 
         let settings = [
@@ -110,7 +117,7 @@ impl Socket {
             tracing::debug!(%error, "a socket option was not set");
         }
         let read_deadline = Box::pin(sleep(deadlines.head));
-        Self { stream, serving, deadlines, phase: Phase::Waiting, read_deadline, write_deadline: None }
+        Self { stream, meters, serving, deadlines, phase: Phase::First, read_deadline, write_deadline: None }
     }
 
     /// The connection without its deadlines.
@@ -132,7 +139,16 @@ impl Socket {
         let stall = self.deadlines.stall;
         let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(Err(self.gives_up(Overdue::Reader)))
+    }
+
+    /// Counted once, however often the socket is asked after that.
+    fn gives_up(&mut self, waited_for: Overdue) -> io::Error {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
+            self.meters.gave_up(waited_for);
+        }
+        io::ErrorKind::TimedOut.into()
     }
 }
 
@@ -153,14 +169,15 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(outcome) => {
-                if this.phase == Phase::Waiting && buffer.filled().len() > before {
+                if matches!(this.phase, Phase::First | Phase::Waiting) && buffer.filled().len() > before {
                     this.enter(Phase::Head, this.deadlines.head);
                 }
                 Poll::Ready(outcome)
             }
             Poll::Pending => {
                 ready!(this.read_deadline.as_mut().poll(context));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                let waited_for = if this.phase == Phase::Waiting { Overdue::Request } else { Overdue::Head };
+                Poll::Ready(Err(this.gives_up(waited_for)))
             }
         }
     }

@@ -36,6 +36,7 @@ async fn one_connection(
         proxies: Arc::new(Proxies::default()),
         peer,
         deadlines,
+        meters: Arc::default(),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
     };
@@ -113,9 +114,10 @@ async fn stopping_closes_what_waits_and_cuts_what_does_not_end() {
         }
         _ => Response::builder().body("hello"),
     });
-    let limits = FrontLimits { per_address: None, trusted_proxies: Proxies::default(), grace: SHORT };
+    let (trusted_proxies, deadlines) = (Proxies::default(), Deadlines::default());
+    let limits = FrontLimits { per_address: None, trusted_proxies, deadlines, grace: SHORT };
     let stop = CancellationToken::new();
-    let front = tokio::spawn(serve(listener, endpoint, limits, stop.clone()));
+    let front = tokio::spawn(serve(listener, endpoint, limits, Arc::default(), stop.clone()));
     let mut waiting = TcpStream::connect(address).await.unwrap();
     waiting.write_all(REQUEST).await.unwrap();
     reads_answer(&mut waiting).await;

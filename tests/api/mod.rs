@@ -11,6 +11,7 @@ mod limits;
 mod matrix;
 mod members;
 mod messages;
+mod metrics;
 mod raw;
 mod rooms;
 mod sessions;

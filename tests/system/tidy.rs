@@ -15,7 +15,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("api", &["chat", "domain", "config", "web"]),
     ("http", &["domain", "api", "live", "config"]),
     ("web", &[]),
-    ("app", &["domain", "config", "secrets", "storage", "live", "chat", "api", "http", "web"]),
+    ("metrics", &[]),
+    ("app", &["domain", "config", "secrets", "storage", "live", "chat", "api", "http", "metrics", "web"]),
     ("cli", &["app", "config"]),
 ];
 /// Libraries that stay behind one door, with the modules that may open it.

@@ -1,0 +1,166 @@
+//! The figures for Prometheus: they move with what happens, name nobody, and are nowhere but on their own listener.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::support::{Figures, Server, parlor, wait_for};
+
+const ON: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
+
+/// Longer than a scrape may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Closed sets all of them; a room or a person would be a series for each, and readable by whoever scrapes.
+const LABELS: [&str; 8] = ["handed", "le", "operation", "reason", "status", "version", "waited_for", "why"];
+
+fn count(figures: &Figures, operation: &str, status: &str) -> u64 {
+    figures.count("parlor_http_requests_total", &[("operation", operation), ("status", status)])
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_operation_and_status() {
+    let server = Server::start_with(&[ON]).await;
+    let before = Figures::of(&server).await;
+    assert_eq!(count(&before, "postMessage", "201"), 0);
+
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("swordfish").await;
+    for _ in 0..3 {
+        ada.posts(&room, "hello").await;
+    }
+    server.anonymous().get("/v1/users/me").await.problem(401, "unauthenticated");
+    server.anonymous().get("/v1/swordfish").await.problem(404, "not_found");
+    let mut stream = ada.streams(&room).await;
+    stream.hello().await;
+
+    let after = Figures::of(&server).await;
+    for (operation, status, times) in [
+        ("registerUser", "201", 1),
+        ("login", "200", 1),
+        ("createRoom", "201", 1),
+        ("postMessage", "201", 3),
+        ("getMe", "401", 1),
+        ("none", "404", 1),
+        ("streamRoomEvents", "200", 1),
+    ] {
+        assert_eq!(count(&after, operation, status), times, "{operation} {status}:\n{}", after.text);
+    }
+    let posts = &[("operation", "postMessage")];
+    assert_eq!(after.count("parlor_http_request_seconds_count", posts), 3);
+    assert!(after.get("parlor_http_request_seconds_sum", posts) > 0.0);
+    let stream = &[("operation", "streamRoomEvents")];
+    assert!(after.get("parlor_http_request_seconds_sum", stream) < 10.0, "only to the head of the answer");
+    assert!(after.get("parlor_http_connections", &[]) >= 1.0);
+}
+
+#[tokio::test]
+async fn the_process_is_described() {
+    let server = Server::start_with(&[ON]).await;
+    let figures = Figures::of(&server).await;
+    let memory = figures.get("process_resident_memory_bytes", &[]);
+    assert!(memory > 1e6 && memory < 1e9, "{memory}");
+    let descriptors = figures.get("process_open_fds", &[]);
+    assert!(descriptors > 5.0 && descriptors < figures.get("process_max_fds", &[]), "{descriptors}");
+    assert!(figures.get("process_cpu_seconds_total", &[]) > 0.0);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let age = now - figures.get("process_start_time_seconds", &[]);
+    assert!((0.0..60.0).contains(&age), "{age}");
+    assert_eq!(figures.count("parlor_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1);
+
+    let sockets: Vec<_> =
+        futures_util::future::join_all((0..20).map(|_| TcpStream::connect(server.address())))
+            .await
+            .into_iter()
+            .collect();
+    wait_for("twenty more descriptors are open", || async {
+        let now = Figures::of(&server).await;
+        now.get("process_open_fds", &[]) >= descriptors + 20.0
+            && now.get("parlor_http_connections", &[]) >= 20.0
+    })
+    .await;
+    drop(sockets);
+    wait_for("they are closed again", || async {
+        Figures::of(&server).await.get("parlor_http_connections", &[]) < 20.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn figures_name_nobody_and_no_room() {
+    let server = Server::start_with(&[ON]).await;
+    let ada = server.register("ada-lovelace").await;
+    let room = ada.creates_room("swordfish").await;
+    ada.posts(&room, "hello").await;
+    ada.get("/v1/users/nobody-at-all").await.problem(404, "user_not_found");
+    let _stream = ada.streams_all().await;
+    let figures = Figures::of(&server).await;
+    for label in figures.label_names() {
+        assert!(LABELS.contains(&label), "{label} is no closed set, or not known to be one");
+    }
+    for secret in ["swordfish", "lovelace", "nobody", "127.0.0.1", "/v1", &room.id, &ada.id] {
+        assert!(!figures.text.contains(secret), "{secret}:\n{}", figures.text);
+    }
+}
+
+#[tokio::test]
+async fn only_the_metrics_listener_has_them_and_it_has_nothing_else() {
+    let server = Server::start_with(&[ON]).await;
+    let base = format!("http://{}", Figures::address(&server).await);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (method, path, status) in [
+        (reqwest::Method::GET, "/metrics", 200),
+        (reqwest::Method::HEAD, "/metrics", 200),
+        (reqwest::Method::POST, "/metrics", 405),
+        (reqwest::Method::GET, "/", 404),
+        (reqwest::Method::GET, "/v1/server", 404),
+        (reqwest::Method::GET, "/livez", 404),
+    ] {
+        let answer = client.request(method.clone(), format!("{base}{path}")).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        assert_eq!(answer.headers().get("allow").is_some(), status == 405);
+    }
+    let page = server.anonymous().get("/metrics").await;
+    assert!(!page.text.contains("parlor_http"), "{}", page.text);
+
+    let without = Server::start().await;
+    without.anonymous().get("/livez").await.ok(200);
+    assert!(!without.log().contains("metrics on"), "{}", without.log());
+}
+
+#[tokio::test]
+async fn silent_scrapers_make_room_after_a_while_and_people_do_not_notice() {
+    let server = Server::start_with(&[ON]).await;
+    let address = Figures::address(&server).await;
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    server.anonymous().get("/livez").await.ok(200);
+    let closed = async {
+        for socket in &mut silent {
+            let _ = socket.read(&mut [0; 16]).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("silent scrapers are cut off");
+    Figures::of(&server).await;
+}
+
+#[tokio::test]
+async fn a_taken_or_impossible_metrics_address_is_one_clear_line() {
+    let server = Server::start_with(&[ON]).await;
+    let taken = Figures::address(&server).await.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["serve", "--data", "data", "--listen", "127.0.0.1:0"];
+    let finished = parlor(&serve, &[("PARLOR_METRICS__LISTEN", &taken)], "", folder.path()).await;
+    let line =
+        format!("error: cannot listen on {taken} for metrics; choose another address in metrics.listen");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains(&line), "{}", finished.stderr);
+    assert!(!folder.path().join("data").exists(), "nothing was made before that");
+
+    let finished = parlor(&["check"], &[("PARLOR_METRICS__LISTEN", "9090")], "", folder.path()).await;
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.stderr.contains("metrics.listen is \"9090\"; expected: empty, or an IP address"));
+}
