@@ -109,7 +109,7 @@ codes! {
     TimedOut "timed_out" SERVICE_UNAVAILABLE "The server took too long"
         "There was no answer in time; a write may or may not have been kept.";
     NotReady "not_ready" SERVICE_UNAVAILABLE "The server is not ready"
-        "The server is about to stop, or cannot write.";
+        "The server is about to stop, or cannot write now: ask again in a few seconds.";
     StorageFull "storage_full" INSUFFICIENT_STORAGE "The disk is full"
         "Nothing was written; reading goes on.";
 }

@@ -8,6 +8,7 @@ mod limits;
 mod members;
 mod messages;
 mod paging;
+mod readiness;
 mod rooms;
 mod sessions;
 mod streams;
@@ -16,6 +17,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::readiness::Readiness;
 use crate::domain::clock::Clock;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::Ids;
@@ -67,6 +69,7 @@ pub struct Chat {
     hashing: Hashing,
     tokens: Tokens,
     limits: Arc<Limits>,
+    readiness: Readiness,
     policy: Policy,
     clock: Clock,
     ids: Ids,
@@ -75,8 +78,8 @@ pub struct Chat {
 impl Chat {
     pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
         let (clock, ids) = (live.clock, live.ids);
-        let (store, limits) = (live.store.clone(), Arc::new(limits));
-        Self { store, live, hashing, tokens, limits, policy, clock, ids }
+        let (store, limits, readiness) = (live.store.clone(), Arc::new(limits), Readiness::default());
+        Self { store, live, hashing, tokens, limits, readiness, policy, clock, ids }
     }
 
     pub fn server(&self) -> ServerFacts {
@@ -86,11 +89,6 @@ impl Chat {
             registration_open: self.policy.registration_open,
             min_password: self.policy.min_password,
         }
-    }
-
-    /// Whether writes can be taken: false once shutdown has begun or the store has failed.
-    pub fn is_ready(&self) -> bool {
-        !self.store.has_failed() && !self.live.registry.is_closing()
     }
 
     /// The mint of the cursors that answers carry.

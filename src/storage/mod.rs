@@ -13,6 +13,7 @@ mod members;
 mod messages;
 mod open;
 mod posts;
+mod probe;
 mod rooms;
 pub mod sessions;
 mod writing;

@@ -12,6 +12,7 @@ mod matrix;
 mod members;
 mod messages;
 mod metrics;
+mod probes;
 mod raw;
 mod rooms;
 mod sessions;

@@ -83,9 +83,19 @@ async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
     let mut late = bob.streams_from(&room, &before).await;
     late.hello().await;
     until_said(&mut late, "before").await;
+    // The process lives; but whoever wants to write had better go elsewhere.
+    let ready = |wanted: u16| {
+        let anybody = server.anonymous();
+        move || {
+            let anybody = anybody.clone();
+            async move { anybody.get("/readyz").await.status == wanted }
+        }
+    };
+    wait_for("it is not ready", ready(503)).await;
     server.anonymous().get("/livez").await.ok(200);
 
     disk.make_room();
+    wait_for("it is ready again by itself", ready(200)).await;
     wait_for("writing goes on", || async {
         ada.post(&path, json!({ "body": "first again" })).await.status == 201
     })
