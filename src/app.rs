@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiSettings};
+use crate::api::{self, ApiSettings, BodyLimit};
 use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, Rate, Rates, SigningKey, Tokens};
 use crate::config::{self, Config, Registration};
 use crate::domain::clock::{Clock, Timestamp};
@@ -62,7 +62,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
     let settings = ApiSettings {
         origin: config.public_origin(address),
-        body_limit: config.limits.body_bytes as usize,
+        body_limit: BodyLimit { bytes: config.limits.body_bytes as usize, deadline: config.limits.body },
+        deadline: config.limits.request,
         refresh_life: config.auth.refresh_idle,
     };
     let service = api::service(house.chat.clone(), settings);
@@ -242,7 +243,7 @@ fn front_limits(config: &Config) -> FrontLimits {
     FrontLimits {
         per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
         trusted_proxies: config.server.trusted_proxies.clone().into(),
-        deadlines: Deadlines::default(),
+        deadlines: Deadlines { head: config.limits.head, idle: config.limits.idle, ..Deadlines::default() },
         grace: config.server.shutdown,
     }
 }
@@ -257,7 +258,9 @@ fn rates(limits: &config::Limits) -> Rates {
         post_per_user: rate(limits.post_per_user),
         post_per_room: rate(limits.post_per_room),
         join_per_user: rate(limits.join_per_user),
+        rooms_per_user: rate(limits.rooms_per_user),
         reads_per_user: rate(limits.reads_per_user),
         stream_opens_per_user: rate(limits.stream_opens_per_user),
+        stream_opens_per_node: rate(limits.stream_opens_per_node),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::header::{self, HeaderName};
+use poem::http::uri::Authority;
 use poem::http::{HeaderMap, HeaderValue, Method, Version};
 use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OperationId;
@@ -20,9 +21,6 @@ use super::problem::Problem;
 use super::site::Site;
 use super::{RequestId, auth};
 
-/// How long an answer may take; an open stream has answered.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
-
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps an endpoint so that it never fails.
@@ -30,11 +28,13 @@ pub struct Answering<E> {
     inner: E,
     paths: Paths,
     site: Arc<Site>,
+    deadline: Duration,
 }
 
 impl<E> Answering<E> {
-    pub fn new(inner: E, site: Arc<Site>) -> Self {
-        Self { inner, paths: Paths::documented(), site }
+    /// An answer may take until `deadline`: whatever hangs behind it must not hang its clients. An open stream has answered.
+    pub fn new(inner: E, site: Arc<Site>, deadline: Duration) -> Self {
+        Self { inner, paths: Paths::documented(), site, deadline }
     }
 }
 
@@ -66,10 +66,21 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
 impl<E: Endpoint<Output = Response>> Answering<E> {
     /// What can be said from the head of the request alone.
     fn screen(&self, request: &Request) -> Result<(), Problem> {
-        let hosts = request.headers().get_all(header::HOST).iter().count();
-        // HTTP/1.0 did not know the header (RFC 9112, section 3.2).
-        if hosts > 1 || (hosts == 0 && request.version() != Version::HTTP_10) {
-            return Err(Problem::new(Code::InvalidRequest).detail("The request must have one Host header."));
+        let malformed = |detail| Err(Problem::new(Code::InvalidRequest).detail(detail));
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let is_one = match (hosts.next(), hosts.next()) {
+            // HTTP/1.0 did not know the header (RFC 9112, section 3.2).
+            (None, _) => request.version() == Version::HTTP_10,
+            (Some(host), None) => is_host(host),
+            _ => false,
+        };
+        if !is_one {
+            return malformed("The request must have one Host header, with a host and perhaps a port.");
+        }
+        // hyper takes any list that ends in it; who decodes the rest differently sees another request (RFC 9112, 6.1).
+        let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+            return malformed("The only Transfer-Encoding that is read is chunked.");
         }
         self.paths.check(request)?;
         auth::screen(request, &self.site)
@@ -77,7 +88,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
 
     async fn run(&self, request: Request) -> Result<Response> {
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
+        match tokio::time::timeout(self.deadline, answer).await {
             Ok(Ok(outcome)) => outcome,
             // The panic was printed where it happened.
             Ok(Err(_)) => Err(Problem::new(Code::Internal).into()),
@@ -130,6 +141,12 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
     }
 }
 
+/// Without a user, which a Host never has.
+fn is_host(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    !bytes.contains(&b'@') && Authority::try_from(bytes).is_ok()
+}
+
 /// An error with all its causes, in one line.
 struct Chain<'e>(&'e (dyn std::error::Error + Send + Sync));
 
@@ -163,7 +180,7 @@ mod tests {
     {
         let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
         let site = Arc::new(Site::new(&origin, Duration::from_hours(24)));
-        let answering = Answering::new(poem::endpoint::make(inner), site);
+        let answering = Answering::new(poem::endpoint::make(inner), site, Duration::from_secs(30));
         let request = Request::builder().header("host", "parlor").finish();
         let (parts, body) = answering.call(request).await.unwrap().into_parts();
         (parts.status, parts.headers, body.into_json().await.unwrap())

@@ -37,7 +37,7 @@ macro_rules! codes {
 
 codes! {
     InvalidRequest "invalid_request" BAD_REQUEST "The request is malformed"
-        "The head of the request is malformed: no or several `Host`, or several `Authorization` headers.";
+        "The head of the request is malformed: no, several or no real `Host`, several `Authorization` headers, or a `Transfer-Encoding` other than `chunked`.";
     InvalidBody "invalid_body" BAD_REQUEST "The body is not what the document says"
         "The body is not JSON, or not of the documented shape; `errors` names the places.";
     InvalidParameter "invalid_parameter" BAD_REQUEST "A parameter is not what the document says"

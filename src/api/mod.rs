@@ -33,7 +33,7 @@ use poem_openapi::{OpenApiService, OperationId, Tags};
 
 use self::answer::Answering;
 use self::code::Code;
-use self::payload::BodyLimit;
+pub use self::payload::BodyLimit;
 use self::problem::Problem;
 use self::site::Site;
 use crate::chat::{Chat, EventStream};
@@ -46,8 +46,10 @@ use crate::web::Web;
 pub struct ApiSettings {
     /// Where browsers reach the server: `public_url`, else the address it listens on with its actual port.
     pub origin: Origin,
-    /// Most bytes of a request body; those with passwords or tokens keep a smaller limit of their own.
-    pub body_limit: usize,
+    /// What bounds request bodies; those with passwords or tokens keep a smaller size of their own.
+    pub body_limit: BodyLimit,
+    /// How long an answer may take.
+    pub deadline: Duration,
     /// How long the cookie of a refresh token is kept: the life of an unused session.
     pub refresh_life: Duration,
 }
@@ -116,12 +118,12 @@ type Operations = (
 
 /// The whole service: the API, its document, the API explorer and the web client.
 pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output = Response> + 'static {
-    let ApiSettings { origin, body_limit, refresh_life } = settings;
+    let ApiSettings { origin, body_limit, deadline, refresh_life } = settings;
     let site = Arc::new(Site::new(&origin, refresh_life));
     let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
-        .data(BodyLimit(body_limit))
+        .data(body_limit)
         .data(State { chat, site: site.clone() });
-    Answering::new(router, site)
+    Answering::new(router, site, deadline)
 }
 
 fn operations() -> OpenApiService<Operations, ()> {

@@ -20,12 +20,14 @@ use super::reply::JSON;
 /// Most bytes of a body that carries passwords or tokens; longer ones cannot be honest.
 const AUTH_BODY_BYTES: usize = 4 * 1024;
 
-/// How long a body may take to arrive, however it is cut up.
-const BODY_DEADLINE: Duration = Duration::from_secs(15);
-
-/// Most bytes of other bodies, put into the request's data by the service.
+/// What bounds bodies, put into the request's data by the service.
 #[derive(Clone, Copy, Debug)]
-pub struct BodyLimit(pub usize);
+pub struct BodyLimit {
+    /// Most bytes, where [`Input::IS_AUTH`] does not say less.
+    pub bytes: usize,
+    /// How long a body may take to arrive, however it is cut up.
+    pub deadline: Duration,
+}
 
 /// A type that a request body can have. It must refuse unknown fields.
 pub trait Input: DeserializeOwned + Type {
@@ -138,13 +140,10 @@ fn is_json(content_type: &str) -> bool {
 }
 
 async fn read<T: Input>(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
-    let most = match request.data::<BodyLimit>() {
-        Some(_) if T::IS_AUTH => AUTH_BODY_BYTES,
-        Some(limit) => limit.0,
-        None => AUTH_BODY_BYTES,
-    };
+    let limit = request.data::<BodyLimit>().ok_or(Problem::new(Code::Internal))?;
+    let most = if T::IS_AUTH { AUTH_BODY_BYTES } else { limit.bytes };
     let body = body.take().map_err(|_| Problem::new(Code::Internal))?;
-    match tokio::time::timeout(BODY_DEADLINE, body.into_bytes_limit(most)).await {
+    match tokio::time::timeout(limit.deadline, body.into_bytes_limit(most)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => Err(Problem::new(Code::BodyTooLarge)),
         Ok(Err(_)) => Err(Problem::new(Code::InvalidBody).at("", "was not sent completely")),

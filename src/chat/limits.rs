@@ -1,16 +1,21 @@
 //! Rates: how often one person, account or address may do a thing. Token buckets in memory, on the monotonic clock; a
 //! restart forgives everybody.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 
 use super::{Error, Result};
 use crate::domain::ids::{RoomId, SessionId, UserId};
+use crate::domain::network::network_of;
 
-/// Buckets kept at most; beyond that those that have refilled are dropped, and nobody new is counted until some have.
+/// Buckets kept at most; beyond that those that have refilled are dropped, and nobody new is counted until some have: whoever
+/// has so many addresses passes any limit of an address, and everybody else must not pay for it.
 const MAX_BUCKETS: usize = 100_000;
+/// Looking for refilled buckets goes through all of them, so it is not done for each newcomer.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// A token bucket: so many at once, refilled by so many a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,8 +34,10 @@ pub struct Rates {
     pub post_per_user: Rate,
     pub post_per_room: Rate,
     pub join_per_user: Rate,
+    pub rooms_per_user: Rate,
     pub reads_per_user: Rate,
     pub stream_opens_per_user: Rate,
+    pub stream_opens_per_node: Rate,
 }
 
 /// Who does what.
@@ -43,8 +50,10 @@ pub(super) enum Counted {
     Post(UserId),
     PostIn(RoomId),
     Join(UserId),
+    CreateRoom(UserId),
     Read(UserId),
     StreamOpen(UserId),
+    StreamOpenHere,
 }
 
 #[derive(Clone, Copy)]
@@ -57,12 +66,14 @@ struct Bucket {
 pub struct Limits {
     rates: Option<Rates>,
     buckets: DashMap<Counted, Bucket>,
+    /// Held for one look.
+    swept: Mutex<Option<Instant>>,
 }
 
 impl Limits {
     /// None lifts every rate.
     pub fn new(rates: Option<Rates>) -> Self {
-        Self { rates, buckets: DashMap::new() }
+        Self { rates, buckets: DashMap::new(), swept: Mutex::default() }
     }
 
     /// Takes one token, or refuses.
@@ -75,13 +86,15 @@ impl Limits {
         let Some(rates) = &self.rates else { return Ok(()) };
         let counted = by_network(counted);
         let rate = rates.of(&counted);
+        let now = Instant::now();
         if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&counted) {
-            self.sweep();
+            if self.may_sweep(now) {
+                self.sweep();
+            }
             if self.buckets.len() >= MAX_BUCKETS {
                 return Ok(());
             }
         }
-        let now = Instant::now();
         let full = Bucket { tokens: f64::from(rate.burst), at: now };
         let mut bucket = self.buckets.entry(counted).or_insert(full);
         bucket.tokens = refilled(*bucket, rate, now);
@@ -91,6 +104,21 @@ impl Limits {
             return Ok(());
         }
         Err(Duration::from_secs_f64((1.0 - bucket.tokens) / rate.per_second))
+    }
+
+    /// Opening a stream: one's own rate first, so that whoever is over it takes nothing from the others.
+    pub(super) fn take_stream_open(&self, user: UserId) -> Result<()> {
+        self.take(Counted::StreamOpen(user))?;
+        self.take(Counted::StreamOpenHere)
+    }
+
+    fn may_sweep(&self, now: Instant) -> bool {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = swept.is_none_or(|at| now.duration_since(at) >= SWEEP_EVERY);
+        if may {
+            *swept = Some(now);
+        }
+        may
     }
 
     /// Forgets buckets that are full again.
@@ -114,8 +142,10 @@ impl Rates {
             Counted::Post(_) => self.post_per_user,
             Counted::PostIn(_) => self.post_per_room,
             Counted::Join(_) => self.join_per_user,
+            Counted::CreateRoom(_) => self.rooms_per_user,
             Counted::Read(_) => self.reads_per_user,
             Counted::StreamOpen(_) => self.stream_opens_per_user,
+            Counted::StreamOpenHere => self.stream_opens_per_node,
         }
     }
 }
@@ -125,15 +155,11 @@ fn refilled(bucket: Bucket, rate: Rate, now: Instant) -> f64 {
     (bucket.tokens + back).min(f64::from(rate.burst))
 }
 
-/// One IPv6 customer has a /64: counting single addresses would count nobody.
+/// Addresses are counted as the networks that people have.
 fn by_network(counted: Counted) -> Counted {
-    let network = |address: IpAddr| match address {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-        v4 @ IpAddr::V4(_) => v4,
-    };
     match counted {
-        Counted::LoginFrom(address) => Counted::LoginFrom(network(address)),
-        Counted::RegisterFrom(address) => Counted::RegisterFrom(network(address)),
+        Counted::LoginFrom(address) => Counted::LoginFrom(network_of(address)),
+        Counted::RegisterFrom(address) => Counted::RegisterFrom(network_of(address)),
         other => other,
     }
 }
@@ -154,8 +180,10 @@ mod tests {
             post_per_user: rate,
             post_per_room: rate,
             join_per_user: rate,
+            rooms_per_user: rate,
             reads_per_user: rate,
             stream_opens_per_user: rate,
+            stream_opens_per_node: rate,
         };
         let limits = Limits::new(Some(rates));
         let ada = Ids.user();

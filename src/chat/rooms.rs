@@ -56,6 +56,7 @@ impl Chat {
 
     pub async fn create_room(&self, caller: Caller, room: NewRoom) -> Result<Made<RoomView>> {
         self.limits.take(Counted::Join(caller.user))?;
+        self.limits.take(Counted::CreateRoom(caller.user))?;
         let hash = self.tokens.content_hash(&content_of(&room));
         let new = storage::NewRoom {
             id: self.ids.room(),

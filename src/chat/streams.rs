@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::limits::Counted;
 use super::{Chat, Result, StreamStart};
+use crate::domain::network::network_of;
 use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
 use crate::live::{EventStream, Reader};
@@ -16,8 +16,8 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        self.limits.take(Counted::StreamOpen(caller.user))?;
-        Ok(self.live.open_room(Reader { caller, address }, room, &start).await?)
+        self.limits.take_stream_open(caller.user)?;
+        Ok(self.live.open_room(Reader { caller, address: network_of(address) }, room, &start).await?)
     }
 
     pub async fn open_user_stream(
@@ -26,7 +26,7 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        self.limits.take(Counted::StreamOpen(caller.user))?;
-        Ok(self.live.open_person(Reader { caller, address }, &start).await?)
+        self.limits.take_stream_open(caller.user)?;
+        Ok(self.live.open_person(Reader { caller, address: network_of(address) }, &start).await?)
     }
 }

@@ -157,10 +157,15 @@ sections! {
         "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
         /// Rooms that one person creates, joins or adds people to, and changes of their own name.
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
+        /// Rooms that one person creates: each is kept for ever, and its name is taken.
+        "rooms_per_user" => rooms_per_user: Rate = "20, 20/day", RateText;
         /// Everything that one person reads.
         "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;
         /// Streams that one person opens.
         "stream_opens_per_user" => stream_opens_per_user: Rate = "20, 1/s", RateText;
+        /// Streams that all people together open. The burst lets everybody come back at once after a restart; each opening reads
+        /// the log, so a flood of them would delay everything else.
+        "stream_opens_per_node" => stream_opens_per_node: Rate = "2000, 200/s", RateText;
         /// Streams of one person that are open at the same time.
         "open_streams_per_user" => open_streams_per_user: u32 = 32, Count(1, 100_000);
         /// Streams from one address that are open at the same time.
@@ -169,6 +174,15 @@ sections! {
         "connections_per_address" => connections_per_address: u32 = 200, Count(1, 100_000);
         /// The largest request body, in bytes.
         "body_bytes" => body_bytes: u32 = 65536, Count(20_480, 1_048_576);
+        /// How long the first byte of a connection may take, and the head of a request from its first byte on: who drips a head
+        /// holds a socket for nothing.
+        "head_seconds" => head: Duration = 10, Seconds(1, 60);
+        /// How long a request's body may take, however it is cut up.
+        "body_seconds" => body: Duration = 15, Seconds(1, 120);
+        /// How long a request may take in all before it is given up; a stream only until it is open.
+        "request_seconds" => request: Duration = 30, Seconds(1, 300);
+        /// How long a connection is kept without a request.
+        "idle_seconds" => idle: Duration = 60, Seconds(1, 600);
     }
 
     /// Live streams.

@@ -7,6 +7,7 @@ pub mod ids;
 pub mod membership;
 pub mod message;
 pub mod names;
+pub mod network;
 pub mod password;
 pub mod refusal;
 pub mod room;

@@ -1,6 +1,6 @@
 //! Where a request comes from: the peer of its connection, or what a trusted proxy says of it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use poem::http::{HeaderMap, HeaderName};
 
@@ -36,14 +36,6 @@ impl Proxies {
             }
         }
         client
-    }
-}
-
-/// What limits count as one address: of IPv6 the network of 64 bits, which one household has to itself.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::FrontLimits;
-use super::address::{Proxies, network_of};
+use super::address::Proxies;
 use super::meters::Meters;
+use crate::domain::network::network_of;
 
 /// Counts open connections.
 pub struct Gate {

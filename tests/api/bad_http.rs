@@ -19,6 +19,13 @@ async fn a_request_names_one_host() {
     for head in [
         "GET /v1/server HTTP/1.1\r\nConnection: close\r\n\r\n",
         "GET /v1/server HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: a, b\r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: a/b\r\nConnection: close\r\n\r\n",
+        "GET /v1/server HTTP/1.1\r\nHost: ada@a\r\nConnection: close\r\n\r\n",
+        "GET http://a/v1/server HTTP/1.1\r\nConnection: close\r\n\r\n",
     ] {
         assert_eq!(
             raw::send(&client, head.as_bytes()).await.verdict(),
@@ -28,6 +35,10 @@ async fn a_request_names_one_host() {
     }
     let old = raw::send(&client, b"GET /v1/server HTTP/1.0\r\n\r\n").await;
     assert_eq!(old.status, 200, "HTTP/1.0 knew no Host");
+    for host in ["parlor", "parlor:80", "127.0.0.1:8080", "[::1]:8080", "xn--caf-dma.example"] {
+        let head = format!("GET /v1/server HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(raw::send(&client, head.as_bytes()).await.status, 200, "{host}");
+    }
 }
 
 #[tokio::test]

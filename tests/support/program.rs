@@ -19,7 +19,7 @@ pub struct Finished {
 /// Runs `parlor` with the arguments, variables and standard input given, in the folder given, and no other `PARLOR_*`
 /// variable. A command that does not end is killed, and the test fails.
 pub async fn parlor(args: &[&str], env: &[(&str, &str)], stdin: &str, folder: &std::path::Path) -> Finished {
-    let mut child = command(env)
+    let mut child = command(env, None)
         .args(args)
         .current_dir(folder)
         .stdin(Stdio::piped())
@@ -52,9 +52,18 @@ pub async fn parlor(args: &[&str], env: &[(&str, &str)], stdin: &str, folder: &s
     }
 }
 
-/// The binary without what the tester's own environment says to it.
-pub(super) fn command(env: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+/// The binary without what the tester's own environment says to it, perhaps under a limit of descriptors.
+pub(super) fn command(env: &[(&str, &str)], descriptors: Option<u32>) -> Command {
+    let program = env!("CARGO_BIN_EXE_parlor");
+    let mut command = match descriptors {
+        // It becomes the program, and keeps its process id.
+        Some(most) => {
+            let mut prlimit = Command::new("prlimit");
+            prlimit.arg(format!("--nofile={most}:{most}")).arg(program);
+            prlimit
+        }
+        None => Command::new(program),
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PARLOR") {
             command.env_remove(name);

@@ -21,6 +21,8 @@ const STOPS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 pub struct Server {
     folder: TempDir,
     env: Vec<(String, String)>,
+    /// Most descriptors that the process may have; none: as many as the tester.
+    descriptors: Option<u32>,
     address: SocketAddr,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -34,11 +36,21 @@ impl Server {
 
     /// The same with variables over the defaults of tests, such as `("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "2")`.
     pub async fn start_with(env: &[(&str, &str)]) -> Self {
+        Self::start_under(None, env).await
+    }
+
+    /// The same under a hard limit of open descriptors.
+    pub async fn start_with_descriptors(most: u32, env: &[(&str, &str)]) -> Self {
+        Self::start_under(Some(most), env).await
+    }
+
+    async fn start_under(descriptors: Option<u32>, env: &[(&str, &str)]) -> Self {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut server = Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
             env: all,
+            descriptors,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
             log: Arc::default(),
@@ -52,7 +64,7 @@ impl Server {
         assert!(self.child.is_none(), "the server runs already");
         let env: Vec<(&str, &str)> =
             self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut child = command(&env)
+        let mut child = command(&env, self.descriptors)
             .arg("serve")
             .arg("--data")
             .arg(self.data())
