@@ -46,7 +46,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
             Some(id) => id.0.clone(),
             None => RequestId::draw().0,
         };
-        let path = request.uri().path().to_owned();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         if request.method() == Method::HEAD {
             request.set_data(CameAsHead);
         }
@@ -54,7 +54,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
             Ok(()) => self.run(request).await,
             Err(problem) => Err(problem.into()),
         };
-        let mut response = outcome.unwrap_or_else(|error| self.answer(&error, &path, &id));
+        let mut response = outcome.unwrap_or_else(|error| self.answer(&error, &method, &path, &id));
         self.dress(response.headers_mut());
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
@@ -97,7 +97,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
     }
 
     /// Errors of poem's own carry what the request said: of them only the kind is looked at.
-    fn answer(&self, error: &poem::Error, path: &str, request_id: &str) -> Response {
+    fn answer(&self, error: &poem::Error, method: &Method, path: &str, request_id: &str) -> Response {
         let problem = if let Some(problem) = error.downcast_ref::<Problem>() {
             problem.clone()
         } else if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
@@ -106,7 +106,8 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
             Problem::new(Code::MethodNotAllowed).allow(self.paths.allowed(path))
         } else if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
             let place = format!("?{}", parameter.name);
-            Problem::new(Code::InvalidParameter).at(place, "is not what the document says about it")
+            let wants = self.paths.wants(method, path, parameter.name);
+            Problem::new(Code::InvalidParameter).at(place, wants.unwrap_or("is not what the document says"))
         } else {
             tracing::error!(
                 request.id = request_id,

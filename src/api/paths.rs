@@ -4,7 +4,7 @@
 use poem::Request;
 use poem::http::Method;
 use poem_openapi::OpenApi;
-use poem_openapi::registry::MetaParamIn;
+use poem_openapi::registry::{MetaParamIn, MetaSchemaRef};
 
 use super::Operations;
 use super::code::Code;
@@ -24,7 +24,13 @@ struct Path {
 
 struct Operation {
     method: Method,
-    query: Vec<String>,
+    query: Vec<Parameter>,
+}
+
+struct Parameter {
+    name: String,
+    /// What its value must be, in words.
+    wants: String,
 }
 
 impl Paths {
@@ -53,15 +59,22 @@ impl Paths {
         if uri.path().len() + uri.query().map_or(0, str::len) > MAX_URI_BYTES {
             return Err(Problem::new(Code::UriTooLong));
         }
-        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let path = self.find(uri.path());
         let operation =
-            path.and_then(|path| path.operations.iter().find(|operation| operation.method == *method));
+            path.and_then(|path| path.operations.iter().find(|operation| operation.serves(request.method())));
         match operation {
             Some(operation) => operation.check(uri.query().unwrap_or_default()),
             // The router has something to say about it.
             None => Ok(()),
         }
+    }
+
+    /// What a query parameter of the operation at this path must be, in words.
+    pub fn wants(&self, method: &Method, path: &str, parameter: &str) -> Option<&str> {
+        let path = self.find(path)?;
+        let operation = path.operations.iter().find(|operation| operation.serves(method))?;
+        let parameter = operation.query.iter().find(|known| known.name == parameter)?;
+        Some(&parameter.wants)
     }
 
     /// Of several that fit, the one whose words are written out is meant, as in routing.
@@ -81,7 +94,7 @@ impl Path {
                 .params
                 .iter()
                 .filter(|p| p.in_type == MetaParamIn::Query)
-                .map(|p| p.name.clone())
+                .map(|p| Parameter { name: p.name.clone(), wants: wants(&p.schema) })
                 .collect(),
         };
         Self {
@@ -100,13 +113,18 @@ impl Path {
 }
 
 impl Operation {
+    /// A HEAD is a GET without the body.
+    fn serves(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
     /// No unknown name, and none twice. The names are not repeated in the answer unless they are ours.
     fn check(&self, query: &str) -> Result<(), Problem> {
         let wrong = |place: String, detail| Problem::new(Code::InvalidParameter).at(place, detail);
         let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let given = pair.split('=').next().unwrap_or_default();
-            let Some(name) = self.query.iter().find(|name| *name == given) else {
+            let Some(Parameter { name, .. }) = self.query.iter().find(|known| known.name == given) else {
                 return Err(wrong("?".to_owned(), "has a parameter that this operation does not know"));
             };
             if seen.contains(&name) {
@@ -115,6 +133,18 @@ impl Operation {
             seen.push(name);
         }
         Ok(())
+    }
+}
+
+/// The rule of the document as a sentence about the parameter.
+fn wants(schema: &MetaSchemaRef) -> String {
+    let MetaSchemaRef::Inline(schema) = schema else { return "is not what the document says".to_owned() };
+    let most_characters = schema.max_length;
+    match (schema.ty, schema.minimum, schema.maximum, most_characters) {
+        ("integer", Some(least), Some(most), _) => format!("must be a whole number from {least} to {most}"),
+        ("integer", Some(least), None, _) => format!("must be a whole number from {least} to {}", i32::MAX),
+        ("string", .., Some(most)) => format!("must be a text in UTF-8 of at most {most} characters"),
+        _ => "must be a text in UTF-8".to_owned(),
     }
 }
 

@@ -37,6 +37,7 @@ impl Chat {
             return Err(Refusal::RegistrationClosed.into());
         }
         self.limits.take(Counted::RegisterFrom(address))?;
+        let _turn = self.turns.next(address).await?;
         self.add_user(NewAccount { username, password, display_name, admin: false }).await
     }
 

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod error;
+mod failures;
 mod hashing;
 mod limits;
 mod members;
@@ -13,11 +14,14 @@ mod rooms;
 mod sessions;
 mod streams;
 mod tokens;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::failures::Failures;
 use self::readiness::Readiness;
+use self::turns::Turns;
 use crate::domain::clock::Clock;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::Ids;
@@ -69,6 +73,8 @@ pub struct Chat {
     hashing: Hashing,
     tokens: Tokens,
     limits: Arc<Limits>,
+    failures: Failures,
+    turns: Turns,
     readiness: Readiness,
     policy: Policy,
     clock: Clock,
@@ -78,8 +84,10 @@ pub struct Chat {
 impl Chat {
     pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
         let (clock, ids) = (live.clock, live.ids);
-        let (store, limits, readiness) = (live.store.clone(), Arc::new(limits), Readiness::default());
-        Self { store, live, hashing, tokens, limits, readiness, policy, clock, ids }
+        let (store, readiness) = (live.store.clone(), Readiness::default());
+        let (failures, turns) = (Failures::new(limits.are_on()), Turns::new(limits.are_on()));
+        let limits = Arc::new(limits);
+        Self { store, live, hashing, tokens, limits, failures, turns, readiness, policy, clock, ids }
     }
 
     pub fn server(&self) -> ServerFacts {

@@ -1,6 +1,7 @@
 //! Sessions: signing in, staying signed in, signing out, and what an access token is worth right now.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::limits::Counted;
 use super::tokens::{AccessToken, RefreshToken};
@@ -67,7 +68,8 @@ impl Chat {
         // A name that nobody can have is looked up like any other: in the same time, to the same answer.
         let username = Username::lookup(&login.username).ok();
         let account = username.as_ref().map_or_else(|| login.username.clone(), ToString::to_string);
-        self.limits.take(Counted::LoginTo(account.chars().take(64).collect()))?;
+        let account: String = account.chars().take(64).collect();
+        self.limits.take(Counted::LoginTo(account.clone()))?;
         let known = match &username {
             Some(username) => self.store.credentials(username).await?,
             None => None,
@@ -75,7 +77,18 @@ impl Chat {
         let hash = known.as_ref().map(|known| known.password_hash.clone());
         // Too long to be anybody's: a new password of this length is refused.
         let password = Password::presented(login.password).map_err(|_| Refusal::WrongCredentials)?;
-        let matches = self.hashing.verify(password, hash).await?;
+        let matches = {
+            let _turn = self.turns.next(login.address).await?;
+            // In turn: attempts sent at once are not all looked at before the first of them has failed.
+            self.failures.check(&account, login.address, Instant::now())?;
+            let matches = self.hashing.verify(password, hash).await?;
+            if matches {
+                self.failures.succeeded(&account, login.address, Instant::now());
+            } else {
+                self.failures.failed(&account, login.address, Instant::now());
+            }
+            matches
+        };
         let known = known.filter(|_| matches).ok_or(Refusal::WrongCredentials)?;
 
         let at = self.clock.now();

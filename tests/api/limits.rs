@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, Server};
+use crate::support::{Answer, PASSWORD, Server, wait_for};
 
 /// Two at once, then nothing for longer than a test lasts.
 const TWICE: &str = "2, 1/h";
@@ -19,8 +19,10 @@ async fn limited(narrow: &[(&str, &str)]) -> Server {
         "PARLOR_LIMITS__POST_PER_USER",
         "PARLOR_LIMITS__POST_PER_ROOM",
         "PARLOR_LIMITS__JOIN_PER_USER",
+        "PARLOR_LIMITS__ROOMS_PER_USER",
         "PARLOR_LIMITS__READS_PER_USER",
         "PARLOR_LIMITS__STREAM_OPENS_PER_USER",
+        "PARLOR_LIMITS__STREAM_OPENS_PER_NODE",
     ];
     env.extend(rates.map(|name| (name, wide)));
     env.extend(narrow);
@@ -128,6 +130,76 @@ async fn joining_reading_refreshing_and_streaming_are_limited() {
     ada.refreshes().await;
     ada.refreshes().await;
     is_told_to_wait(ada.post("/v1/refresh", json!({ "refresh_token": ada.refresh_token })).await);
+}
+
+#[tokio::test]
+async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
+    let server = limited(&[
+        ("PARLOR_LIMITS__ROOMS_PER_USER", TWICE),
+        ("PARLOR_LIMITS__STREAM_OPENS_PER_NODE", "3, 1/h"),
+    ])
+    .await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    ada.creates_room("lobby").await;
+    ada.creates_room("hall").await;
+    is_told_to_wait(ada.post("/v1/rooms", json!({ "name": "attic" })).await);
+    bob.creates_room("attic").await;
+    bob.joins("lobby").await;
+
+    let _open = (ada.streams("lobby").await, ada.streams_all().await, bob.streams("lobby").await);
+    is_told_to_wait(bob.get("/v1/events").await);
+    is_told_to_wait(ada.get("/v1/rooms/lobby/events").await);
+    bob.reads("lobby").await;
+}
+
+#[tokio::test]
+async fn who_fails_to_sign_in_again_and_again_waits_and_others_and_sessions_do_not() {
+    let server = limited(&[]).await;
+    let ada = server.register("ada").await;
+    let attempt = |name: &'static str, password: &'static str| {
+        let stranger = server.anonymous();
+        async move { stranger.post("/v1/login", json!({ "username": name, "password": password })).await }
+    };
+    // Wrong attempts until the wait is of four seconds: 0, 0, 1, 2, 4. The server has one answer for all names.
+    let fails = |name: &'static str| async move {
+        let mut failures = 0;
+        loop {
+            let answer = attempt(name, "wrong").await;
+            match answer.header("retry-after") {
+                "" => {
+                    answer.problem(401, "wrong_credentials");
+                    failures += 1;
+                }
+                "4" => break failures,
+                _ => drop(answer.problem(429, "too_many_requests")),
+            }
+        }
+    };
+    assert_eq!(tokio::join!(fails("ada"), fails("nobody")), (5, 5));
+    let (known, folded, unknown) =
+        tokio::join!(attempt("ada", PASSWORD), attempt("ADA", PASSWORD), attempt("nobody", PASSWORD));
+    assert_eq!(known.but_for_its_id().2, unknown.but_for_its_id().2);
+    for refused in [known, folded, unknown] {
+        refused.problem(429, "too_many_requests");
+    }
+    ada.get("/v1/users/me").await.ok(200);
+    server.register("bob").await;
+
+    let body = json!({ "username": "ada", "password": PASSWORD }).to_string();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let mut socket = socket.connect(server.address()).await.unwrap();
+    let head = format!(
+        "POST /v1/login HTTP/1.1\r\nHost: parlor\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut said = String::new();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
+    tokio::io::AsyncReadExt::read_to_string(&mut socket, &mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 200 "), "from elsewhere: {said}");
+
+    wait_for("the wait is over", || async { attempt("ada", PASSWORD).await.status == 200 }).await;
+    wait_for("for nobody, too", || async { attempt("nobody", PASSWORD).await.status == 401 }).await;
 }
 
 #[tokio::test]

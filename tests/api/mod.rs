@@ -9,6 +9,7 @@ mod browsers;
 mod crowds;
 mod deadlines;
 mod directory;
+mod headers;
 mod limits;
 mod matrix;
 mod members;

@@ -52,7 +52,7 @@ pub fn problem(code: Code) -> Node {
     let problem = Problem::new(code);
     let problem = match code {
         Code::InvalidBody => problem.at("/username", "is required"),
-        Code::InvalidParameter => problem.at("?limit", "is not what the document says about it"),
+        Code::InvalidParameter => problem.at("?limit", "must be a whole number from 1 to 200"),
         Code::TextNotAllowed => problem.at("/display_name", "contains a character that is not allowed"),
         _ => problem.of_password("/password"),
     };

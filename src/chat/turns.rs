@@ -1,0 +1,92 @@
+//! Turns at hashing: of one address a few are in the queue at a time and the rest wait for theirs, so that a flood of
+//! sign-ins from one place fills the queue for nobody else.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::{Error, Result};
+use crate::domain::network::network_of;
+
+/// Hashes of one address that are in the queue or being made.
+const AT_ONCE: usize = 2;
+/// Whoever waited this long for the others of their address is told to come back.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What they are told to wait.
+const COME_BACK: Duration = Duration::from_secs(2);
+
+/// Who is hashing from where; none when limits are off. As many entries as there are addresses that hash right now.
+pub(super) struct Turns(Option<DashMap<IpAddr, Arc<Semaphore>>>);
+
+/// The right to one hash; dropping it is the next one's turn.
+pub(super) struct Turn<'t> {
+    turns: &'t Turns,
+    network: IpAddr,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Turns {
+    pub fn new(are_on: bool) -> Self {
+        Self(are_on.then(DashMap::new))
+    }
+
+    /// Waits for a turn, in the order of coming.
+    pub async fn next(&self, address: IpAddr) -> Result<Turn<'_>> {
+        // Made first: whoever stops waiting leaves no entry behind.
+        let mut turn = Turn { turns: self, network: network_of(address), permit: None };
+        let Some(all) = &self.0 else { return Ok(turn) };
+        let places = all.entry(turn.network).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone();
+        let permit = timeout(PATIENCE, places.acquire_owned()).await.ok().and_then(std::result::Result::ok);
+        turn.permit = Some(permit.ok_or(Error::Overloaded { retry_after: COME_BACK })?);
+        Ok(turn)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.permit = None;
+        if let Some(all) = &self.turns.0 {
+            // Those who wait hold it, too.
+            all.remove_if(&self.network, |_, places| Arc::strong_count(places) == 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_address_has_two_turns_at_a_time_and_leaves_nothing_behind() {
+        let turns = Turns::new(true);
+        let [ada, bob] = ["2001:db8::1", "10.0.0.1"].map(|text| text.parse::<IpAddr>().unwrap());
+        let neighbour = "2001:db8::2".parse().unwrap();
+        let first = turns.next(ada).await.unwrap();
+        let second = turns.next(neighbour).await.unwrap();
+        let mut third = Box::pin(turns.next(ada));
+        assert!((&mut third).now_or_never().is_none(), "it waits");
+        let other = turns.next(bob).now_or_never().expect("another address does not wait").unwrap();
+        drop(first);
+        let third = third.now_or_never().expect("its turn").unwrap();
+        let mut given_up = Box::pin(turns.next(ada));
+        assert!((&mut given_up).now_or_never().is_none());
+        drop((second, third, other));
+        drop(given_up);
+        assert_eq!(turns.0.as_ref().map(DashMap::len), Some(0));
+    }
+
+    #[tokio::test]
+    async fn without_limits_nobody_waits() {
+        let turns = Turns::new(false);
+        let ada = "10.0.0.1".parse().unwrap();
+        let all: Vec<_> =
+            (0..10).map(|_| turns.next(ada).now_or_never().expect("at once").unwrap()).collect();
+        assert_eq!(all.len(), 10);
+    }
+}
