@@ -55,7 +55,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
     if let Some(listener) = scrapes {
-        let figures = figures(started, &meters);
+        let figures = figures(started, &house, &meters);
         house.tasks.spawn(metrics::serve(listener, figures, stop.clone()));
     }
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
@@ -135,8 +135,10 @@ impl House {
     async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Self> {
         let (clock, ids, tasks) = (Clock, Ids, TaskTracker::new());
         let stream_limits = config.limits.enabled.then_some(StreamLimits {
-            per_user: config.limits.open_streams_per_user as usize,
+            per_node: config.limits.open_streams_per_node as usize,
             per_address: config.limits.open_streams_per_address as usize,
+            per_user: config.limits.open_streams_per_user as usize,
+            per_room_and_user: config.limits.open_streams_per_room_and_user as usize,
         });
         let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits));
         let hub = Arc::new(Hub::default());
@@ -176,9 +178,10 @@ impl House {
 }
 
 /// Everything that is measured, each layer by its own meters.
-fn figures(started: Timestamp, front: &Meters) -> prometheus_client::registry::Registry {
+fn figures(started: Timestamp, house: &House, front: &Meters) -> prometheus_client::registry::Registry {
     let mut figures = prometheus_client::registry::Registry::default();
     front.register(&mut figures);
+    house.hub.meters().register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     let started = started.micros() as f64 / 1e6;
     Process { started, version: env!("CARGO_PKG_VERSION") }.register(&mut figures);

@@ -168,8 +168,12 @@ sections! {
         "stream_opens_per_node" => stream_opens_per_node: Rate = "2000, 200/s", RateText;
         /// Streams of one person that are open at the same time.
         "open_streams_per_user" => open_streams_per_user: u32 = 32, Count(1, 100_000);
+        /// Streams of one person for one room that are open at the same time.
+        "open_streams_per_room_and_user" => open_streams_per_room_and_user: u32 = 8, Count(1, 100_000);
         /// Streams from one address that are open at the same time.
         "open_streams_per_address" => open_streams_per_address: u32 = 256, Count(1, 100_000);
+        /// Streams of all people that are open at the same time: each takes a descriptor and about 4 KiB.
+        "open_streams_per_node" => open_streams_per_node: u32 = 100_000, Count(1, 1_000_000);
         /// Connections from one address that are open at the same time; trusted proxies are exempt.
         "connections_per_address" => connections_per_address: u32 = 200, Count(1, 100_000);
         /// The largest request body, in bytes.

@@ -19,6 +19,8 @@ pub(super) struct Handle {
     pub user: UserId,
     pub session: SessionId,
     pub address: IpAddr,
+    /// Of a stream of one room, once that was looked up.
+    room: OnceLock<RoomId>,
     told: Mutex<Told>,
     /// Whether `told` has changed since it was last heard: one look at it before each write.
     news: AtomicBool,
@@ -51,7 +53,16 @@ impl Handle {
     ) -> Self {
         let told = Told { end: None, removed: Vec::new(), deadline, expires_at };
         let (news, stream) = (AtomicBool::new(true), OnceLock::new());
-        Self { number, user, session, address, told: Mutex::new(told), news, stream }
+        let (room, told) = (OnceLock::new(), Mutex::new(told));
+        Self { number, user, session, address, room, told, news, stream }
+    }
+
+    pub fn enter(&self, room: RoomId) {
+        let _ = self.room.set(room);
+    }
+
+    pub fn is_of(&self, room: RoomId) -> bool {
+        self.room.get() == Some(&room)
     }
 
     /// Wakes this from now on when there is news. A stream has one writer, which listens before it hears for the first time.

@@ -103,6 +103,9 @@ impl Live {
         // 3. One snapshot is the authorization, as of its head.
         let snapshot = self.store.open_room_events(room, reader.caller.user).await?;
         let room = snapshot.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
+        if !self.registry.enters(&place.handle, room) {
+            return Err(OpenError::TooMany);
+        }
         // 4. The writer subscribes once the stream has a socket, and replays (cursor, target]: everything that was sent
         //    before it subscribed lies at or below that target, so what happens meanwhile is in the log or in the channel.
         self.begin(place, reader.caller, Scope::Room(room), &snapshot, start).await

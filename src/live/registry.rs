@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -15,15 +15,18 @@ use tokio_util::sync::CancellationToken;
 use super::frame::ByeReason;
 use super::handle::{Handle, Told};
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{RoomId, SessionId, UserId};
 use crate::domain::session::Caller;
 use crate::storage::Committed;
 
 /// How many streams may be open at once. None lifts the caps.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    pub per_user: usize,
+    pub per_node: usize,
     pub per_address: usize,
+    pub per_user: usize,
+    /// Of one person for one room.
+    pub per_room_and_user: usize,
 }
 
 /// What this node knows of a session's access tokens without asking the store.
@@ -54,6 +57,7 @@ pub struct Registry {
     limits: Option<StreamLimits>,
     next: AtomicU64,
     closing: CancellationToken,
+    open: AtomicUsize,
     sessions: DashMap<SessionId, Known>,
     by_session: DashMap<SessionId, Vec<Arc<Handle>>>,
     by_user: DashMap<UserId, Vec<Arc<Handle>>>,
@@ -87,6 +91,7 @@ impl Registry {
             limits,
             next: AtomicU64::new(0),
             closing: CancellationToken::new(),
+            open: AtomicUsize::new(0),
             sessions: DashMap::new(),
             by_session: DashMap::new(),
             by_user: DashMap::new(),
@@ -166,7 +171,7 @@ impl Registry {
         self.sessions.retain(|_, known| known.expires_at > now);
     }
 
-    /// Takes a place for a stream. None when the person or the address has too many already.
+    /// Takes a place for a stream. None when the person, the address or the node has too many already.
     pub(super) fn register(self: &Arc<Self>, caller: Caller, address: IpAddr) -> Option<Registration> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let whose = (caller.user, caller.session, address);
@@ -174,6 +179,7 @@ impl Registry {
         let handle = Arc::new(Handle::new(number, whose, until));
         // From here on the drop of the registration takes back whatever was entered.
         let registration = Registration { registry: self.clone(), handle: handle.clone() };
+        let here = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         let at_address = *self.addresses.entry(address).and_modify(|n| *n += 1).or_insert(1);
         let of_user = {
             let mut streams = self.by_user.entry(caller.user).or_default();
@@ -181,7 +187,9 @@ impl Registry {
             streams.len()
         };
         self.by_session.entry(caller.session).or_default().push(handle.clone());
-        if self.limits.is_some_and(|limits| at_address > limits.per_address || of_user > limits.per_user) {
+        if let Some(limits) = self.limits
+            && (here > limits.per_node || at_address > limits.per_address || of_user > limits.per_user)
+        {
             return None;
         }
         // The token presented may be older than the newest one of its session.
@@ -192,7 +200,17 @@ impl Registry {
         Some(registration)
     }
 
+    /// Notes which room a stream is of, once its name was looked up. False when the person has too many of it already.
+    pub(super) fn enters(&self, handle: &Handle, room: RoomId) -> bool {
+        handle.enter(room);
+        let Some(limits) = self.limits else { return true };
+        let streams = self.by_user.get(&handle.user);
+        let of_room = |streams: &Vec<Arc<Handle>>| streams.iter().filter(|other| other.is_of(room)).count();
+        streams.is_none_or(|streams| of_room(&streams) <= limits.per_room_and_user)
+    }
+
     fn forget(&self, handle: &Arc<Handle>) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
         let without = |streams: &mut Vec<Arc<Handle>>| streams.retain(|other| other.number != handle.number);
         self.by_user.entry(handle.user).and_modify(without);
         self.by_user.remove_if(&handle.user, |_, streams| streams.is_empty());

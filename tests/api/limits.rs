@@ -153,6 +153,41 @@ async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
 }
 
 #[tokio::test]
+async fn open_streams_have_a_cap_for_each_person_room_address_and_node() {
+    for (cap, is_of_the_room, is_of_the_person) in [
+        ("PARLOR_LIMITS__OPEN_STREAMS_PER_ROOM_AND_USER", true, true),
+        ("PARLOR_LIMITS__OPEN_STREAMS_PER_USER", false, true),
+        ("PARLOR_LIMITS__OPEN_STREAMS_PER_ADDRESS", false, false),
+        ("PARLOR_LIMITS__OPEN_STREAMS_PER_NODE", false, false),
+    ] {
+        let server = limited(&[(cap, "2")]).await;
+        let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+        let (lobby, hall) = (ada.creates_room("lobby").await, ada.creates_room("hall").await);
+        bob.joins(&lobby).await;
+        let open = (ada.streams(&lobby).await, ada.streams("lobby").await);
+        let refused = ada.get(&format!("/v1/rooms/{}/events", lobby.id)).await;
+        assert_eq!(refused.header("retry-after"), "5", "{cap}");
+        refused.problem(429, "too_many_requests");
+
+        // What the cap does not count goes on.
+        let elsewhere = [
+            (&ada, format!("/v1/rooms/{}/events", hall.id), is_of_the_room),
+            (&ada, "/v1/events".to_owned(), is_of_the_room),
+            (&bob, "/v1/rooms/lobby/events".to_owned(), is_of_the_person),
+        ];
+        for (person, path, goes_on) in elsewhere {
+            let status = person.opening(&path).status().await;
+            assert_eq!(status, if goes_on { 200 } else { 429 }, "{cap}: {} {path}", person.username);
+        }
+        drop(open);
+        wait_for("the places are free again", || async {
+            ada.opening("/v1/rooms/lobby/events").status().await == 200
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn who_fails_to_sign_in_again_and_again_waits_and_others_and_sessions_do_not() {
     let server = limited(&[]).await;
     let ada = server.register("ada").await;

@@ -88,6 +88,35 @@ async fn the_process_is_described() {
 }
 
 #[tokio::test]
+async fn streams_are_counted_while_they_are_open_and_by_their_ends() {
+    let server = Server::start_with(&[ON]).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("lobby").await;
+    let mut stream = ada.streams(&room).await;
+    stream.hello().await;
+    let open = Figures::of(&server).await;
+    assert_eq!(open.count("parlor_streams_open", &[]), 1);
+    ada.posts(&room, "hello").await;
+    stream.until(|frame| frame.kind() == "message.posted").await;
+    // Writers add up what they did when they are through with it.
+    wait_for("it is counted", || async {
+        let said = Figures::of(&server).await;
+        ["parlor_stream_frames_total", "parlor_stream_bytes_total"]
+            .iter()
+            .all(|name| said.count(name, &[]) > open.count(name, &[]))
+    })
+    .await;
+    ada.post_nothing("/v1/logout").await.ok(204);
+    assert_eq!(stream.bye().await, "signed_out");
+    wait_for("it has ended", || async {
+        let after = Figures::of(&server).await;
+        after.count("parlor_stream_ends_total", &[("reason", "signed_out")]) == 1
+            && after.count("parlor_streams_open", &[]) == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn figures_name_nobody_and_no_room() {
     let server = Server::start_with(&[ON]).await;
     let ada = server.register("ada-lovelace").await;
