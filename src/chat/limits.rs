@@ -112,6 +112,11 @@ impl Limits {
         self.take(Counted::StreamOpenHere)
     }
 
+    /// Whether anything is counted at all.
+    pub(super) fn are_on(&self) -> bool {
+        self.rates.is_some()
+    }
+
     fn may_sweep(&self, now: Instant) -> bool {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         let may = swept.is_none_or(|at| now.duration_since(at) >= SWEEP_EVERY);

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::error::{Error, Stop};
-use super::journal::Writing;
+use super::writing::Writing;
 
 impl Store {
     /// Commits and syncs a write that leaves nothing behind, in its turn among all others.
