@@ -6,6 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 LISTEN ?= 127.0.0.1:8080
+ROWS ?=
 CHROMIUM ?= $(shell command -v chromium)
 PARLOR_BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/parlor
 
@@ -16,7 +17,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test bench openapi tools test-tools
+.PHONY: help run dev test bench openapi tools test-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +43,8 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
 
-bench: tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (some minutes)
-	cargo bench --locked
+bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
+	cargo bench --locked --bench parlor -- $(ROWS)
 
 openapi: tools ## Write the derived files anew: openapi/openapi.json, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json
@@ -56,6 +57,9 @@ tools:
 
 test-tools:
 	@.ci/need test
+
+bench-tools:
+	@.ci/need bench
 
 $(WEB_PACKAGES): web/package.json web/package-lock.json | tools
 	cd web && npm ci

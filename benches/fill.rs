@@ -2,11 +2,12 @@
 //! no server runs on it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use parlor::domain::clock::Clock;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, Row};
 
 use super::stamp;
 
@@ -53,6 +54,20 @@ async fn connect(folder: &Path) -> SqliteConnection {
     options.disable_statement_logging().connect().await.expect("the database")
 }
 
+/// Moves everything from the log of writes into the database, whoever else is at it.
+pub async fn checkpoint(folder: &Path) {
+    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db"));
+    let mut connection = options.connect().await.expect("the database");
+    loop {
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+        if row.expect("a checkpoint").get::<i64, _>(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    connection.close().await.expect("closed");
+}
+
 /// The yardstick of replay: reads a room's events after the first so many, at most `limit`, by sqlx and nothing else. How
 /// many there were.
 pub async fn read_events(connection: &mut SqliteConnection, room: &str, after: i64, limit: i64) -> usize {
@@ -73,5 +88,7 @@ pub async fn read_events(connection: &mut SqliteConnection, room: &str, after: i
 /// A connection that reads beside the server.
 pub async fn reader(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).read_only(true);
+    // With sqlx's own 50 it would be the change of threads that is measured.
+    let options = options.row_buffer_size(1_000);
     options.disable_statement_logging().connect().await.expect("the database")
 }

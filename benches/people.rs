@@ -1,7 +1,7 @@
 //! Fills a data folder before its server starts: people with a session and an access token each, rooms, members. Written
 //! through the store itself, so that it is all as the server would have written it; only passwords nobody has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -19,6 +19,7 @@ use parlor::storage::sessions::NewSession;
 use parlor::storage::{NewRoom, Purpose, Store};
 use serde_json::json;
 
+use super::fill;
 use super::subscriber::Subscription;
 
 /// Writes on their way to the journal at once: some full batches.
@@ -30,6 +31,7 @@ const LIFE: Duration = Duration::from_hours(1);
 
 /// A data folder that is being filled.
 pub struct Seeding {
+    folder: PathBuf,
     store: Store,
     key: TokenKey,
     at: Timestamp,
@@ -68,7 +70,7 @@ impl Seeding {
         let on_commit = Box::new(|_| ());
         let store = Store::open(folder, Purpose::Command, Ids, on_commit).await.expect("a database");
         let secrets = Secrets::open(folder, Ids).expect("keys");
-        Self { store, key: secrets.token_keys[0].clone(), at: Clock.now() }
+        Self { folder: folder.to_owned(), store, key: secrets.token_keys[0].clone(), at: Clock.now() }
     }
 
     /// People with tokens that have been used before.
@@ -154,5 +156,8 @@ impl Seeding {
     /// Writes everything out, so that a server can take over.
     pub async fn done(self) {
         self.store.close().await;
+        // A checkpoint that the store had begun may still run in a thread of its own, and the server would take it for
+        // that of another process.
+        fill::checkpoint(&self.folder).await;
     }
 }

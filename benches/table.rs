@@ -7,6 +7,9 @@ pub enum Target {
     AtLeast(f64),
 }
 
+/// Ticks of a clock divided by each other come out a hair beside the target that they meet.
+const ROUNDING: f64 = 1e-9;
+
 pub struct Row {
     pub name: String,
     pub parlor: String,
@@ -58,8 +61,8 @@ impl Row {
 
     fn is_reached(&self) -> bool {
         match self.target {
-            Target::AtMost(most) => self.value <= most,
-            Target::AtLeast(least) => self.value >= least,
+            Target::AtMost(most) => self.value <= most + ROUNDING,
+            Target::AtLeast(least) => self.value >= least - ROUNDING,
         }
     }
 
