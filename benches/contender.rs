@@ -30,6 +30,8 @@ pub struct Contender {
     pub processes: Processes,
     address: SocketAddr,
     language: Language,
+    /// The same, to where nobody listens; none where that costs nothing.
+    aside: Option<Language>,
     _server: Running,
 }
 
@@ -77,6 +79,7 @@ impl Contender {
         let folder = tempfile::tempdir().expect("a folder");
         let seeding = Seeding::open(folder.path()).await;
         let (people, room) = hall(&seeding, streams).await;
+        let empty = seeding.rooms("empty", &[&people[0]]).await[0];
         seeding.done().await;
         let server = Server::start(folder.path());
         let path = events_of(room);
@@ -87,6 +90,7 @@ impl Contender {
             processes: server.processes(),
             address: server.address,
             language: Language::Parlor(people[0].token.clone(), messages_of(room)),
+            aside: Some(Language::Parlor(people[0].token.clone(), messages_of(empty))),
             _server: Running::Server { _server: server, _folder: Some(folder) },
         }
     }
@@ -100,6 +104,7 @@ impl Contender {
             processes: server.processes(),
             address: server.address,
             language: Language::Writes(template),
+            aside: None,
             _server: Running::Server { _server: server, _folder: None },
         }
     }
@@ -114,17 +119,22 @@ impl Contender {
             processes: server.processes(),
             address: server.address,
             language: Language::Nchan(template),
+            aside: None,
             _server: Running::Nchan { _nchan: server },
         }
     }
 
     /// A connection for publishing. Each has a number of its own in the whole run, and counts what it sends.
     pub async fn voice(&self) -> Voice {
-        static VOICES: AtomicU64 = AtomicU64::new(0);
-        let number = VOICES.fetch_add(1, Ordering::Relaxed);
-        let token = if let Language::Parlor(token, _) = &self.language { token } else { "" };
-        let client = Client::connect(self.address, token).await;
-        Voice { client, language: self.language.clone(), number, sent: 0 }
+        Voice::open(self.address, &self.language).await
+    }
+
+    /// A connection for publishing what nobody gets.
+    pub async fn aside(&self) -> Option<Voice> {
+        match &self.aside {
+            Some(language) => Some(Voice::open(self.address, language).await),
+            None => None,
+        }
     }
 
     pub fn is_strict(&self) -> bool {
@@ -138,6 +148,14 @@ impl Contender {
 }
 
 impl Voice {
+    async fn open(address: SocketAddr, language: &Language) -> Self {
+        static VOICES: AtomicU64 = AtomicU64::new(0);
+        let number = VOICES.fetch_add(1, Ordering::Relaxed);
+        let token = if let Language::Parlor(token, _) = language { token } else { "" };
+        let client = Client::connect(address, token).await;
+        Self { client, language: language.clone(), number, sent: 0 }
+    }
+
     pub async fn publish(&mut self) {
         self.sent += 1;
         match &self.language {

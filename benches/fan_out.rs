@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::contender::{Contender, PARLOR, WRITES};
+use super::contender::{Contender, PARLOR, Voice, WRITES};
 use super::scale;
 use super::table::{Row, Table, Target, median};
 
@@ -43,6 +43,10 @@ pub async fn run(table: &mut Table) {
             median(micros)
         );
     }
+    println!(
+        "  of Parlor's, {:.2} us are the post's own, spread over its deliveries",
+        post_alone(&contenders[0]).await
+    );
     println!("  Parlor's CPU while {streams} streams were quiet: {:.2} % of a core", idle * 100.0);
     let name = format!("fan-out, {streams} streams, {POSTS_PER_SECOND} posts/s, CPU a delivery");
     let [parlor, writes] = [PARLOR, WRITES].map(|name| cost_of(&costs, name).expect("always there"));
@@ -78,18 +82,33 @@ async fn idle(contender: &Contender) -> f64 {
 
 /// Microseconds on the CPU for one delivery, without what the server uses when idle.
 async fn round(contender: &Contender, idle: f64) -> f64 {
-    let mut voice = contender.voice().await;
+    let voice = contender.voice().await;
     let delivered = contender.subscribers.deliveries();
-    let posts = (scale::seconds(SECONDS).as_secs_f64() * f64::from(POSTS_PER_SECOND)) as u64;
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / POSTS_PER_SECOND);
+    let deliveries = posts() * contender.subscribers.streams();
     let (before, began) = (contender.processes.cpu(), Instant::now());
-    for _ in 0..posts {
-        ticks.tick().await;
-        voice.publish().await;
-    }
-    let deliveries = posts * contender.subscribers.streams();
+    publish(voice).await;
     contender.subscribers.wait_for(delivered + deliveries).await;
     let used = contender.processes.cpu() - before;
     let idle = if contender.name == PARLOR { idle * began.elapsed().as_secs_f64() } else { 0.0 };
     (used - idle) * 1e6 / deliveries as f64
+}
+
+/// What a post costs by itself, in microseconds on the CPU for each of the streams that would have got it.
+async fn post_alone(contender: &Contender) -> f64 {
+    let Some(voice) = contender.aside().await else { return 0.0 };
+    let before = contender.processes.cpu();
+    publish(voice).await;
+    (contender.processes.cpu() - before) * 1e6 / (posts() * contender.subscribers.streams()) as f64
+}
+
+fn posts() -> u64 {
+    (scale::seconds(SECONDS).as_secs_f64() * f64::from(POSTS_PER_SECOND)) as u64
+}
+
+async fn publish(mut voice: Voice) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / POSTS_PER_SECOND);
+    for _ in 0..posts() {
+        ticks.tick().await;
+        voice.publish().await;
+    }
 }

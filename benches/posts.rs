@@ -61,7 +61,8 @@ async fn seed() -> (TempDir, RoomId, Person) {
 
 async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folder: &Path, bare: &mut Bare) {
     let each = scale::count(POSTS) / clients;
-    let (mut times, mut rates, mut straight, mut batch) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
+    let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
+    let (mut rates, mut straight, mut batch) = (Vec::new(), Vec::new(), 0.0);
     let all = (each * clients) as f64;
     for round in 0..scale::rounds(ROUNDS) {
         let mut connections = Vec::new();
@@ -83,10 +84,14 @@ async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folde
                 times
             })
         });
+        let mut times = Vec::new();
         for task in tasks.collect::<Vec<_>>() {
             times.extend(task.await.expect("a client"));
         }
         rates.push(all / began.elapsed().as_secs_f64());
+        times.sort_by(f64::total_cmp);
+        p50s.push(quantile(&times, 0.5));
+        p99s.push(quantile(&times, 0.99));
         batch = all / f64::from(commits(folder).wrapping_sub(before));
 
         let rows = (batch.round() as usize).max(1);
@@ -97,9 +102,8 @@ async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folde
         let written = (each * clients).div_ceil(rows) * rows;
         straight.push(written as f64 / began.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
     let (rate, straight) = (median(&rates), median(&straight));
-    let (p50, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
+    let (p50, p99) = (median(&p50s), median(&p99s));
     let row = TableRow::ratio(
         format!("durable posts, {clients} connections"),
         rate / straight,

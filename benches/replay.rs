@@ -129,7 +129,7 @@ async fn many(table: &mut Table, past: &Past, server: &Server) {
     for _ in 0..scale::rounds(ROUNDS) {
         let path = elsewhere.clone();
         let posts = (scale::seconds(QUIET_SECONDS).as_secs_f64() * f64::from(POSTS_PER_SECOND)) as u64;
-        quiet.extend(Load::send(&clients, POSTS_PER_SECOND, posts, move |_| post(&path)).await);
+        quiet.push(p99(Load::send(&clients, POSTS_PER_SECOND, posts, move |_| post(&path)).await));
 
         let path = elsewhere.clone();
         let load = Load::start(&clients, POSTS_PER_SECOND, move |_| post(&path)).await;
@@ -138,7 +138,7 @@ async fn many(table: &mut Table, past: &Past, server: &Server) {
         let subscribers = Subscribers::open(server.address, resumed).await;
         subscribers.wait_for(all).await;
         rates.push(all as f64 * 1e9 / (subscribers.last_at() - began) as f64);
-        during.extend(load.stop().await);
+        during.push(p99(load.stop().await));
         drop(subscribers);
 
         let began = Instant::now();
@@ -150,12 +150,14 @@ async fn many(table: &mut Table, past: &Past, server: &Server) {
     let row = Row::ratio(&name, rate / alone, Target::AtLeast(0.5));
     let yardstick = format!("sqlx alone, {cores} connections: {alone:.0}/s");
     table.add(row.parlor(format!("{rate:.0}/s")).yardstick(yardstick));
-    let [quiet, during] = [quiet, during].map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        quantile(&times, 0.99)
-    });
+    let (quiet, during) = (median(&quiet), median(&during));
     let row = Row::ratio(name + ": posts' p99", during / quiet, Target::AtMost(2.0));
     table.add(row.parlor(format!("{during:.1} ms")).yardstick(format!("before: {quiet:.1} ms")));
+}
+
+fn p99(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    quantile(&times, 0.99)
 }
 
 fn post(path: &str) -> Request {

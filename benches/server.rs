@@ -19,7 +19,7 @@ impl Server {
     pub fn start(data: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        Self::run(command.env("PARLOR_LIMITS__ENABLED", "false").env("PARLOR_LOG", "warn"))
+        Self::run(command.env("PARLOR_LIMITS__ENABLED", "false").env("PARLOR_LOG", "error"))
     }
 
     /// Runs a program that says where it listens as Parlor does.

@@ -14,7 +14,8 @@ use rustix::event::{Timespec, epoll};
 use super::stamp;
 use super::subscriber::{Batch, Finders, Subscriber, Subscription};
 
-const THREADS: usize = 2;
+/// Threads that read: as many as cores, but no more than keep thousands of sockets busy.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 /// Streams that were asked for and not greeted yet. As many as a backlog of 4,096 takes: beyond it the kernel drops
 /// connections and tries again a second later, and that second would be all that is measured.
 const IN_FLIGHT: usize = 4_000;
@@ -46,17 +47,20 @@ struct Shared {
     /// When the last delivery came, by `stamp::now`.
     last_at: AtomicU64,
     sample: Mutex<Vec<u8>>,
-    latencies: [Mutex<Option<Histogram<u64>>>; THREADS],
+    latencies: Vec<Mutex<Option<Histogram<u64>>>>,
 }
 
 impl Subscribers {
     /// Opens all at once; returns when each was greeted.
     pub async fn open(address: SocketAddr, subscriptions: Vec<Subscription>) -> Self {
-        let shared = Arc::new(Shared::default());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = cores.clamp(*THREADS.start(), *THREADS.end());
+        let latencies = (0..count).map(|_| Mutex::default()).collect();
+        let shared = Arc::new(Shared { latencies, ..Shared::default() });
         let streams = subscriptions.len();
-        let mut parts: Vec<Vec<_>> = (0..THREADS).map(|_| Vec::new()).collect();
+        let mut parts: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
         for (n, subscription) in subscriptions.into_iter().enumerate() {
-            parts[n % THREADS].push(subscription);
+            parts[n % count].push(subscription);
         }
         let began = Instant::now();
         let start = |(n, share)| {
@@ -148,15 +152,16 @@ fn follow(thread: usize, address: SocketAddr, subscriptions: Vec<Subscription>, 
     let (finders, mut buffer, mut batch) = (Finders::new(), vec![0; BUFFER], Batch::default());
     let mut events = Vec::with_capacity(1_024);
     let mut greeted = 0;
+    let most = IN_FLIGHT / shared.latencies.len();
     while !shared.stop.load(Ordering::Relaxed) {
         let in_flight = subscribers.len() - greeted;
-        for subscription in waiting.by_ref().take(BURST.min(IN_FLIGHT / THREADS - in_flight)) {
+        for subscription in waiting.by_ref().take(BURST.min(most - in_flight)) {
             let subscriber = connect(address, &subscription);
             let data = epoll::EventData::new_u64(subscribers.len() as u64);
             epoll::add(&epoll, &subscriber.socket, data, epoll::EventFlags::IN).expect("epoll");
             subscribers.push(subscriber);
         }
-        let can_open = waiting.peek().is_some() && in_flight + BURST < IN_FLIGHT / THREADS;
+        let can_open = waiting.peek().is_some() && in_flight + BURST < most;
         let timeout = if can_open { Timespec::default() } else { LOOK };
         events.clear();
         epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).expect("epoll");
