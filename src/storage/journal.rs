@@ -2,7 +2,7 @@
 //! every request by itself. It knows when to write, not what: the nouns' files hand it their statements.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
@@ -13,6 +13,7 @@ use super::batch::{self, BatchFailure, Request};
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::error::{Error, Stop};
+use super::meters::Meters;
 use super::writing::Writing;
 
 /// Requests waiting for their batch. When it is full the next one is told to come back: 503.
@@ -29,6 +30,7 @@ pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Journal {
     queue: mpsc::Sender<Box<dyn Request>>,
+    meters: Arc<Meters>,
 }
 
 /// A request whose kind the journal need not know.
@@ -72,10 +74,11 @@ impl Journal {
         on_commit: OnCommit,
         fatal: CancellationToken,
         closing: CancellationToken,
+        meters: Arc<Meters>,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let writing = Writing::new(connection);
-        (Self { queue }, run(requests, writing, checkpoints, on_commit, fatal, closing))
+        let journal = Self { queue, meters: meters.clone() };
+        (journal, run(requests, Writing::new(connection), checkpoints, on_commit, fatal, closing, meters))
     }
 
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.
@@ -95,7 +98,9 @@ impl Journal {
         answer: oneshot::Receiver<Result<T, Error>>,
     ) -> Result<T, Error> {
         // Full, or closing: either way nothing was written, and it is worth coming back.
-        self.queue.try_send(Box::new(request)).map_err(|_| Error::Overloaded)?;
+        let place = self.queue.try_reserve().map_err(|_| Error::Overloaded)?;
+        self.meters.queue.inc();
+        place.send(Box::new(request));
         answer.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 }
@@ -107,6 +112,7 @@ async fn run(
     on_commit: OnCommit,
     fatal: CancellationToken,
     closing: CancellationToken,
+    meters: Arc<Meters>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -116,9 +122,11 @@ async fn run(
             // What is queued is still written; the loop ends when nothing is left.
             () = closing.cancelled(), if !requests.is_closed() => { requests.close(); continue }
         }
-        let size = batch.len();
+        let (size, began) = (batch.len(), Instant::now());
+        meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
         match batch::write(&mut writing, &mut batch).await {
             Ok(committed) => {
+                meters.committed(size, began.elapsed());
                 on_commit(committed);
                 batch.drain(..).for_each(Request::answer);
             }

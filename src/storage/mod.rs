@@ -11,6 +11,7 @@ pub mod events;
 mod journal;
 mod members;
 mod messages;
+mod meters;
 mod open;
 mod posts;
 mod probe;
@@ -19,6 +20,7 @@ pub mod sessions;
 mod writing;
 
 use std::fs::File;
+use std::sync::Arc;
 
 use sqlx::sqlite::SqlitePool;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,7 @@ pub use error::Error;
 pub use events::{Membership, Page, Snapshot};
 pub use journal::OnCommit;
 pub use members::{MembersPage, NewMember};
+pub use meters::Meters;
 pub use open::{OpenError, Purpose};
 pub use posts::{Admission, NewMessage};
 pub use rooms::{NewRoom, RoomChanges};
@@ -46,6 +49,7 @@ pub struct Made<T> {
 pub struct Store {
     readers: SqlitePool,
     journal: journal::Journal,
+    meters: Arc<Meters>,
     cursors: Cursors,
     /// Cancelled when a commit failed with unknown outcome; the process has to end.
     fatal: CancellationToken,
@@ -59,6 +63,10 @@ pub struct Store {
 impl Store {
     pub fn cursors(&self) -> &Cursors {
         &self.cursors
+    }
+
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Resolves when a commit has failed and nobody knows whether it is on disk.

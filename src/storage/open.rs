@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::Store;
 use super::checkpoint::Checkpoints;
 use super::journal::{BATCH, Journal, LOCK_WAIT, OnCommit};
+use super::meters::Meters;
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
 
@@ -87,8 +88,15 @@ impl Store {
         let (fatal, closing, tasks) =
             (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let checkpoints = Arc::new(Checkpoints::default());
-        let (journal, writing) =
-            Journal::start(writer, checkpoints.clone(), on_commit, fatal.clone(), closing.clone());
+        let meters = Arc::new(Meters::new(folder.join("parlor.db-wal")));
+        let (journal, writing) = Journal::start(
+            writer,
+            checkpoints.clone(),
+            on_commit,
+            fatal.clone(),
+            closing.clone(),
+            meters.clone(),
+        );
         tasks.spawn(async move {
             // The checkpointer has nothing left to do once the journal is through.
             tokio::select! {
@@ -97,7 +105,7 @@ impl Store {
             }
         });
         tasks.close();
-        Ok(Self { readers, journal, cursors, fatal, closing, tasks, _lock: lock })
+        Ok(Self { readers, journal, meters, cursors, fatal, closing, tasks, _lock: lock })
     }
 }
 

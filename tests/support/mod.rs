@@ -8,12 +8,13 @@ mod client;
 mod document;
 mod event_source;
 mod figures;
-mod http1;
+pub mod http1;
 pub mod log;
 mod person;
 mod program;
 mod server;
 pub mod store;
+pub mod strace;
 mod stream;
 
 use std::future::Future;

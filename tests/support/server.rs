@@ -102,11 +102,20 @@ impl Server {
         self.end(Signal::TERM).await
     }
 
+    /// Waits until the process has ended without being asked to, and gives its exit status.
+    pub async fn ends_by_itself(&mut self) -> ExitStatus {
+        self.gone().await
+    }
+
     /// Sends the signal and waits until the process is gone.
     async fn end(&mut self, how: Signal) -> ExitStatus {
+        signal(self.pid(), how);
+        self.gone().await
+    }
+
+    async fn gone(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");
         let pid = child.id();
-        signal(pid, how);
         let status = tokio::task::spawn_blocking(move || child.wait());
         let Ok(status) = tokio::time::timeout(STOPS_WITHIN, status).await else {
             signal(pid, Signal::KILL);

@@ -1,8 +1,11 @@
 //! The order of the house, and how the server behaves on a real machine.
 
+mod clock;
 mod durability_copy;
 mod durability_disk;
+mod durability_error;
 mod journal;
+mod journal_full;
 mod kill;
 mod kill_loop;
 mod purge;

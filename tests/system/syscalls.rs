@@ -1,21 +1,12 @@
 //! Proof by the system calls of the server: between the request of a post and its 201 lies a sync of the write-ahead log.
 
-use std::process::{Command, Stdio};
-
+use crate::support::strace::Strace;
 use crate::support::{Server, wait_for};
 
 const CALLS: &str = "trace=fdatasync,fsync,read,recvfrom,pwrite64,write,sendto,writev,sendmsg";
 
 #[tokio::test]
 async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
-    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        assert!(
-            !rustix::process::getuid().is_root(),
-            "strace is not installed: `make test` does that for root"
-        );
-        println!("skipped: strace is not installed, and only root can install it");
-        return;
-    }
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
@@ -23,27 +14,12 @@ async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
     ada.posts(&room, "before the trace").await;
 
     let trace = server.folder().join("trace");
-    let mut strace = Command::new("strace")
-        .args(["-f", "-y", "-s", "200", "-e", CALLS, "-o"])
-        .arg(&trace)
-        .args(["-p", &server.pid().to_string()])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let args = ["-y", "-s", "200", "-e", CALLS];
+    let Some(strace) = Strace::attach(&server, &args, &trace).await else { return };
     let read = || std::fs::read_to_string(&trace).unwrap_or_default();
-    let status = format!("/proc/{}/task", server.pid());
-    wait_for("strace has attached to every thread", || async {
-        std::fs::read_dir(&status).unwrap().flatten().all(|task| {
-            let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-            !status.contains("TracerPid:\t0\n")
-        })
-    })
-    .await;
     ada.posts(&room, "the traced one").await;
     wait_for("the answer is in the trace", || async { read().contains("201 Created") }).await;
-    let pid = rustix::process::Pid::from_raw(i32::try_from(strace.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    strace.wait().unwrap();
+    strace.stop();
 
     let text = read();
     let lines: Vec<&str> = text.lines().collect();

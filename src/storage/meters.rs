@@ -1,0 +1,72 @@
+//! What the journal measures of itself, for the operator's metrics. No room and no person is told apart here.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Bounds of the sizes of batches, up to the largest one.
+const REQUESTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+/// Bounds in seconds: from a fast disk's sync to the longest wait for another program's lock.
+const SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// The figures of the journal.
+#[derive(Debug)]
+pub struct Meters {
+    batch: Histogram,
+    commit: Histogram,
+    /// Requests that wait for their batch.
+    pub(super) queue: Gauge,
+    log: WriteAheadLog,
+}
+
+/// The size of the write-ahead log, read from its file at each scrape.
+#[derive(Clone, Debug)]
+struct WriteAheadLog(PathBuf);
+
+impl Meters {
+    pub(super) fn new(write_ahead_log: PathBuf) -> Self {
+        Self {
+            batch: Histogram::new(REQUESTS),
+            commit: Histogram::new(SECONDS),
+            queue: Gauge::default(),
+            log: WriteAheadLog(write_ahead_log),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred requests at most")]
+    pub(super) fn committed(&self, requests: usize, took: Duration) {
+        self.batch.observe(requests as f64);
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    pub fn register(&self, registry: &mut Registry) {
+        let batch = "Requests that shared one transaction";
+        registry.register("parlor_journal_batch_requests", batch, self.batch.clone());
+        let commit = "Time from the beginning of a transaction to the end of its synced commit";
+        registry.register_with_unit("parlor_journal_commit", commit, Unit::Seconds, self.commit.clone());
+        let queue = "Writes that wait for their transaction";
+        registry.register("parlor_journal_queue", queue, self.queue.clone());
+        registry.register_collector(Box::new(self.log.clone()));
+    }
+}
+
+impl Collector for WriteAheadLog {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        // Left out where it cannot be read; nothing else depends on it.
+        let Ok(file) = std::fs::metadata(&self.0) else { return Ok(()) };
+        let bytes = ConstGauge::new(i64::try_from(file.len()).unwrap_or(i64::MAX));
+        let help = "Size of the write-ahead log";
+        bytes.encode(encoder.encode_descriptor(
+            "parlor_wal",
+            help,
+            Some(&Unit::Bytes),
+            bytes.metric_type(),
+        )?)
+    }
+}

@@ -1,0 +1,70 @@
+//! A wall clock that jumps by an hour, forth and back: the log keeps its order, streams stay open, and nobody is locked out.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::log::{assert_dense, history, messages, now, until_said};
+use crate::support::{Frame, Server};
+
+/// Debian's libfaketime, which answers for the system's wall clock; the monotonic one is left alone, as a jump leaves it.
+const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+#[tokio::test]
+async fn a_clock_that_jumps_an_hour_either_way_changes_no_order_and_ends_no_stream() {
+    if !Path::new(LIBRARY).exists() {
+        assert!(
+            !rustix::process::getuid().is_root(),
+            "faketime is not installed: `make test` does that for root"
+        );
+        println!("skipped: faketime is not installed, and only root can install it");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let offset = folder.path().join("offset");
+    let jump = |to: &str| {
+        // Moved into its place, so that the server never reads half of it.
+        fs::write(folder.path().join("next"), to).unwrap();
+        fs::rename(folder.path().join("next"), &offset).unwrap();
+    };
+    jump("+0");
+    let mut server = Server::start_with(&[
+        ("LD_PRELOAD", LIBRARY),
+        ("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ])
+    .await;
+    let mut ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let before = now(&ada).await;
+    let mut stream = ada.streams(&room).await;
+    stream.hello().await;
+    let mut live: Vec<Frame> = Vec::new();
+    let mut times = Vec::new();
+    for (step, to) in ["+0", "+3600", "+0", "-3600", "+3600", "-3600"].into_iter().enumerate() {
+        jump(to);
+        // An access token is worth what its times say; whoever has a session gets a new one.
+        ada.refreshes().await;
+        let cursor = now(&ada).await;
+        let first = ada.posts(&room, &format!("{step}: first")).await;
+        times.push(first["created_at"].as_str().unwrap().to_owned());
+        ada.posts_with_id(&room, &format!("{step}: last"), &format!("id-{step}")).await;
+        live.extend(until_said(&mut stream, &format!("{step}: last")).await);
+        let mut resumed = ada.streams_from(&room, &cursor).await;
+        assert_eq!(resumed.hello().await["resumed"], true);
+        assert_eq!(until_said(&mut resumed, &format!("{step}: last")).await.len(), 2);
+        if step == 3 {
+            // Started while its clock is behind what it wrote before.
+            server.restart().await;
+            stream = ada.streams(&room).await;
+            stream.hello().await;
+        }
+    }
+    assert!(times[1] > times[2] && times[3] < times[2] && times[4] > times[3], "it did jump: {times:?}");
+    assert_dense(&live, &ada);
+    let all = history(&ada, &room).await;
+    assert_eq!(messages(&live), all, "in the order in which it was said, whatever the clock showed");
+    let mut log = ada.streams_from(&room, &before).await;
+    log.hello().await;
+    assert_eq!(messages(&until_said(&mut log, "5: last").await), all);
+}
