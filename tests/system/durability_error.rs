@@ -30,10 +30,7 @@ async fn an_io_error_at_a_commit_ends_the_process_and_nothing_unsure_is_shown_or
     let Some(strace) = Strace::attach(&server, &args, &trace).await else { return };
     let path = format!("/v1/rooms/{}/messages", room.id);
     let unsure = ["one", "two", "three", "four"];
-    let post = |id: &'static str| {
-        let answer = ada.post(&path, json!({ "body": id, "client_id": id }));
-        async move { answer.await }
-    };
+    let post = |id: &'static str| ada.post(&path, json!({ "body": id, "client_id": id }));
     let answers = join_all(unsure.map(post)).await;
     let codes: Vec<_> = answers.iter().map(|answer| (answer.status, answer.json["code"].clone())).collect();
     assert!(codes.contains(&(503, json!("outcome_unknown"))), "{codes:?}");
