@@ -52,6 +52,14 @@
 //!   digits and signs around a word, and repetitions of it, are taken off before the list is asked.
 //! * 2026-11-23: **Swagger UI comes from the web client's packages**, built and embedded with it, so that it runs under a
 //!   content security policy without inline script.
+//! * 2026-11-23: **Whether the server can write is found out by writing**, at most once a second and only when somebody asks.
+//!   The outcome of the last write would say nothing of an idle server, and one that was taken out of rotation for a full
+//!   disk would get no write that could say that there is room again.
+//! * 2026-11-23: **Metrics are `OpenMetrics` text on a listener of their own**, with labels of closed sets only. The operation
+//!   is the label, never the path: a path names rooms and people, and is a new series for each.
+//! * 2026-11-23: **A full house waits in the kernel, one address too many is closed.** Whoever comes while all descriptors
+//!   are taken is let in as soon as there is room, and nothing is spent on telling them; but what one address has too many
+//!   of would only fill the queue for others.
 
 pub mod api;
 pub mod app;

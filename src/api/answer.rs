@@ -120,8 +120,9 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
             tracing::error!(request.id = request_id, error = %Chain(cause), "a request failed");
         }
         let mut response = problem.answer(request_id);
-        if let Some(operation) = error.data::<OperationId>() {
-            response.set_data(*operation);
+        // One that was refused before its handler, or did not come back from it, is told by its path.
+        if let Some(operation) = self.paths.operation(method, path) {
+            response.set_data(OperationId(operation));
         }
         response
     }

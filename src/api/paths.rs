@@ -23,6 +23,7 @@ struct Path {
 }
 
 struct Operation {
+    id: Option<&'static str>,
     method: Method,
     query: Vec<Parameter>,
 }
@@ -69,6 +70,12 @@ impl Paths {
         }
     }
 
+    /// The operation at this path, whether or not a request got as far as its handler.
+    pub fn operation(&self, method: &Method, path: &str) -> Option<&'static str> {
+        let operations = &self.find(path)?.operations;
+        operations.iter().find(|operation| operation.serves(method))?.id
+    }
+
     /// What a query parameter of the operation at this path must be, in words.
     pub fn wants(&self, method: &Method, path: &str, parameter: &str) -> Option<&str> {
         let path = self.find(path)?;
@@ -89,6 +96,7 @@ impl Path {
     fn new(meta: &poem_openapi::registry::MetaPath) -> Self {
         let word = |segment: &str| (!segment.starts_with('{')).then(|| segment.to_owned());
         let operation = |meta: &poem_openapi::registry::MetaOperation| Operation {
+            id: meta.operation_id,
             method: meta.method.clone(),
             query: meta
                 .params

@@ -116,7 +116,11 @@ async fn a_dripped_body_is_refused_and_gone_after_its_deadline() {
 
 #[tokio::test]
 async fn a_request_that_hangs_is_given_up_and_says_that_its_outcome_is_open() {
-    let server = Server::start_with(&[("PARLOR_LIMITS__REQUEST_SECONDS", "1")]).await;
+    let server = Server::start_with(&[
+        ("PARLOR_LIMITS__REQUEST_SECONDS", "1"),
+        ("PARLOR_METRICS__LISTEN", "127.0.0.1:0"),
+    ])
+    .await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("lobby").await;
     ada.posts(&room, "before").await;
@@ -131,6 +135,8 @@ async fn a_request_that_hangs_is_given_up_and_says_that_its_outcome_is_open() {
     took_about_a_second(begun.elapsed());
     assert_eq!(answer.header("retry-after"), "1");
     answer.problem(503, "timed_out");
+    let labels = [("operation", "postMessage"), ("status", "503")];
+    assert_eq!(Figures::of(&server).await.count("parlor_http_requests_total", &labels), 1);
     // Reading does not hang behind it.
     assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(1));
 
