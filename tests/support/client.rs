@@ -44,6 +44,10 @@ impl Client {
         Self { address, bearer: None, http, document }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The bearer token, for requests written by hand.
     pub fn bearer(&self) -> Option<&str> {
         self.bearer.as_deref()
@@ -52,6 +56,11 @@ impl Client {
     /// The same client with another bearer token.
     pub fn bearing(&self, token: &str) -> Self {
         Self { bearer: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same client on another way to the server, such as through a proxy.
+    pub fn through(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

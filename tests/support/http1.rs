@@ -35,7 +35,11 @@ impl Connection {
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).await.expect("the request can be sent");
+        self.try_send(bytes).await.expect("the request can be sent");
+    }
+
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.socket.write_all(bytes).await
     }
 
     /// Says that nothing more will be sent (half-close).
@@ -44,14 +48,19 @@ impl Connection {
     }
 
     pub async fn head(&mut self) -> Head {
-        let status_line = self.line().await;
+        self.try_head().await.unwrap_or_else(|error| panic!("in the head: {error}"))
+    }
+
+    /// The same where the connection may break; a head that is none still fails the test.
+    pub async fn try_head(&mut self) -> Result<Head, String> {
+        let status_line = self.try_line().await?;
         let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {status_line:?}"));
         let mut headers = Vec::new();
         loop {
-            let line = self.line().await;
+            let line = self.try_line().await?;
             if line.is_empty() {
-                return Head { status, headers };
+                return Ok(Head { status, headers });
             }
             let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
@@ -75,10 +84,6 @@ impl Connection {
         std::mem::take(&mut self.buffer)
     }
 
-    async fn line(&mut self) -> String {
-        self.try_line().await.unwrap_or_else(|error| panic!("in the head: {error}"))
-    }
-
     async fn try_line(&mut self) -> Result<String, String> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
@@ -90,7 +95,8 @@ impl Connection {
         }
     }
 
-    async fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
+    /// Exactly so many bytes.
+    pub async fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
         while self.buffer.len() < count {
             self.more().await?;
         }

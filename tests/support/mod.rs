@@ -27,7 +27,7 @@ pub use figures::Figures;
 pub use person::{Person, Room};
 pub use program::{Finished, parlor};
 pub use server::Server;
-pub use stream::{EventStream, Frame};
+pub use stream::{EventStream, Frame, NoStream};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -1,6 +1,7 @@
 //! People: what they do, as verbs. A verb states that the thing happened; whoever wants to see a refusal makes the
 //! plain request and looks at the problem in its answer.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 
 use serde_json::{Value, json};
@@ -68,8 +69,18 @@ impl Person {
     pub async fn refreshes(&mut self) {
         let body = json!({ "refresh_token": self.refresh_token });
         let signed_in = self.client.post("/v1/refresh", body).await.ok(200);
+        self.goes_on_with(&signed_in);
+    }
+
+    /// Uses the tokens of this answer from now on.
+    pub fn goes_on_with(&mut self, signed_in: &Value) {
         self.refresh_token = text(&signed_in["refresh_token"]);
         self.client = self.client.bearing(&text(&signed_in["access_token"]));
+    }
+
+    /// The same person in the same session, on another way to the server.
+    pub fn through(&self, address: SocketAddr) -> Self {
+        Self { client: self.client.through(address), ..self.clone() }
     }
 
     /// A public room of that name.

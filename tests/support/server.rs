@@ -107,6 +107,16 @@ impl Server {
         self.gone().await
     }
 
+    /// Stops the process where it is (SIGSTOP); nothing is lost, and nothing happens until it goes on.
+    pub fn pause(&self) {
+        signal(self.pid(), Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn go_on(&self) {
+        signal(self.pid(), Signal::CONT);
+    }
+
     /// Sends the signal and waits until the process is gone.
     async fn end(&mut self, how: Signal) -> ExitStatus {
         signal(self.pid(), how);

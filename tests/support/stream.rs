@@ -63,24 +63,39 @@ impl Opening {
         self.connect().await.head.status
     }
 
+    /// Opens it where the server may be gone or may refuse.
+    pub async fn try_open(self) -> Result<EventStream, NoStream> {
+        let mut stream = self.try_connect().await.map_err(NoStream::Broken)?;
+        if stream.head.status == 200 {
+            return Ok(stream);
+        }
+        let length = stream.head.header("content-length").parse().unwrap_or(0);
+        let body = stream.connection.take(length).await.map_err(NoStream::Broken)?;
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        Err(NoStream::Refused(stream.head.status, problem["code"].as_str().unwrap_or_default().to_owned()))
+    }
+
     async fn connect(self) -> EventStream {
-        let opening = async {
-            let socket = TcpSocket::new_v4().expect("a socket");
-            if let Some(bytes) = self.receive_buffer {
-                socket.set_recv_buffer_size(bytes).expect("the buffer can be set before connecting");
-            }
-            let socket = socket.connect(self.address).await.expect("the server listens");
-            let mut connection = Connection::new(socket);
-            let mut request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address);
-            for (name, value) in &self.headers {
-                let _ = write!(request, "{name}: {value}\r\n");
-            }
-            request.push_str("\r\n");
-            connection.send(request.as_bytes()).await;
-            let head = connection.head().await;
-            EventStream { head, connection, parser: Parser::default(), frames: VecDeque::new(), end: None }
-        };
-        tokio::time::timeout(DEADLINE, opening).await.expect("the stream opens in time")
+        let opening = tokio::time::timeout(DEADLINE, self.try_connect());
+        let opened = opening.await.expect("the stream opens in time");
+        opened.unwrap_or_else(|error| panic!("no answer: {error}"))
+    }
+
+    async fn try_connect(self) -> Result<EventStream, String> {
+        let broke = |error: std::io::Error| error.to_string();
+        let socket = TcpSocket::new_v4().expect("a socket");
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes).expect("the buffer can be set before connecting");
+        }
+        let mut connection = Connection::new(socket.connect(self.address).await.map_err(broke)?);
+        let mut request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address);
+        for (name, value) in &self.headers {
+            let _ = write!(request, "{name}: {value}\r\n");
+        }
+        request.push_str("\r\n");
+        connection.try_send(request.as_bytes()).await.map_err(broke)?;
+        let head = connection.try_head().await?;
+        Ok(EventStream { head, connection, parser: Parser::default(), frames: VecDeque::new(), end: None })
     }
 }
 
@@ -91,6 +106,15 @@ pub struct EventStream {
     parser: Parser,
     frames: VecDeque<Frame>,
     end: Option<Result<(), String>>,
+}
+
+/// Why there is no stream.
+#[derive(Debug)]
+pub enum NoStream {
+    /// The server could not be reached, or the connection broke before the answer was there.
+    Broken(String),
+    /// Status and code of the problem.
+    Refused(u16, String),
 }
 
 /// One frame with data.
@@ -221,6 +245,11 @@ impl EventStream {
     /// Says that this reader will send nothing more, and keeps reading.
     pub async fn half_closes(&mut self) {
         self.connection.finish_sending().await;
+    }
+
+    /// How it ended, once it has: cleanly, or what broke.
+    pub fn end(&self) -> Option<&Result<(), String>> {
+        self.end.as_ref()
     }
 
     /// The last `retry:`, in milliseconds.

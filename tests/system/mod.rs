@@ -7,7 +7,6 @@ mod durability_error;
 mod journal;
 mod journal_full;
 mod kill;
-mod kill_loop;
 mod purge;
 mod syscalls;
 mod tidy;

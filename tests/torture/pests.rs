@@ -1,0 +1,70 @@
+//! Clients that cost without meaning anything: some send a request byte by byte and never finish it, some open a stream and
+//! read one byte a second. Nobody else may notice them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use super::badge::Badge;
+use super::world::World;
+use crate::support::Server;
+
+/// Clients of each sort.
+const PESTS: usize = 12;
+const TICK: Duration = Duration::from_secs(1);
+/// Too little for one frame, so that the server is the one that has to keep the rest.
+const NARROW: u32 = 2_048;
+
+/// They go on until the set is dropped.
+pub async fn come(server: &Server, world: &Arc<World>) -> JoinSet<()> {
+    let mut pests = JoinSet::new();
+    server.register("pest").await;
+    for _ in 0..PESTS {
+        pests.spawn(drips(server.address()));
+        pests.spawn(sips(Badge::new(server.sign_in("pest").await), world.clone()));
+    }
+    pests
+}
+
+async fn drips(server: SocketAddr) {
+    let head = b"GET /v1/users/me HTTP/1.1\r\nHost: parlor\r\nX-Endless: ";
+    let endless: Vec<u8> = head.iter().copied().chain([b'x'; 4_096]).collect();
+    loop {
+        let mut tick = interval(TICK);
+        tick.tick().await;
+        if let Ok(mut socket) = TcpStream::connect(server).await {
+            for byte in endless.chunks(1) {
+                if socket.write_all(byte).await.is_err() {
+                    break;
+                }
+                tick.tick().await;
+            }
+        }
+        tick.tick().await;
+    }
+}
+
+async fn sips(mut badge: Badge, world: Arc<World>) {
+    loop {
+        let mut tick = interval(TICK);
+        tick.tick().await;
+        badge.renews(&world).await;
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(NARROW).expect("the buffer can be set before connecting");
+        if let Ok(mut socket) = socket.connect(badge.person.address()).await {
+            let token = badge.person.token();
+            let request =
+                format!("GET /v1/events HTTP/1.1\r\nHost: parlor\r\nAuthorization: Bearer {token}\r\n\r\n");
+            let _ = socket.write_all(request.as_bytes()).await;
+            while matches!(socket.read(&mut [0]).await, Ok(1)) {
+                tick.tick().await;
+            }
+        }
+        tick.tick().await;
+    }
+}

@@ -1,0 +1,112 @@
+//! The log as it is in the database after everything: what verdicts are spoken by. Read through the store, not through any
+//! stream, so that no fault of streams can hide itself.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use parlor::domain::event::Event;
+use parlor::domain::ids::{Ids, Position, RoomId};
+use parlor::storage::{Purpose, Store};
+use serde_json::Value;
+
+use super::reader::digest;
+
+/// Events that are read at once.
+const PAGE: i64 = 5_000;
+
+/// One event of the log.
+#[derive(Debug)]
+pub struct Entry {
+    pub room: String,
+    pub seq: i64,
+    pub kind: String,
+    /// Whom a membership event is about.
+    pub person: Option<String>,
+    pub at: String,
+    pub digest: u64,
+    pub said: Option<Said>,
+}
+
+/// The message of a `message.posted`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub id: String,
+    pub author: String,
+    pub body: String,
+}
+
+pub struct Truth {
+    pub entries: Vec<Entry>,
+    /// Where an event is, by room and seq.
+    pub places: HashMap<(String, i64), usize>,
+    /// Rooms that are no more: what was said in them is taken out of the log.
+    pub deleted: HashSet<String>,
+}
+
+impl Truth {
+    /// Reads the log of a server that is stopped.
+    pub async fn read(data: &Path) -> Self {
+        let store =
+            Store::open(data, Purpose::Command, Ids, Box::new(|_| {})).await.expect("the store opens");
+        let (mut entries, mut places, mut deleted) = (Vec::new(), HashMap::new(), HashSet::new());
+        let mut last = Position(0);
+        let mut seqs: HashMap<RoomId, i64> = HashMap::new();
+        loop {
+            let page = store.log_events(last, PAGE).await.expect("the log can be read");
+            let Some(end) = page.last() else { return Self { entries, places, deleted } };
+            for (event, position) in page.iter().zip(last.0 + 1..) {
+                assert_eq!(event.position.0, position, "positions have no hole");
+                // What was said in a room that is gone is taken out of the log, its seq too.
+                let next = seqs.entry(event.room).or_insert(0);
+                let entry = Entry::of(event, *next + 1);
+                *next = entry.seq;
+                if entry.kind == "room.deleted" {
+                    deleted.insert(entry.room.clone());
+                }
+                let before = places.insert((entry.room.clone(), entry.seq), entries.len());
+                assert_eq!(before, None, "two events of one seq: {entry:?}");
+                entries.push(entry);
+            }
+            last = end.position;
+        }
+    }
+
+    pub fn at(&self, room: &str, seq: i64) -> Option<(usize, &Entry)> {
+        let place = *self.places.get(&(room.to_owned(), seq))?;
+        Some((place, &self.entries[place]))
+    }
+
+    /// Events whose seq is not the one after their room's last.
+    pub fn holes(&self) -> usize {
+        let mut last: HashMap<&str, i64> = HashMap::new();
+        let before = self.entries.iter().map(|entry| last.insert(&entry.room, entry.seq).unwrap_or(0));
+        before.zip(&self.entries).filter(|(before, entry)| before + 1 != entry.seq).count()
+    }
+}
+
+impl Entry {
+    fn of(event: &Event, next_seq: i64) -> Self {
+        let data: Value = serde_json::from_str(&event.data).expect("events are JSON");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let message = &data["message"];
+        let said = text(&message["id"]).map(|id| Said {
+            id,
+            author: text(&message["author"]["id"]).expect("a message has an author"),
+            body: text(&message["body"]).expect("a message has a body"),
+        });
+        Self {
+            room: event.room.to_string(),
+            seq: data["seq"].as_i64().unwrap_or(next_seq),
+            kind: event.kind.as_str().to_owned(),
+            person: event.person.map(|person| person.to_string()),
+            at: text(&data["at"]).unwrap_or_default(),
+            digest: digest(&data),
+            said,
+        }
+    }
+
+    /// Whether this tells of that person's own place in the room.
+    pub fn is_own(&self, reader: &str) -> bool {
+        self.kind.starts_with("member.") && self.person.as_deref() == Some(reader)
+    }
+}

@@ -1,0 +1,229 @@
+//! The verdict: what people noted, held against the log. A stream must be what the design says that a stream shows, over all
+//! its connections together, and each connection by itself must not show a room behind the reader's removal.
+
+use std::collections::{HashMap, HashSet};
+
+use super::deletion::Demolisher;
+use super::mover::Mover;
+use super::reader::{Reader, Shown};
+use super::truth::{Entry, Truth};
+use super::writer::{Outcome, Writer, by_author_and_body};
+
+/// What a stream must or may show, in its order.
+struct Visible {
+    place: usize,
+    /// The stretch of membership that this lies in; what is left of one when it ends may be withheld.
+    stay: Option<usize>,
+}
+
+/// Room, id and seq of a message in the log.
+type Stored<'t> = (&'t str, &'t str, i64);
+
+/// What is said at the end; every field is read by its name in the printed line.
+#[derive(Debug, Default)]
+#[allow(dead_code, reason = "printed as a whole")]
+pub struct Report {
+    pub kills: usize,
+    pub stops: usize,
+    pub pauses: usize,
+    pub cuts: usize,
+    pub attempted: usize,
+    pub acknowledged: usize,
+    pub refused: usize,
+    pub in_doubt: usize,
+    pub stored: usize,
+    pub lost: usize,
+    pub doubled: usize,
+    pub never_attempted: usize,
+    /// Refused, and there all the same; or joins and deletions that the log does not bear out.
+    pub untrue: usize,
+    pub seq_holes: usize,
+    pub streams: usize,
+    pub shown: usize,
+    pub resumes: usize,
+    pub gaps: usize,
+    pub repeats: usize,
+    pub reorders: usize,
+    /// Events that the reader must not see, or that are not in the log as they were shown.
+    pub wrong: usize,
+    pub resets: usize,
+    /// Left out before a removal, as it must be.
+    pub withheld: usize,
+    pub renewals: usize,
+    pub lost_renewals: usize,
+}
+
+impl Report {
+    /// How often a promise was broken; the line names each.
+    pub fn broken_promises(&self) -> usize {
+        let Self { lost, doubled, never_attempted, untrue, seq_holes, .. } = self;
+        let Self { gaps, repeats, reorders, wrong, resets, .. } = self;
+        [lost, doubled, never_attempted, untrue, seq_holes, gaps, repeats, reorders, wrong, resets]
+            .into_iter()
+            .sum()
+    }
+
+    pub fn judge_writers(&mut self, truth: &Truth, writers: &[Writer], others: &HashSet<String>) {
+        let attempts = by_author_and_body(writers);
+        let mut stored: HashMap<(String, String), Vec<Stored>> = HashMap::new();
+        for entry in &truth.entries {
+            let Some(said) = entry.said.as_ref().filter(|said| !others.contains(&said.author)) else {
+                continue;
+            };
+            let key = (said.author.clone(), said.body.clone());
+            stored.entry(key).or_default().push((&entry.room, &said.id, entry.seq));
+            self.stored += 1;
+        }
+        self.attempted += attempts.len();
+        for (key, attempt) in &attempts {
+            let found = stored.get(key).map_or(&[][..], Vec::as_slice);
+            self.doubled += found.len().saturating_sub(1);
+            match &attempt.outcome {
+                Outcome::Ok(id, seq) => {
+                    self.acknowledged += 1;
+                    let is_there = found.contains(&(&attempt.room, id, *seq));
+                    self.lost += counts(!is_there, || format!("acknowledged, but absent: {attempt:?}"));
+                }
+                Outcome::Refused => {
+                    self.refused += 1;
+                    self.untrue += counts(!found.is_empty(), || format!("refused, but stored: {attempt:?}"));
+                }
+                Outcome::Unknown => self.in_doubt += 1,
+            }
+        }
+        self.never_attempted += stored.keys().filter(|key| !attempts.contains_key(*key)).count();
+    }
+
+    pub fn judge_movers(&mut self, truth: &Truth, movers: &[Mover]) {
+        for mover in movers {
+            let id = &mover.writer.badge.person.id;
+            let is_joined = |entry: &&Entry| entry.kind == "member.joined" && entry.is_own(id);
+            let joins = truth.entries.iter().filter(is_joined);
+            let joins =
+                joins.filter(|entry| mover.writer.rooms.iter().any(|room| room.id == entry.room)).count();
+            let possible = mover.joined..=mover.joined + mover.joins_in_doubt;
+            self.untrue += counts(!possible.contains(&joins), || format!("{joins} joins, not {possible:?}"));
+        }
+    }
+
+    pub fn judge_deletions(&mut self, truth: &Truth, demolisher: &Demolisher) {
+        for room in &demolisher.deleted {
+            self.untrue +=
+                counts(!truth.deleted.contains(room), || format!("deleted, but still there: {room}"));
+        }
+    }
+
+    pub fn judge_stream(&mut self, truth: &Truth, reader: &Reader) {
+        let own = &reader.badge.person.id;
+        let (visible, ended) = match &reader.room {
+            Some(room) => (of_room(truth, &room.id), HashSet::new()),
+            None => of_person(truth, own),
+        };
+        self.streams += 1;
+        self.shown += reader.shown.len();
+        self.resumes += reader.stretches.len().saturating_sub(1);
+        self.resets += reader.resets;
+        self.compare(truth, reader, &visible, &ended);
+        if reader.room.is_some() {
+            self.nothing_comes_behind_a_removal(truth, reader);
+        }
+    }
+
+    /// Goes through what must be shown and what was, side by side.
+    fn compare(&mut self, truth: &Truth, reader: &Reader, visible: &[Visible], ended: &HashSet<usize>) {
+        let own = &reader.badge.person.id;
+        let key = |shown: &Shown| (shown.room.clone(), shown.seq);
+        let mut times: HashMap<(String, i64), usize> = HashMap::new();
+        for shown in &reader.shown {
+            *times.entry(key(shown)).or_default() += 1;
+        }
+        let mut shown = reader.shown.iter().peekable();
+        let mut withholding = HashSet::new();
+        // Shown, but not here: counted once, where it should have been.
+        let mut elsewhere = HashSet::new();
+        for Visible { place, stay } in visible {
+            let entry = &truth.entries[*place];
+            let wanted = (entry.room.clone(), entry.seq);
+            while let Some(other) = shown.next_if(|shown| elsewhere.contains(&key(shown))) {
+                let _ = times.entry(key(other)).and_modify(|times| *times -= 1);
+            }
+            let is_end = entry.is_own(own) || entry.kind == "room.deleted";
+            if let Some(found) = shown.next_if(|shown| key(shown) == wanted) {
+                let _ = times.entry(wanted.clone()).and_modify(|times| *times -= 1);
+                let is_same = found.digest == entry.digest || truth.deleted.contains(&entry.room);
+                self.wrong += counts(!is_same, || format!("{}: {found:?} is not {entry:?}", reader.name));
+                let in_a_hole = !is_end && stay.is_some_and(|stay| withholding.contains(&stay));
+                self.gaps += counts(in_a_hole, || format!("{}: a gap before {entry:?}", reader.name));
+            } else if times.get(&wanted).is_some_and(|times| *times > 0) {
+                self.reorders +=
+                    counts(true, || format!("{}: {entry:?} before {:?}", reader.name, shown.peek()));
+                elsewhere.insert(wanted);
+            } else if let Some(stay) = stay.filter(|stay| !is_end && ended.contains(stay)) {
+                withholding.insert(stay);
+                self.withheld += 1;
+            } else {
+                self.gaps += counts(true, || {
+                    format!("{}: {entry:?} is missing before {:?}", reader.name, shown.peek())
+                });
+            }
+        }
+        for more in shown.filter(|shown| !elsewhere.contains(&key(shown))) {
+            let is_visible = truth.at(&more.room, more.seq).is_some_and(|(place, _)| {
+                visible.binary_search_by_key(&place, |visible| visible.place).is_ok()
+            });
+            let count = counts(true, || format!("{}: {more:?} is too much", reader.name));
+            *(if is_visible { &mut self.repeats } else { &mut self.wrong }) += count;
+        }
+    }
+
+    /// A removal that was no history when the connection was opened is the last thing that it shows.
+    fn nothing_comes_behind_a_removal(&mut self, truth: &Truth, reader: &Reader) {
+        let own = &reader.badge.person.id;
+        let ends = reader.stretches.iter().skip(1).map(|next| next.from).chain([reader.shown.len()]);
+        for (stretch, end) in reader.stretches.iter().zip(ends) {
+            for (index, shown) in reader.shown[stretch.from..end].iter().enumerate() {
+                let Some((_, entry)) = truth.at(&shown.room, shown.seq) else { continue };
+                let removes =
+                    entry.kind == "member.left" && entry.is_own(own) && entry.at > stretch.opened_at;
+                let more = end - stretch.from - index - 1;
+                self.wrong += counts(removes && more > 0, || {
+                    format!("{}: {more} events behind {entry:?} in {stretch:?}", reader.name)
+                });
+            }
+        }
+    }
+}
+
+/// One if it is so, and a line about it.
+fn counts(is_so: bool, what: impl FnOnce() -> String) -> usize {
+    if is_so {
+        println!("{}", what());
+    }
+    usize::from(is_so)
+}
+
+/// A member sees the whole history of a room.
+fn of_room(truth: &Truth, room: &str) -> Vec<Visible> {
+    let places = truth.entries.iter().enumerate().filter(|(_, entry)| entry.room == room);
+    places.map(|(place, _)| Visible { place, stay: None }).collect()
+}
+
+/// Rooms from the own join on, the own memberships always; and which stretches of membership came to an end.
+fn of_person(truth: &Truth, own: &str) -> (Vec<Visible>, HashSet<usize>) {
+    let (mut visible, mut ended, mut stays) = (Vec::new(), HashSet::new(), 0);
+    let mut stay_in: HashMap<&str, usize> = HashMap::new();
+    for (place, entry) in truth.entries.iter().enumerate() {
+        if entry.kind == "member.joined" && entry.is_own(own) {
+            stays += 1;
+            stay_in.insert(&entry.room, stays);
+        }
+        let stay = stay_in.get(entry.room.as_str()).copied();
+        if stay.is_some() || entry.is_own(own) {
+            visible.push(Visible { place, stay });
+        }
+        if entry.kind == "room.deleted" || (entry.kind == "member.left" && entry.is_own(own)) {
+            ended.extend(stay_in.remove(entry.room.as_str()));
+        }
+    }
+    (visible, ended)
+}

@@ -1,0 +1,107 @@
+//! What everybody in a torture shares: the weather, how much has happened, how far each reader got, when it is over.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// How often somebody tries who finds the door closed.
+const AGAIN_AFTER: Duration = Duration::from_millis(10);
+
+/// Whether connections break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Rough,
+    /// Nothing breaks, whatever was held up goes on, and who moves stays where they are: so everybody gets everything.
+    Calm,
+    /// Calm for good: everybody brings what they began to its end.
+    Over,
+}
+
+#[derive(Debug)]
+pub struct World {
+    weather: watch::Sender<Weather>,
+    /// Attempts that writers may make; each takes one.
+    pub permits: Semaphore,
+    /// Attempts that have an outcome, whatever it was.
+    pub outcomes: AtomicUsize,
+    /// Movers that stay where they are.
+    pub parked: AtomicUsize,
+    progress: Mutex<HashMap<String, Progress>>,
+}
+
+/// The newest seq that a reader was shown of each room.
+pub type Progress = Arc<Mutex<HashMap<String, i64>>>;
+
+impl World {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            weather: watch::Sender::new(Weather::Calm),
+            permits: Semaphore::new(0),
+            outcomes: AtomicUsize::new(0),
+            parked: AtomicUsize::new(0),
+            progress: Mutex::default(),
+        })
+    }
+
+    pub fn turns(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+
+    pub fn weather(&self) -> Weather {
+        *self.weather.borrow()
+    }
+
+    pub fn is_rough(&self) -> bool {
+        self.weather() == Weather::Rough
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.weather() == Weather::Over
+    }
+
+    /// Returns when the weather is such, and at once if it is.
+    pub async fn until(&self, is: impl FnMut(&Weather) -> bool) {
+        let mut weather = self.weather.subscribe();
+        let _ = weather.wait_for(is).await.expect("the sender is part of the world");
+    }
+
+    /// How long a fault lasts, or until the weather calms down.
+    pub async fn lasts(&self, how_long: Duration) {
+        let end = sleep_until(Instant::now() + how_long);
+        tokio::select! {
+            () = end => {}
+            () = self.until(|weather| *weather != Weather::Rough) => {}
+        }
+    }
+
+    /// The moment until the next attempt at a closed door.
+    pub async fn a_moment(&self) {
+        sleep_until(Instant::now() + AGAIN_AFTER).await;
+    }
+
+    pub fn had_an_outcome(&self) {
+        self.outcomes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The place where a reader notes how far they got.
+    pub fn progress_of(&self, reader: &str) -> Progress {
+        let mut all = self.progress.lock().expect("nobody panics with it");
+        all.entry(reader.to_owned()).or_default().clone()
+    }
+
+    /// Readers who have been shown less of the room than this.
+    pub fn behind(&self, room: &str, seq: i64, reads: impl Fn(&str) -> bool) -> Vec<String> {
+        let all = self.progress.lock().expect("nobody panics with it");
+        let is_behind = |progress: &Progress| {
+            progress.lock().expect("nobody panics with it").get(room).is_none_or(|newest| *newest < seq)
+        };
+        all.iter()
+            .filter(|(name, progress)| reads(name) && is_behind(progress))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
