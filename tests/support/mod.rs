@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod crowd;
 mod document;
 mod event_source;
 mod figures;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use client::Client;
+pub use crowd::{Comeback, Crowd};
 pub use document::{Document, published};
 pub use figures::Figures;
 pub use person::{Person, Room};
@@ -37,7 +39,16 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits until the predicate holds; fails with `what` after [`DEADLINE`].
-pub async fn wait_for<F, Fut>(what: &str, mut predicate: F)
+pub async fn wait_for<F, Fut>(what: &str, predicate: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    wait_for_within(DEADLINE, || what.to_owned(), predicate).await;
+}
+
+/// The same with a deadline of its own, for what has one, and for crowds.
+pub async fn wait_for_within<F, Fut>(deadline: Duration, what: impl Fn() -> String, mut predicate: F)
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = bool>,
@@ -51,5 +62,5 @@ where
             }
         }
     };
-    assert!(tokio::time::timeout(DEADLINE, looks).await.is_ok(), "waited {DEADLINE:?} in vain: {what}");
+    assert!(tokio::time::timeout(deadline, looks).await.is_ok(), "waited {deadline:?} in vain: {}", what());
 }

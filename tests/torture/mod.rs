@@ -10,6 +10,7 @@ mod pests;
 mod proxy;
 mod reader;
 mod rounds;
+mod storm;
 mod truth;
 mod verdict;
 mod world;

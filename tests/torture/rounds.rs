@@ -23,7 +23,7 @@ use super::{pests, rounds_or};
 use crate::support::log::{history, now};
 use crate::support::{Room, Server, wait_for};
 
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 25;
 const ROOMS: usize = 3;
 const POSTERS: usize = 12;
 const MOVERS: usize = 4;
@@ -78,7 +78,12 @@ async fn nothing_is_lost_doubled_or_reordered_while_everything_breaks() {
 impl Torture {
     async fn begins(token_seconds: &str) -> Self {
         let mut chance = Chance::printed("torture");
-        let env = [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", token_seconds), ("PARLOR_LOG", "warn")];
+        let env = [
+            ("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", token_seconds),
+            // Pests never finish a request, so every stop waits for all of it.
+            ("PARLOR_SERVER__SHUTDOWN_SECONDS", "2"),
+            ("PARLOR_LOG", "warn"),
+        ];
         let server = Server::start_with(&env).await;
         let world = World::new();
         let proxy = Proxy::before(server.address(), &world, chance.fork()).await;

@@ -36,7 +36,8 @@ pub struct Writer {
     chance: Chance,
     /// Whether a refusal may be right, as the person comes and goes.
     comes_and_goes: bool,
-    pub posts_in_doubt: usize,
+    is_expired: bool,
+    is_cut_off: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub struct Attempt {
 impl Writer {
     pub fn new(badge: Badge, rooms: Vec<Room>, chance: Chance, comes_and_goes: bool) -> Self {
         let (attempts, again) = (Vec::new(), Vec::new());
-        Self { badge, rooms, attempts, again, chance, comes_and_goes, posts_in_doubt: 0 }
+        Self { badge, rooms, attempts, again, chance, comes_and_goes, is_expired: false, is_cut_off: false }
     }
 
     /// Posts until it is over, then once more what is still to be repeated.
@@ -72,8 +73,9 @@ impl Writer {
     /// One post, new or repeated.
     pub async fn posts(&mut self, world: &World, is_long: bool) {
         let index = self.again.pop().unwrap_or_else(|| self.begins(is_long));
-        let outcome = self.asks(index).await;
-        self.notes(world, index, outcome).await;
+        let answered = self.request(index).await;
+        self.notes(index, answered);
+        self.settles(world).await;
     }
 
     /// So many new posts, all at once: more than a queue or a channel holds.
@@ -85,9 +87,10 @@ impl Writer {
             let request = self.request(index);
             asking.spawn(async move { (index, request.await) });
         }
-        for (index, outcome) in asking.join_all().await {
-            self.notes(world, index, outcome).await;
+        for (index, answered) in asking.join_all().await {
+            self.notes(index, answered);
         }
+        self.settles(world).await;
     }
 
     fn begins(&mut self, is_long: bool) -> usize {
@@ -97,10 +100,6 @@ impl Writer {
         let body = format!("{} {number} {padding}", self.badge.person.username);
         self.attempts.push(Attempt { room, body, outcome: Outcome::Unknown, was_in_doubt: false });
         number
-    }
-
-    async fn asks(&self, index: usize) -> Answered {
-        self.request(index).await
     }
 
     fn request(&self, index: usize) -> impl Future<Output = Answered> + use<> {
@@ -125,13 +124,13 @@ impl Writer {
         }
     }
 
-    async fn notes(&mut self, world: &World, index: usize, answered: Answered) {
+    fn notes(&mut self, index: usize, answered: Answered) {
         let attempt = &mut self.attempts[index];
         match answered {
             Answered::Ok(id, seq) => attempt.outcome = Outcome::Ok(id, seq),
             Answered::Not(401, _) => {
+                self.is_expired = true;
                 self.again.push(index);
-                self.badge.renews(world).await;
             }
             Answered::Not(403 | 404, _) if self.comes_and_goes => {
                 attempt.outcome = if attempt.was_in_doubt { Outcome::Unknown } else { Outcome::Refused };
@@ -140,14 +139,23 @@ impl Writer {
             Answered::Not(503, code) if code != "outcome_unknown" => self.again.push(index),
             Answered::Not(503, _) | Answered::Lost => {
                 attempt.was_in_doubt = true;
-                self.posts_in_doubt += 1;
+                self.is_cut_off = true;
                 // Some are left in doubt for ever, as by people who gave up.
                 if !self.chance.one_in(3) {
                     self.again.push(index);
                 }
-                world.a_moment().await;
             }
             Answered::Not(status, code) => panic!("refused without a reason: {status} {code}"),
+        }
+    }
+
+    /// What has to be done before the next attempt can succeed.
+    async fn settles(&mut self, world: &World) {
+        if std::mem::take(&mut self.is_expired) {
+            self.badge.renews(world).await;
+        }
+        if std::mem::take(&mut self.is_cut_off) {
+            world.a_moment().await;
         }
     }
 }
