@@ -17,6 +17,7 @@ mod server;
 pub mod store;
 pub mod strace;
 mod stream;
+mod wire;
 
 use std::future::Future;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use person::{Person, Room};
 pub use program::{Finished, parlor};
 pub use server::Server;
 pub use stream::{EventStream, Frame, NoStream};
+pub use wire::{End, Wire};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
