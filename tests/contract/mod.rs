@@ -11,6 +11,7 @@ mod stream_ends;
 mod stream_feeder;
 mod stream_moments;
 mod stream_order;
+mod stream_proxy;
 mod stream_retention;
 mod stream_snapshot;
 mod stream_sockets;

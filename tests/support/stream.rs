@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 use tokio::net::TcpSocket;
@@ -17,12 +17,19 @@ pub struct Opening {
     path: String,
     headers: Vec<(String, String)>,
     receive_buffer: Option<u32>,
+    from: Option<IpAddr>,
 }
 
 impl Opening {
     pub(super) fn new(address: SocketAddr, path: &str, bearer: Option<&str>) -> Self {
         let headers = bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
-        Self { address, path: path.to_owned(), headers: headers.into_iter().collect(), receive_buffer: None }
+        Self {
+            address,
+            path: path.to_owned(),
+            headers: headers.into_iter().collect(),
+            receive_buffer: None,
+            from: None,
+        }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -38,6 +45,12 @@ impl Opening {
     /// A small receive buffer (bytes), so that a reader who stops reading is noticed soon.
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// From this address of the machine, such as another one of 127.0.0.0/8.
+    pub fn from(mut self, address: IpAddr) -> Self {
+        self.from = Some(address);
         self
     }
 
@@ -86,6 +99,9 @@ impl Opening {
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes).expect("the buffer can be set before connecting");
+        }
+        if let Some(address) = self.from {
+            socket.bind(SocketAddr::new(address, 0)).expect("every loopback address is ours");
         }
         let mut connection = Connection::new(socket.connect(self.address).await.map_err(broke)?);
         let mut request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address);

@@ -1,0 +1,107 @@
+//! Debian's nginx as a proxy in front of a server: in a folder of its own, on a free loopback port, as whoever runs the tests.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use super::wait_for;
+
+/// How nginx speaks to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upstream {
+    /// As in the shortest configuration there is: HTTP/1.0, a connection for each request.
+    AsItComes,
+    /// HTTP/1.1, and connections are used again.
+    KeptAlive,
+}
+
+/// A running nginx, killed with the test.
+pub struct Nginx {
+    pub address: SocketAddr,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Nginx {
+    /// None, and a line that says so, where nginx is not installed.
+    pub async fn before(server: SocketAddr, upstream: Upstream) -> Option<Self> {
+        let Some(program) = program() else {
+            assert!(
+                !rustix::process::getuid().is_root(),
+                "nginx is not installed: `make test` does that for root"
+            );
+            println!("skipped: nginx is not installed, and only root can install it");
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a folder for nginx");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("a bound socket has an address");
+        drop(free);
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, configuration(folder.path(), address, server, upstream)).expect("it can be written");
+        let child = Command::new(program)
+            .arg("-p")
+            .arg(folder.path())
+            .arg("-c")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx starts");
+        let nginx = Self { address, folder, child };
+        wait_for("nginx listens", || async { TcpStream::connect(address).await.is_ok() }).await;
+        Some(nginx)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default();
+            eprintln!("--- nginx's log\n{log}---");
+        }
+        // Its one process is its own worker: nothing is left behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `/usr/sbin` is in few people's PATH.
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    folders.map(|folder| folder.join("nginx")).find(|program| program.is_file())
+}
+
+fn configuration(folder: &Path, listen: SocketAddr, server: SocketAddr, upstream: Upstream) -> String {
+    let folder = folder.display();
+    let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {folder}/{name};"))
+        .join("\n");
+    let kept_alive = match upstream {
+        Upstream::AsItComes => "",
+        Upstream::KeptAlive => "proxy_http_version 1.1; proxy_set_header Connection \"\";",
+    };
+    format!(
+        "daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log info;
+        events {{ worker_connections 1024; }}
+        http {{
+            access_log off;
+            {temp}
+            upstream parlor {{ server {server}; keepalive 4; }}
+            server {{
+                listen {listen};
+                location / {{
+                    proxy_pass http://parlor;
+                    proxy_set_header Host $http_host;
+                    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                    {kept_alive}
+                }}
+            }}
+        }}"
+    )
+}
