@@ -33,6 +33,8 @@ pub struct Seat {
     pub ends: BTreeMap<String, usize>,
     /// Each `retry:` of a bye, in milliseconds.
     pub retries: Vec<u64>,
+    /// When the last bye was read.
+    pub told_at: Option<Instant>,
     /// What no stream may do.
     pub faults: Vec<String>,
 }
@@ -155,6 +157,7 @@ async fn reads(stream: &mut EventStream, seat: &Mutex<Seat>, cursor: &mut String
             "bye" => {
                 *seat.ends.entry(frame.data["reason"].as_str().unwrap_or_default().into()).or_default() += 1;
                 seat.retries.push(retry);
+                seat.told_at = Some(Instant::now());
             }
             _ => seat.faults.push(format!("{frame:?}")),
         }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use client::Client;
-pub use crowd::{Comeback, Crowd};
+pub use crowd::{Comeback, Crowd, Seat};
 pub use document::{Document, published};
 pub use figures::Figures;
 pub use nginx::{Nginx, Upstream};

@@ -8,5 +8,6 @@ mod journal;
 mod journal_full;
 mod kill;
 mod purge;
+mod shutdown;
 mod syscalls;
 mod tidy;

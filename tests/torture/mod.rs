@@ -13,6 +13,7 @@ mod rounds;
 mod storm;
 mod truth;
 mod verdict;
+mod verdict_tests;
 mod world;
 mod writer;
 

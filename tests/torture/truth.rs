@@ -71,6 +71,20 @@ impl Truth {
         }
     }
 
+    /// A log made up of these events, whose seqs go up by one in each room.
+    pub fn made_up(events: &[(&str, &str, Option<&str>)]) -> Self {
+        let mut truth = Self { entries: Vec::new(), places: HashMap::new(), deleted: HashSet::new() };
+        for (number, (room, kind, person)) in (0_u64..).zip(events) {
+            let seq = truth.entries.iter().filter(|entry| entry.room == *room).count() + 1;
+            let seq = i64::try_from(seq).expect("a handful");
+            let person = person.map(str::to_owned);
+            let (room, kind, at) = ((*room).to_owned(), (*kind).to_owned(), format!("{number:04}"));
+            truth.places.insert((room.clone(), seq), truth.entries.len());
+            truth.entries.push(Entry { room, seq, kind, person, at, digest: number, said: None });
+        }
+        truth
+    }
+
     pub fn at(&self, room: &str, seq: i64) -> Option<(usize, &Entry)> {
         let place = *self.places.get(&(room.to_owned(), seq))?;
         Some((place, &self.entries[place]))

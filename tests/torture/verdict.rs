@@ -5,9 +5,20 @@ use std::collections::{HashMap, HashSet};
 
 use super::deletion::Demolisher;
 use super::mover::Mover;
-use super::reader::{Reader, Shown};
+use super::reader::{Reader, Shown, Stretch};
 use super::truth::{Entry, Truth};
 use super::writer::{Outcome, Writer, by_author_and_body};
+
+/// What one reader noted of one stream.
+pub struct Told<'r> {
+    pub name: &'r str,
+    /// The reader's id.
+    pub own: &'r str,
+    /// The room, or none for the reader's own stream.
+    pub room: Option<&'r str>,
+    pub shown: &'r [Shown],
+    pub stretches: &'r [Stretch],
+}
 
 /// What a stream must or may show, in its order.
 struct Visible {
@@ -114,80 +125,98 @@ impl Report {
     }
 
     pub fn judge_stream(&mut self, truth: &Truth, reader: &Reader) {
-        let own = &reader.badge.person.id;
-        let (visible, ended) = match &reader.room {
-            Some(room) => (of_room(truth, &room.id), HashSet::new()),
-            None => of_person(truth, own),
-        };
         self.streams += 1;
-        self.shown += reader.shown.len();
-        self.resumes += reader.stretches.len().saturating_sub(1);
         self.resets += reader.resets;
-        self.compare(truth, reader, &visible, &ended);
-        if reader.room.is_some() {
-            self.nothing_comes_behind_a_removal(truth, reader);
+        let room = reader.room.as_ref().map(|room| room.id.as_str());
+        let own = &reader.badge.person.id;
+        self.compare(
+            truth,
+            &Told { name: &reader.name, own, room, shown: &reader.shown, stretches: &reader.stretches },
+        );
+    }
+
+    /// Holds one stream against the log.
+    pub fn compare(&mut self, truth: &Truth, told: &Told<'_>) {
+        self.shown += told.shown.len();
+        self.resumes += told.stretches.len().saturating_sub(1);
+        let (visible, ended) = match told.room {
+            Some(room) => (of_room(truth, room), HashSet::new()),
+            None => of_person(truth, told.own),
+        };
+        self.everything_in_its_place(truth, told, &visible, &ended);
+        if told.room.is_some() {
+            self.nothing_comes_behind_a_removal(truth, told);
         }
     }
 
     /// Goes through what must be shown and what was, side by side.
-    fn compare(&mut self, truth: &Truth, reader: &Reader, visible: &[Visible], ended: &HashSet<usize>) {
-        let own = &reader.badge.person.id;
+    fn everything_in_its_place(
+        &mut self,
+        truth: &Truth,
+        told: &Told<'_>,
+        visible: &[Visible],
+        ended: &HashSet<usize>,
+    ) {
+        let Told { name, own, .. } = told;
         let key = |shown: &Shown| (shown.room.clone(), shown.seq);
         let mut times: HashMap<(String, i64), usize> = HashMap::new();
-        for shown in &reader.shown {
+        for shown in told.shown {
             *times.entry(key(shown)).or_default() += 1;
         }
-        let mut shown = reader.shown.iter().peekable();
+        let mut shown = told.shown.iter().peekable();
         let mut withholding = HashSet::new();
         // Shown, but not here: counted once, where it should have been.
         let mut elsewhere = HashSet::new();
+        let mut done = HashSet::new();
         for Visible { place, stay } in visible {
             let entry = &truth.entries[*place];
             let wanted = (entry.room.clone(), entry.seq);
-            while let Some(other) = shown.next_if(|shown| elsewhere.contains(&key(shown))) {
+            while let Some(other) =
+                shown.next_if(|shown| elsewhere.contains(&key(shown)) || done.contains(&key(shown)))
+            {
                 let _ = times.entry(key(other)).and_modify(|times| *times -= 1);
+                self.repeats += counts(done.contains(&key(other)), || format!("{name}: {other:?} again"));
             }
             let is_end = entry.is_own(own) || entry.kind == "room.deleted";
             if let Some(found) = shown.next_if(|shown| key(shown) == wanted) {
                 let _ = times.entry(wanted.clone()).and_modify(|times| *times -= 1);
+                done.insert(wanted);
                 let is_same = found.digest == entry.digest || truth.deleted.contains(&entry.room);
-                self.wrong += counts(!is_same, || format!("{}: {found:?} is not {entry:?}", reader.name));
+                self.wrong += counts(!is_same, || format!("{name}: {found:?} is not {entry:?}"));
                 let in_a_hole = !is_end && stay.is_some_and(|stay| withholding.contains(&stay));
-                self.gaps += counts(in_a_hole, || format!("{}: a gap before {entry:?}", reader.name));
+                self.gaps += counts(in_a_hole, || format!("{name}: a gap before {entry:?}"));
             } else if times.get(&wanted).is_some_and(|times| *times > 0) {
-                self.reorders +=
-                    counts(true, || format!("{}: {entry:?} before {:?}", reader.name, shown.peek()));
+                self.reorders += counts(true, || format!("{name}: {entry:?} before {:?}", shown.peek()));
                 elsewhere.insert(wanted);
             } else if let Some(stay) = stay.filter(|stay| !is_end && ended.contains(stay)) {
                 withholding.insert(stay);
                 self.withheld += 1;
             } else {
-                self.gaps += counts(true, || {
-                    format!("{}: {entry:?} is missing before {:?}", reader.name, shown.peek())
-                });
+                self.gaps +=
+                    counts(true, || format!("{name}: {entry:?} is missing before {:?}", shown.peek()));
             }
         }
         for more in shown.filter(|shown| !elsewhere.contains(&key(shown))) {
             let is_visible = truth.at(&more.room, more.seq).is_some_and(|(place, _)| {
                 visible.binary_search_by_key(&place, |visible| visible.place).is_ok()
             });
-            let count = counts(true, || format!("{}: {more:?} is too much", reader.name));
+            let count = counts(true, || format!("{name}: {more:?} is too much"));
             *(if is_visible { &mut self.repeats } else { &mut self.wrong }) += count;
         }
     }
 
     /// A removal that was no history when the connection was opened is the last thing that it shows.
-    fn nothing_comes_behind_a_removal(&mut self, truth: &Truth, reader: &Reader) {
-        let own = &reader.badge.person.id;
-        let ends = reader.stretches.iter().skip(1).map(|next| next.from).chain([reader.shown.len()]);
-        for (stretch, end) in reader.stretches.iter().zip(ends) {
-            for (index, shown) in reader.shown[stretch.from..end].iter().enumerate() {
+    fn nothing_comes_behind_a_removal(&mut self, truth: &Truth, told: &Told<'_>) {
+        let Told { name, own, shown, stretches, .. } = told;
+        let ends = stretches.iter().skip(1).map(|next| next.from).chain([shown.len()]);
+        for (stretch, end) in stretches.iter().zip(ends) {
+            for (index, shown) in shown[stretch.from..end].iter().enumerate() {
                 let Some((_, entry)) = truth.at(&shown.room, shown.seq) else { continue };
                 let removes =
                     entry.kind == "member.left" && entry.is_own(own) && entry.at > stretch.opened_at;
                 let more = end - stretch.from - index - 1;
                 self.wrong += counts(removes && more > 0, || {
-                    format!("{}: {more} events behind {entry:?} in {stretch:?}", reader.name)
+                    format!("{name}: {more} events behind {entry:?} in {stretch:?}")
                 });
             }
         }

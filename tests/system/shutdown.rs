@@ -1,0 +1,171 @@
+//! SIGTERM: everybody is told, what was begun is finished, nobody new comes in, and whoever comes back has missed nothing.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
+
+use crate::support::{Comeback, Crowd, End, Server, Wire, wait_for_within};
+
+const STREAMS: usize = 2_000;
+const PEOPLE: usize = 20;
+/// From the signal to the end of the process.
+const GONE_WITHIN: Duration = Duration::from_secs(15);
+/// From the next start until everybody who waited as they were told is back.
+const BACK_WITHIN: Duration = Duration::from_secs(30);
+/// From the first bye to the last, at least; the server takes up to 5 s for it.
+const TOLD_OVER: Duration = Duration::from_secs(1);
+/// `retry:` of a server that goes away, in milliseconds.
+const RETRY: std::ops::RangeInclusive<u64> = 2_000..=15_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_anything() {
+    let env = [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600"), ("PARLOR_LOG", "warn")];
+    let mut server = Server::start_with(&env).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        people.push(server.register(&format!("reader-{number}")).await);
+        people[number].joins(&room).await;
+    }
+    let crowd = Crowd::gathers(&people, &room, STREAMS, Comeback::WhenTold).await;
+    // Somebody goes on posting until nobody listens any more.
+    let poster = ada.clone();
+    let path = format!("/v1/rooms/{}/messages", room.id);
+    let posting = tokio::spawn(async move {
+        let mut tick = interval(Duration::from_millis(20));
+        for post in 0.. {
+            tick.tick().await;
+            let body = json!({ "body": format!("post {post}") });
+            match poster.try_request(reqwest::Method::POST, &path, Some(body), &[]).await {
+                Ok(answer) if answer.status == 201 => {}
+                _ => break,
+            }
+        }
+    });
+    let posts = |seats: &[crate::support::Seat]| seats.iter().map(|seat| seat.newest_seq).min();
+    let begun = posts(&crowd.seats());
+    crowd.all("has live posts", BACK_WITHIN, |seat| Some(seat.newest_seq) > begun.map(|seq| seq + 5)).await;
+
+    let signalled = Instant::now();
+    let status = server.stop().await;
+    let gone = signalled.elapsed();
+    posting.await.unwrap();
+    assert!(status.success(), "{status}");
+    assert!(gone < GONE_WITHIN, "the process was gone after {gone:?}");
+    // The last bytes may still be on their way into the readers' hands.
+    crowd.all("has ended", GONE_WITHIN, |seat| !seat.ends.is_empty()).await;
+    server.restart().await;
+    let seq = ada.posts(&room, "the end").await["seq"].as_i64().unwrap();
+    let back = crowd.all("is back and has everything", BACK_WITHIN, |seat| seat.newest_seq >= seq).await;
+
+    crowd.is_without_fault();
+    let seats = crowd.seats();
+    let told = seats.iter().filter(|seat| seat.ends.keys().eq(["shutdown"]) && seat.ends["shutdown"] == 1);
+    let told = told.count();
+    let spread = seats.iter().flat_map(|seat| &seat.retries);
+    let (least, most) = (spread.clone().min().unwrap(), spread.max().unwrap());
+    let moments = seats.iter().filter_map(|seat| seat.told_at);
+    let telling = moments.clone().max().unwrap() - moments.min().unwrap();
+    println!(
+        "SIGTERM: streams {STREAMS}, told bye {told} over {telling:?}, back {}, missed 0, gone after {gone:?}, all back {back:?} after \
+         the start, retry {least} to {most} ms",
+        seats.iter().filter(|seat| seat.is_open).count()
+    );
+    assert_eq!(told, STREAMS, "each was told once, and nothing but that: {:?}", seats[0]);
+    assert!(RETRY.contains(least) && RETRY.contains(most), "retry {least} to {most} ms");
+    assert!(most - least > 8_000, "so they all come back at once: {least} to {most} ms");
+    assert!(telling > TOLD_OVER, "all told within {telling:?}: so they are cut off at once");
+    assert!(seats.iter().all(|seat| seat.resumes == 1), "each came back once");
+}
+
+#[tokio::test]
+async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let address = server.address();
+    let mut stream = ada.streams(&room).await;
+    stream.hello().await;
+    let body = json!({ "body": "begun before the end" }).to_string();
+    let head = format!(
+        "POST /v1/rooms/{}/messages HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\n\
+         Content-Type: application/json\nContent-Length: {}\n\n",
+        room.id,
+        ada.token(),
+        body.len()
+    );
+    let mut begun = Wire::asks(address, &head).await;
+    begun.sends(&body.as_bytes()[..10]).await;
+    // The server has read the head, or it would not know that there is a request: another one on a connection that came
+    // later has its answer.
+    let mut kept = Wire::asks(address, "GET /readyz HTTP/1.1\nHost: parlor\n\n").await;
+    kept.until("HTTP/1.1 200 ").await;
+    ada.get("/livez").await.ok(200);
+
+    let stopping = tokio::spawn(async move {
+        let status = server.stop().await;
+        (server, status)
+    });
+    wait_for_within(
+        GONE_WITHIN,
+        || "nobody new comes in".into(),
+        || async {
+            TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        },
+    )
+    .await;
+    assert!(!stopping.is_finished(), "there is a request to be finished");
+    begun.sends(&body.as_bytes()[10..]).await;
+    assert_eq!(begun.until_the_end().await, End::Closed);
+    let answer = begun.text();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let (server, status) = timeout(GONE_WITHIN, stopping).await.expect("it is gone in time").unwrap();
+    assert!(status.success(), "{status}");
+    // Idle connections are closed politely.
+    assert_eq!(kept.until_the_end().await, End::Closed);
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_go_says_so_to_whoever_asks_on_a_connection_that_is_still_open() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let address = server.address();
+    // A request under way keeps its connection open; `/readyz` is asked behind it, on the same one.
+    let body = json!({ "body": "begun before the end" }).to_string();
+    let head = format!(
+        "POST /v1/rooms/{}/messages HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\n\
+         Content-Type: application/json\nContent-Length: {}\n\n",
+        room.id,
+        ada.token(),
+        body.len()
+    );
+    let mut begun = Wire::asks(address, &head).await;
+    let ready = "GET /readyz HTTP/1.1\nHost: parlor\n\n";
+    // The head of this one is on its way before the signal, its last byte comes after it.
+    let (first, last) = ready.split_at(ready.len() - 1);
+    let mut kept = Wire::asks(address, first).await;
+    ada.get("/readyz").await.ok(200);
+    let stopping = tokio::spawn(async move { (server.stop().await, server) });
+    wait_for_within(
+        GONE_WITHIN,
+        || "nobody new comes in".into(),
+        || async {
+            TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        },
+    )
+    .await;
+    kept.sends(last.replace('\n', "\r\n").as_bytes()).await;
+    let text = kept.until("\r\n\r\n").await;
+    assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
+    begun.sends(body.as_bytes()).await;
+    assert_eq!(begun.until_the_end().await, End::Closed);
+    assert!(begun.text().starts_with("HTTP/1.1 201 "), "{}", begun.text());
+    let (status, _server) = timeout(GONE_WITHIN, stopping).await.expect("it is gone in time").unwrap();
+    assert!(status.success(), "{status}");
+}
