@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 
 LISTEN ?= 127.0.0.1:8080
 ROWS ?=
+ROUNDS ?= 100
 CHROMIUM ?= $(shell command -v chromium)
 PARLOR_BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/parlor
 
@@ -17,7 +18,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test bench openapi tools test-tools bench-tools
+.PHONY: help run dev test bench torture openapi tools test-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,10 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 
 bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)
+
+torture: test-tools web/dist/index.html ## Break the machine under the server and look for what was lost (ROUNDS=1000 SEED=...; minutes)
+	PARLOR_TEST_ROUNDS=$(ROUNDS) $(if $(SEED),PARLOR_TEST_SEED=$(SEED)) \
+		cargo test --locked --test parlor -- torture::rounds torture::storm --nocapture --test-threads=1
 
 openapi: tools ## Write the derived files anew: openapi/openapi.json, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json
