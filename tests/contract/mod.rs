@@ -3,14 +3,17 @@
 mod command_line;
 mod derived;
 mod document;
+mod hostile;
 mod readme;
 mod stream_access;
 mod stream_closing;
 mod stream_cursors;
 mod stream_ends;
 mod stream_feeder;
+mod stream_frames;
 mod stream_moments;
 mod stream_order;
+mod stream_property;
 mod stream_proxy;
 mod stream_retention;
 mod stream_snapshot;
