@@ -11,6 +11,7 @@ mod proxy;
 mod reader;
 mod rounds;
 mod storm;
+mod timers;
 mod truth;
 mod verdict;
 mod verdict_tests;

@@ -63,7 +63,8 @@ async fn nothing_is_lost_doubled_or_reordered_while_everything_breaks() {
             torture.calms_down(&format!("calm after round {round}")).await;
         }
         if round % 100 == 0 {
-            println!("round {round}, {} s: {:?}", begun.elapsed().as_secs(), torture.report);
+            // What became of it all is looked at in the end.
+            println!("round {round} of {rounds}, {} s", begun.elapsed().as_secs());
         }
     }
     let report = torture.ends().await;
