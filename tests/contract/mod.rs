@@ -19,3 +19,4 @@ mod stream_retention;
 mod stream_snapshot;
 mod stream_sockets;
 mod stream_text;
+mod stream_unpublished;
