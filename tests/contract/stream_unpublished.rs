@@ -61,7 +61,7 @@ async fn creates(parlor: &OpenStore, owner: &User, name: &str) -> RoomId {
 }
 
 async fn posts(parlor: &OpenStore, room: RoomId, author: &User, body: &str) {
-    parlor.store().post_message(OpenStore::message(room, author.id, body, None)).await.unwrap();
+    parlor.store().post_message(OpenStore::message(room, author.id, body, None), None).await.unwrap();
 }
 
 #[tokio::test]
