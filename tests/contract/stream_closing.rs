@@ -115,7 +115,15 @@ async fn a_half_written_frame_is_finished_before_the_bye() {
 /// Reads on after a break without `bye`, as a client does; gives everything up to the post of that body.
 async fn resumes(reader: &Person, path: &str, stream: EventStream, body: &str) -> Vec<Frame> {
     let cursor = stream.last_event_id().to_owned();
-    let mut stream = reader.opening(path).last_event_id(&cursor).open().await;
+    drop(stream);
+    let deadline = Instant::now() + DEADLINE;
+    // The place of the one before may be about to be given back.
+    let mut stream = loop {
+        match reader.opening(path).last_event_id(&cursor).try_open().await {
+            Ok(stream) => break stream,
+            Err(refused) => assert!(Instant::now() < deadline, "{refused:?}"),
+        }
+    };
     assert_eq!(stream.hello().await["resumed"], true);
     until_said(&mut stream, body).await
 }
@@ -161,7 +169,8 @@ async fn a_reader_who_takes_nothing_for_20_s_is_closed_and_resumes_without_a_gap
     assert!(frames.len() < 2 * BUFFERS / 4_000, "{} frames: it was never behind", frames.len());
     frames.extend(resumes(&bob, "/v1/events", stream, "the end").await);
 
-    let mut log = bob.streams_after(&before).await;
+    // Somebody else's, as bob has one place only.
+    let mut log = ada.streams_after(&before).await;
     log.hello().await;
     let log = until_said(&mut log, "the end").await;
     assert_rest(&log, frames[0].cursor(), &frames[1..]);
