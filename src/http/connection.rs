@@ -163,6 +163,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             return hyper::Response::<_>::from(response).map(|body| Answer::new(body, serving));
         };
         *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, framing));
+        if framing == Framing::Plain {
+            // Else hyper promises such a client to keep the connection.
+            response.set_version(Version::HTTP_10);
+        }
         hyper::Response::<_>::from(response).map(|_| Answer::head_only(serving))
     }
 }

@@ -109,10 +109,11 @@ struct Owned {
 
 impl Writer {
     fn new(live: Live, mailbox: Arc<Mailbox>, tasks: TaskTracker) -> Self {
+        let feeds = Feeds::new(live.hub.clone());
         Self {
-            feeds: Feeds::new(live.hub.clone()),
-            reads: Reads::new(live.clone(), mailbox.clone(), tasks),
-            shared: Shared::new(live),
+            shared: Shared::new(live.clone(), feeds.drained()),
+            feeds,
+            reads: Reads::new(live, mailbox.clone(), tasks),
             mailbox,
             streams: Slab::new(),
             timers: DelayQueue::new(),
@@ -138,6 +139,9 @@ impl Writer {
                 () = finish.cancelled(), if !is_finishing => is_finishing = true,
             }
             self.shared.now = Instant::now();
+            if let Some(owned) = due.and_then(|key: Key| self.streams.get_mut(key)) {
+                owned.timer = None;
+            }
             self.read_mail();
             self.pass_on().await;
             self.pass_time(due);

@@ -4,12 +4,15 @@ use std::mem::take;
 
 use tokio::time::Instant;
 
+use crate::domain::ids::Position;
 use crate::live::open::Live;
 
 pub struct Shared {
     pub live: Live,
     /// The time of this turn: asking the clock once is enough for thousands of sockets.
     pub now: Instant,
+    /// How far the channels were followed.
+    pub drained: Position,
     pub tally: Tally,
 }
 
@@ -32,8 +35,8 @@ impl Tally {
 }
 
 impl Shared {
-    pub fn new(live: Live) -> Self {
-        Self { live, now: Instant::now(), tally: Tally::default() }
+    pub fn new(live: Live, drained: Position) -> Self {
+        Self { live, now: Instant::now(), drained, tally: Tally::default() }
     }
 
     /// Puts what was counted where the operator sees it.

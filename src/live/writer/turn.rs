@@ -46,6 +46,7 @@ impl Writer {
     /// Passes on what was published since the last turn.
     pub(super) async fn pass_on(&mut self) {
         let Some(Step { before, through, taken }) = self.feeds.take() else { return };
+        self.shared.drained = through;
         let reaching = self.shared.live.hub.reaching();
         for source in taken.iter().filter(|taken| taken.runs.is_none()).map(|taken| taken.source) {
             let Listeners { of_room, of_person } = self.feeds.listeners(source).clone();
@@ -114,7 +115,9 @@ impl Writer {
         let ping: OnceCell<Chunk> = OnceCell::new();
         let mut next = first;
         while let Some(key) = next.take().or_else(|| next_timer(&mut self.timers).now_or_never().flatten()) {
-            let owned = &mut self.streams[key];
+            // As of the ring: a timer that has rung since the turn began is over, too.
+            self.shared.now = Instant::now();
+            let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.timer = None;
             let clock = self.shared.live.clock;
             let shared_ping = || ping.get_or_init(|| frame::ping(clock.now())).clone();
@@ -154,6 +157,7 @@ impl Writer {
 
     fn adopt(&mut self, mut adoption: Adoption) {
         let rooms = std::mem::take(&mut adoption.opened.rooms);
+        let settled = adoption.opened.settled;
         let key = self.streams.vacant_key();
         let stir = Arc::new(Stir::new(self.mailbox.clone(), key));
         let mut stream = Stream::new(adoption, stir.clone().into(), &self.shared);
@@ -167,7 +171,10 @@ impl Writer {
             is_new |= self.feeds.follow_person(stream.reader(), key);
         }
         let hub = &self.shared.live.hub;
-        stream.read_log(if is_new { hub.reaching() } else { self.feeds.drained() });
+        // Never less than what the rooms to follow were read as of: what was committed by then and is not published yet
+        // may be the end of a room that is not followed for that reason.
+        let sent = if is_new { hub.reaching() } else { self.feeds.drained() };
+        stream.read_log(sent.max(settled));
         if self.shared.live.registry.is_closing() {
             stream.end_at(self.shared.now);
         }

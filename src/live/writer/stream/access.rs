@@ -78,15 +78,22 @@ impl Stream {
         let news = place.registration.handle.hear();
         self.deadline = news.deadline;
         for removed in news.removed {
-            // Rooms are deleted all over the node; those that this stream does not follow are none of its business.
-            if self.rooms.contains(&removed.room) {
-                self.removed.retain(|other| other.room != removed.room);
-                self.removed.push(removed);
-            }
+            self.removed.retain(|other| other.room != removed.room);
+            self.removed.push(removed);
         }
         if let Some(reason) = news.end {
             self.say_bye(reason, shared);
         }
+    }
+
+    /// Forgets the removals that withhold nothing any more: the rest of what they concern was given. Rooms are deleted all
+    /// over the node; one that is not followed matters only as long as a join of it may still be on its way.
+    pub(super) fn forget_removals(&mut self, shared: &Shared) {
+        let (rooms, given) = (&self.rooms, self.given);
+        self.removed.retain(|removed| {
+            let passed = if rooms.contains(&removed.room) { given } else { shared.drained };
+            removed.position > passed
+        });
     }
 
     /// Ends the stream: after the frame that was begun nothing comes but this.

@@ -65,6 +65,7 @@ impl Stream {
             return Written::Enough;
         }
         self.hear(shared);
+        self.forget_removals(shared);
         let mut total = 0;
         while total < SHARE {
             self.drop_withheld(shared);
