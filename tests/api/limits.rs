@@ -204,6 +204,7 @@ async fn who_fails_to_sign_in_again_and_again_waits_and_others_and_sessions_do_n
                 "" => {
                     answer.problem(401, "wrong_credentials");
                     failures += 1;
+                    assert!(failures < 10, "{name} can fail as often as anybody likes");
                 }
                 "4" => break failures,
                 _ => drop(answer.problem(429, "too_many_requests")),
