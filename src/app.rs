@@ -181,6 +181,7 @@ impl House {
 fn figures(started: Timestamp, house: &House, front: &Meters) -> prometheus_client::registry::Registry {
     let mut figures = prometheus_client::registry::Registry::default();
     front.register(&mut figures);
+    house.store.meters().register(&mut figures);
     house.hub.meters().register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     let started = started.micros() as f64 / 1e6;

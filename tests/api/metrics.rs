@@ -13,7 +13,7 @@ const ON: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Closed sets all of them; a room or a person would be a series for each, and readable by whoever scrapes.
-const LABELS: [&str; 8] = ["handed", "le", "operation", "reason", "status", "version", "waited_for", "why"];
+const LABELS: [&str; 6] = ["le", "operation", "reason", "status", "version", "waited_for"];
 
 fn count(figures: &Figures, operation: &str, status: &str) -> u64 {
     figures.count("parlor_http_requests_total", &[("operation", operation), ("status", status)])
@@ -85,6 +85,25 @@ async fn the_process_is_described() {
         Figures::of(&server).await.get("parlor_http_connections", &[]) < 20.0
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_journal_is_measured_by_its_batches() {
+    let server = Server::start_with(&[ON]).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("lobby").await;
+    let before = Figures::of(&server).await;
+    for _ in 0..5 {
+        ada.posts(&room, "hello").await;
+    }
+    let after = Figures::of(&server).await;
+    let moved = |name: &str| after.get(name, &[]) - before.get(name, &[]);
+    // One after the other: a transaction each.
+    assert!(moved("parlor_journal_batch_requests_count") >= 5.0, "{}", after.text);
+    assert!(moved("parlor_journal_batch_requests_sum") >= 5.0, "{}", after.text);
+    assert!(moved("parlor_journal_commit_seconds_count") >= 5.0, "{}", after.text);
+    assert!(after.get("parlor_wal_bytes", &[]) > 0.0, "{}", after.text);
+    assert!(after.names().contains("parlor_journal_queue"), "{}", after.text);
 }
 
 #[tokio::test]
