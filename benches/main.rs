@@ -34,6 +34,7 @@ mod start;
 mod subscriber;
 mod subscribers;
 mod table;
+mod wal;
 mod writes;
 
 use table::Table;
@@ -60,7 +61,7 @@ fn main() {
             }
         )+ };
     }
-    run!(start posts fan_out saturation opening rooms replay history logins);
+    run!(start posts wal fan_out saturation opening rooms replay history logins);
     println!();
     table.print();
     println!("\n{}; scale {}", machine::describe(), scale::factor());

@@ -13,18 +13,26 @@ use tokio::sync::Notify;
 
 /// Writes after which a passive checkpoint is worth its two syncs.
 const WRITES: usize = 1_000;
-/// Frames (of one 4 KiB page) of write-ahead log above which the journal restarts it: 64 MiB.
+/// Frames (of one 4 KiB page) of write-ahead log above which the journal restarts it, 64 MiB; and that it grows by before
+/// the journal tries again, when a reader of long ago still needs it. Else every batch would wait for that reader.
 const RESTART_FRAMES: i64 = 16 * 1024;
 /// How long a restart may wait for readers.
 const RESTART_WAIT_MS: u32 = 20;
 /// After a failed checkpoint (a full disk) the next one waits.
 const PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
 pub(super) struct Checkpoints {
     writes: AtomicUsize,
     frames: AtomicI64,
+    restart_above: AtomicI64,
     due: Notify,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        let (writes, frames, due) = (AtomicUsize::new(0), AtomicI64::new(0), Notify::new());
+        Self { writes, frames, restart_above: AtomicI64::new(RESTART_FRAMES), due }
+    }
 }
 
 impl Checkpoints {
@@ -34,13 +42,17 @@ impl Checkpoints {
             self.writes.store(0, Ordering::Relaxed);
             self.due.notify_one();
         }
-        if self.frames.load(Ordering::Relaxed) < RESTART_FRAMES {
+        let frames = self.frames.load(Ordering::Relaxed);
+        if frames < self.restart_above.load(Ordering::Relaxed) {
             return;
         }
         self.frames.store(0, Ordering::Relaxed);
-        if let Err(error) = restart(connection).await {
+        let restarted = restart(connection).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the write-ahead log could not be restarted");
-        }
+            false
+        });
+        let next = if restarted { RESTART_FRAMES } else { frames + RESTART_FRAMES };
+        self.restart_above.store(next, Ordering::Relaxed);
     }
 
     /// Checkpoints passively whenever enough was written; ends with the task that runs it.
@@ -58,12 +70,13 @@ impl Checkpoints {
     }
 }
 
-async fn restart(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// False when a reader still needs the log as it is.
+async fn restart(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     set_lock_wait(connection, RESTART_WAIT_MS).await?;
-    let outcome = sqlx::query("PRAGMA wal_checkpoint(RESTART)").execute(&mut *connection).await;
+    let outcome = sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *connection).await;
     let usual = u32::try_from(super::journal::LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
     set_lock_wait(connection, usual).await?;
-    outcome.map(drop)
+    Ok(outcome?.try_get::<i64, _>(0)? == 0)
 }
 
 async fn set_lock_wait(connection: &mut SqliteConnection, ms: u32) -> Result<(), sqlx::Error> {

@@ -6,6 +6,7 @@ mod durability_disk;
 mod durability_error;
 mod journal;
 mod journal_full;
+mod journal_load;
 mod kill;
 mod purge;
 mod shutdown;

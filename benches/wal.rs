@@ -1,0 +1,115 @@
+//! The write-ahead log over a minute of posts as fast as they go: a third of it undisturbed, a third while another program
+//! holds a snapshot, so that nothing of the log may be overwritten, and a third after it has let go.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use super::client::Client;
+use super::people::{Seeding, messages_of};
+use super::scale;
+use super::server::Server;
+use super::table::{Row, Table, Target, quantile};
+
+const CLIENTS: usize = 64;
+const PHASE_SECONDS: f64 = 20.0;
+const SAMPLE: Duration = Duration::from_millis(100);
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// One third of the run.
+struct Phase {
+    until: Instant,
+    posts: usize,
+    p99: f64,
+    /// The largest the log was, in MiB.
+    wal: f64,
+}
+
+pub async fn run(table: &mut Table) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeding = Seeding::open(folder.path()).await;
+    let author = seeding.people("author", 1).await.remove(0);
+    let room = seeding.rooms("room", &[&author]).await[0];
+    seeding.done().await;
+    let server = Server::start(folder.path());
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..CLIENTS)
+        .map(|_| tokio::spawn(post(server.address, author.token.clone(), messages_of(room), stop.clone())))
+        .collect();
+    let mut sizes = Vec::new();
+    let mut ends = Vec::new();
+    let began = Instant::now();
+    for held in [false, true, false] {
+        let snapshot = if held { Some(hold(folder.path()).await) } else { None };
+        sizes.push(watch(folder.path()).await);
+        ends.push(Instant::now());
+        if let Some(snapshot) = snapshot {
+            snapshot.close().await.expect("the snapshot ends");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut posts = Vec::new();
+    for writer in writers {
+        posts.extend(writer.await.expect("a writer"));
+    }
+    let mut from = began;
+    let phases = ends.into_iter().zip(sizes).map(|(until, wal)| {
+        let mut times: Vec<f64> =
+            posts.iter().filter(|(at, _)| (from..until).contains(at)).map(|(_, ms)| *ms).collect();
+        times.sort_by(f64::total_cmp);
+        from = until;
+        Phase { until, posts: times.len(), p99: quantile(&times, 0.99), wal }
+    });
+    let [quiet, held, after] = phases.collect::<Vec<_>>().try_into().ok().expect("three phases");
+    let text = |phase: &Phase| {
+        format!("{} posts, p99 {:.1} ms, log {:.0} MiB at most", phase.posts, phase.p99, phase.wal)
+    };
+    println!("snapshot released at {:.0} s", (held.until - began).as_secs_f64());
+    let row = Row::figure("write-ahead log under full load", quiet.wal, " MiB", Target::AtMost(80.0));
+    table.add(row.parlor(text(&quiet)).yardstick(format!("afterwards {}", text(&after))));
+    let row = Row::ratio("posts' p99 while a snapshot is held", held.p99 / quiet.p99, Target::AtMost(2.0));
+    table.add(row.parlor(text(&held)).yardstick(text(&quiet)));
+}
+
+/// Posts one after the other until told to stop; when each was begun, and how many milliseconds it took.
+async fn post(
+    address: std::net::SocketAddr,
+    token: String,
+    path: String,
+    stop: Arc<AtomicBool>,
+) -> Vec<(Instant, f64)> {
+    let mut client = Client::connect(address, &token).await;
+    let body = json!({"body": "the quick brown fox jumps over the lazy dog, and nobody minds"}).to_string();
+    let mut times = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        client.exchange("POST", &path, &body).await;
+        times.push((began, began.elapsed().as_secs_f64() * 1e3));
+    }
+    times
+}
+
+/// The largest size of the log during one phase, in MiB.
+async fn watch(folder: &Path) -> f64 {
+    let until = Instant::now() + scale::seconds(PHASE_SECONDS);
+    let mut largest = 0;
+    while Instant::now() < until {
+        tokio::time::sleep(SAMPLE).await;
+        largest = largest.max(std::fs::metadata(folder.join("parlor.db-wal")).expect("the log").len());
+    }
+    largest as f64 / MIB
+}
+
+/// A reader that has begun and does not end: what it saw must stay.
+async fn hold(folder: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).read_only(true);
+    let mut reader = options.disable_statement_logging().connect().await.expect("a database");
+    sqlx::raw_sql("BEGIN; SELECT head FROM log").execute(&mut reader).await.expect("a snapshot");
+    reader
+}
