@@ -3,12 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 use tracing_subscriber::EnvFilter;
 
-/// Thousands of connections become streams that keep a hundredth of what a request needs: this allocator gives the rest back.
+/// Thousands of requests become streams that keep a hundredth of what a request needs: this allocator gives the rest back.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     // Standard output belongs to what commands print: the ready line, the document.
