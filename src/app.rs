@@ -52,6 +52,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listening socket has no address")?;
     let scrapes = config.metrics.listen.map(bind_metrics).transpose()?;
     let house = House::open(&config, Purpose::Serve).await?;
+    house.chat.recall_sessions().await.context("the sessions cannot be read")?;
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
     if let Some(listener) = scrapes {

@@ -63,6 +63,18 @@ impl Chat {
         if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
 
+    /// Remembers the sessions that are in use, so that those who all come back after a restart need not be looked up one by
+    /// one. Called once, before anything is served.
+    pub async fn recall_sessions(&self) -> Result<()> {
+        let now = self.clock.now();
+        let after = now.minus(self.policy.access_token_life);
+        for session in self.store.recent_sessions(after, now).await? {
+            let expires_at = self.access_expiry(session.rotated_at);
+            self.live.registry.saw(session.id, session.state.user, session.state.seen, expires_at);
+        }
+        Ok(())
+    }
+
     pub async fn login(&self, login: Login) -> Result<SignIn> {
         self.limits.take(Counted::LoginFrom(login.address))?;
         // A name that nobody can have is looked up like any other: in the same time, to the same answer.

@@ -66,6 +66,18 @@ pub struct SessionState {
     pub seen: i64,
 }
 
+/// A live session whose newest access token may still be good.
+#[derive(Clone, Copy, Debug)]
+pub struct RecentSession {
+    pub id: SessionId,
+    pub state: SessionState,
+    /// When that token was made.
+    pub rotated_at: Timestamp,
+}
+
+/// Sessions that a node remembers at its start: some 10 MiB. The others are looked up when they come.
+const RECENT: i64 = 100_000;
+
 impl Store {
     pub async fn add_session(&self, session: NewSession) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(add(w, session))).await
@@ -91,6 +103,24 @@ impl Store {
             })
         };
         Ok(row.map(state).transpose()?)
+    }
+
+    /// Live sessions that were made or refreshed after a time, the newest first.
+    pub async fn recent_sessions(
+        &self,
+        after: Timestamp,
+        at: Timestamp,
+    ) -> Result<Vec<RecentSession>, Error> {
+        let sql = "SELECT id, user_id, seen, rotated_at FROM sessions \
+                   WHERE rotated_at > $1 AND ended_at IS NULL AND ends_at > $2 ORDER BY rotated_at DESC LIMIT $3";
+        let query = sqlx::query(sql).bind(after.micros()).bind(at.micros()).bind(RECENT);
+        let recent = |row: &SqliteRow| {
+            let state = SessionState { user: UserId::from_uuid(row.try_get(1)?), seen: row.try_get(2)? };
+            let rotated_at = Timestamp::from_micros(row.try_get(3)?);
+            Ok(RecentSession { id: SessionId::from_uuid(row.try_get(0)?), state, rotated_at })
+        };
+        let rows = query.fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(recent).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Notes that tokens of a generation came back: from now on the one before it is spent.

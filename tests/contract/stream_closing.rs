@@ -223,7 +223,7 @@ async fn a_reader_who_stays_behind_gets_bye_slow_and_resumes_without_a_gap() {
 
 #[tokio::test]
 async fn a_reader_who_was_behind_and_caught_up_in_time_stays() {
-    let server = Server::start_with(&[("PARLOR_STREAMS__SLOW_SECONDS", "4")]).await;
+    let server = Server::start_with(&[("PARLOR_STREAMS__SLOW_SECONDS", "9")]).await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("loud").await;
     let mut stream = ada.opening("/v1/events").receive_buffer(4_096).open().await;
@@ -231,7 +231,7 @@ async fn a_reader_who_was_behind_and_caught_up_in_time_stays() {
     let begun = Instant::now();
     let mut turn = 0;
     // Behind again and again, for longer in all than a slow reader may be.
-    while begun.elapsed() < Duration::from_secs(6) {
+    while begun.elapsed() < Duration::from_secs(12) {
         shout(&ada, &room, 2 * BUFFERS / 4_000).await;
         turn += 1;
         ada.posts(&room, &format!("turn {turn}")).await;

@@ -3,12 +3,14 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::PASSWORD;
+use super::answer::Answer;
 use super::client::Client;
 use super::stream::EventStream;
+use super::{DEADLINE, PASSWORD};
 
 /// Somebody with an account and a session.
 #[derive(Clone)]
@@ -41,16 +43,27 @@ impl Deref for Person {
     }
 }
 
+/// Posts, and again when the server is too busy with hashing other people's passwords, as a client does.
+async fn patiently(client: &Client, path: &str, body: &Value) -> Answer {
+    let begun = Instant::now();
+    loop {
+        let answer = client.post(path, body.clone()).await;
+        if answer.status != 503 || begun.elapsed() > DEADLINE {
+            return answer;
+        }
+    }
+}
+
 impl Person {
     pub async fn register(client: Client, username: &str) -> Self {
         let body = json!({ "username": username, "password": PASSWORD });
-        client.post("/v1/users", body).await.ok(201);
+        patiently(&client, "/v1/users", &body).await.ok(201);
         Self::sign_in(client, username, PASSWORD).await
     }
 
     pub(super) async fn sign_in(client: Client, username: &str, password: &str) -> Self {
-        let signed_in =
-            client.post("/v1/login", json!({ "username": username, "password": password })).await.ok(200);
+        let body = json!({ "username": username, "password": password });
+        let signed_in = patiently(&client, "/v1/login", &body).await.ok(200);
         Self {
             username: username.to_owned(),
             id: text(&signed_in["user"]["id"]),
