@@ -6,6 +6,7 @@ mod adoption;
 mod feeds;
 mod mailbox;
 mod outlet;
+mod owned;
 mod queue;
 mod replay;
 mod shared;
@@ -26,11 +27,11 @@ use tokio_util::time::{DelayQueue, delay_queue};
 
 pub use self::adoption::{Adoption, Opened};
 use self::feeds::Feeds;
-use self::mailbox::{Key, Mailbox, Note, Stir};
+use self::mailbox::{Key, Mailbox, Note};
 pub use self::outlet::{Outlet, Pipe, Socket};
+use self::owned::Owned;
 use self::replay::Reads;
 use self::shared::Shared;
-use self::stream::Stream;
 use super::open::Live;
 
 /// The writers of a hub.
@@ -98,15 +99,6 @@ struct Writer {
     dirty: Vec<Key>,
 }
 
-/// A stream and what its writer needs for it.
-struct Owned {
-    stream: Stream,
-    stir: Arc<Stir>,
-    /// Its timer, and when that rings.
-    timer: Option<(delay_queue::Key, Instant)>,
-    is_dirty: bool,
-}
-
 impl Writer {
     fn new(live: Live, mailbox: Arc<Mailbox>, tasks: TaskTracker) -> Self {
         let feeds = Feeds::new(live.hub.clone());
@@ -143,6 +135,8 @@ impl Writer {
                 owned.timer = None;
             }
             self.read_mail();
+            // Its place may have been taken by another stream, which has a timer of its own.
+            due = due.filter(|key| self.streams.get(*key).is_some_and(|owned| owned.timer.is_none()));
             self.pass_on().await;
             self.pass_time(due);
             self.write().await;
