@@ -32,6 +32,9 @@ const TIDY_EVERY: Duration = Duration::from_mins(1);
 /// How long streams may take to say `bye` when the server stops; those that are still open then are cut.
 const STREAMS_END: Duration = Duration::from_secs(12);
 
+/// The least that is left to them when requests have taken all the time.
+const STREAMS_CUT: Duration = Duration::from_secs(1);
+
 /// Everything between the configuration and the requests.
 struct House {
     store: Arc<Store>,
@@ -51,7 +54,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     })?;
     let address = listener.local_addr().context("the listening socket has no address")?;
     let scrapes = config.metrics.listen.map(bind_metrics).transpose()?;
-    let house = House::open(&config, Purpose::Serve).await?;
+    let mut house = House::open(&config, Purpose::Serve).await?;
     house.chat.recall_sessions().await.context("the sessions cannot be read")?;
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
@@ -76,6 +79,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let failed = tokio::select! {
         () = told_to_stop => false,
         () = house.store.failed() => true,
+        // It ends with the journal alone: without it streams would be open and silent.
+        ended = &mut house.feeder => {
+            tracing::error!(broken = ended.is_err(), "nothing is published any more");
+            true
+        }
         () = stopped(house.tasks.spawn(front)) => false,
     };
     tracing::info!(failed, "stopping");
@@ -85,11 +93,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     house.tasks.close();
     house.tasks.wait().await;
     // Only now can no request become a stream any more. The streams have been ending all the while.
-    house.hub.finish(STREAMS_END.saturating_sub(began.elapsed())).await;
+    house.hub.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
     house.store.close().await;
-    stopped(house.feeder).await;
+    if !house.feeder.is_finished() {
+        stopped(house.feeder).await;
+    }
     if failed {
-        return Err(anyhow!("the database failed at a commit; it is recovered at the next start"));
+        return Err(anyhow!(
+            "the server cannot go on, and the log says why; it is recovered at the next start"
+        ));
     }
     Ok(())
 }

@@ -31,6 +31,11 @@
 //!   a mark before it puts anything into a channel. Whoever subscribes asks for that mark afterwards and reads the log up
 //!   to it: what was sent before he came lies there, what comes after lies in the channel. So nothing has to be subscribed
 //!   to before a request is answered, and a room that fills while a thousand readers arrive costs each one statement.
+//! * 2026-11-23: **Streams leave HTTP.** Once the head of a stream is sent its socket is taken out of hyper and owned by one of
+//!   the writers, one task a core, which loops over its sockets and never waits for one: a task, a timer and two buffers for
+//!   each of thousands of streams cost more than all that is ever written to them.
+//! * 2026-11-23: **jemalloc.** A request needs a hundred times what the stream keeps that it becomes. The system's allocator
+//!   and mimalloc kept 35 KiB a stream after thousands had come at once, jemalloc 3.4.
 //! * 2026-11-23: **What goes through a channel is a run**: the frames of one room in one step of publishing, in one buffer,
 //!   framed as HTTP chunks. A batch of two hundred posts to one room is one item, so it cannot run over a channel of 64,
 //!   and a socket that is level gets the buffer as it is, without a queue in between.

@@ -54,6 +54,11 @@ impl Position {
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
+
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0 - 1)
+    }
 }
 
 /// A UUID exactly as we print it; other spellings of the same value are not ids.

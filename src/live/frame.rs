@@ -4,6 +4,7 @@
 //! A frame is encoded once for all who get it, as a chunk of HTTP/1.1 (RFC 9112, 7.1): what a socket gets is these bytes.
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -137,6 +138,29 @@ impl Run {
         let frames: Vec<_> = parts.into_iter().map(frame).collect();
         let changes_readers = frames.iter().any(|frame| frame.changes_readers());
         Self { frames, bytes, changes_readers }
+    }
+
+    /// The same in pieces of at most so many bytes each, or of one frame.
+    pub fn cut(run: &Arc<Self>, most: usize) -> Vec<Arc<Self>> {
+        if run.bytes.len() <= most {
+            return vec![run.clone()];
+        }
+        let (mut pieces, mut begin, mut offset, mut bytes) = (Vec::new(), 0, 0, 0);
+        for (end, frame) in run.frames.iter().enumerate() {
+            let length = frame.chunk.len();
+            if bytes > 0 && bytes + length > most {
+                pieces.push(run.part(begin..end, offset..offset + bytes));
+                (begin, offset, bytes) = (end, offset + bytes, 0);
+            }
+            bytes += length;
+        }
+        pieces.push(run.part(begin..run.frames.len(), offset..offset + bytes));
+        pieces
+    }
+
+    fn part(&self, frames: Range<usize>, bytes: Range<usize>) -> Arc<Self> {
+        let frames = self.frames[frames].to_vec();
+        Arc::new(Self { frames, bytes: self.bytes.slice(bytes), changes_readers: self.changes_readers })
     }
 
     /// Position of the last frame; an empty run has none.

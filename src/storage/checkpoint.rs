@@ -60,7 +60,14 @@ impl Checkpoints {
         loop {
             self.due.notified().await;
             match sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut connection).await {
-                Ok(row) => self.frames.store(row.try_get(1).unwrap_or(0), Ordering::Relaxed),
+                Ok(row) => {
+                    let frames = row.try_get(1).unwrap_or(0);
+                    self.frames.store(frames, Ordering::Relaxed);
+                    if frames < RESTART_FRAMES {
+                        // The log has begun anew by itself: no reader is in the way any more.
+                        self.restart_above.store(RESTART_FRAMES, Ordering::Relaxed);
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a checkpoint failed");
                     tokio::time::sleep(PAUSE).await;

@@ -115,6 +115,8 @@ async fn run(
     meters: Arc<Meters>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    // Should this break down, the process must not stay without a journal.
+    let broken = fatal.clone().drop_guard();
     loop {
         tokio::select! {
             biased;
@@ -144,6 +146,7 @@ async fn run(
         }
         checkpoints.after_batch(writing.sql(), size).await;
     }
+    broken.disarm();
     if let Err(error) = writing.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; the next start recovers it");
     }

@@ -70,7 +70,7 @@ impl Writer {
 
     /// What the log said.
     pub(super) fn answered(&mut self, key: Key, answer: Answer) {
-        self.reads.answered();
+        self.reads.answered(answer.number);
         let Some(owned) = self.streams.get_mut(key) else { return };
         if !owned.stream.awaits(answer.number) {
             return;

@@ -8,7 +8,7 @@ use crate::domain::ids::Position;
 use crate::live::frame::Frame;
 
 /// Most frames that wait for one socket.
-const FRAMES: usize = 256;
+pub const FRAMES: usize = 256;
 /// Most bytes that wait for one socket, and that one page of the log is cut to.
 pub const BYTES: usize = 256 * 1024;
 

@@ -1,8 +1,9 @@
 //! Reading the log for streams that are not level with it: a page at a time, in the order in which they were asked for,
 //! so that two thousand readers who come back at once hold in memory what a few of them need.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::task::TaskTracker;
 
@@ -19,11 +20,15 @@ const PAGE: i64 = 256;
 /// Reads under way at once for one writer: requests read from the same store.
 const AT_ONCE: usize = 1;
 
+/// The number of the next question in this process. A writer that was replaced still gets the answers to the questions of
+/// the one before it: no stream may take them for its own.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
 /// What a stream wants to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     pub key: Key,
-    /// No two questions of a writer have the same: a stream knows a late answer to another one.
+    /// No two questions have the same: a stream knows a late answer to another one.
     pub number: u64,
     pub reader: UserId,
     pub scope: Scope,
@@ -62,27 +67,25 @@ pub struct Reads {
     mailbox: Arc<Mailbox>,
     tasks: TaskTracker,
     waiting: VecDeque<Question>,
-    under_way: usize,
-    next: u64,
+    under_way: HashSet<u64>,
 }
 
 impl Reads {
     pub fn new(live: Live, mailbox: Arc<Mailbox>, tasks: TaskTracker) -> Self {
-        Self { live, mailbox, tasks, waiting: VecDeque::new(), under_way: 0, next: 0 }
+        Self { live, mailbox, tasks, waiting: VecDeque::new(), under_way: HashSet::new() }
     }
 
     /// Asks, and gives the number that the answer will carry.
     pub fn ask(&mut self, key: Key, reader: UserId, scope: Scope, what: What) -> u64 {
-        let number = self.next;
-        self.next += 1;
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         self.waiting.push_back(Question { key, number, reader, scope, what });
         self.go_on();
         number
     }
 
     /// An answer has come.
-    pub fn answered(&mut self) {
-        self.under_way -= 1;
+    pub fn answered(&mut self, number: u64) {
+        self.under_way.remove(&number);
         self.go_on();
     }
 
@@ -92,10 +95,10 @@ impl Reads {
     }
 
     fn go_on(&mut self) {
-        while self.under_way < AT_ONCE
+        while self.under_way.len() < AT_ONCE
             && let Some(question) = self.waiting.pop_front()
         {
-            self.under_way += 1;
+            self.under_way.insert(question.number);
             let (live, mailbox) = (self.live.clone(), self.mailbox.clone());
             self.tasks.spawn(async move {
                 let found = find(&live, question).await;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::feeds::{Listeners, Source, Step, Taken};
 use super::mailbox::{Key, Note};
+use super::queue::FRAMES;
 use super::stream::{SHARE, SLICES};
 use super::{Writer, next_timer};
 use crate::domain::ids::Position;
@@ -51,8 +52,9 @@ impl Writer {
             }
         }
         for Taken { source, runs } in &taken {
-            if let Some(runs) = runs {
-                self.spread(*source, runs, through).await;
+            // In pieces that go out in one write each: a quick reader takes the first while the others get theirs.
+            for piece in runs.iter().flat_map(|runs| pieces(runs)) {
+                self.spread(*source, &piece, through).await;
             }
         }
         // The streams of people take from many channels: in the order of the log, whichever channel a frame came by.
@@ -83,9 +85,8 @@ impl Writer {
 
     /// Gives the runs of one room to its streams: as they are where that is possible, which is nearly always.
     async fn spread(&mut self, source: Source, runs: &[Arc<Run>], through: Position) {
-        let bytes: usize = runs.iter().map(|run| run.bytes.len()).sum();
-        let is_plain = runs.len() <= SLICES && bytes <= SHARE && runs.iter().all(|run| !run.changes_readers);
-        let slices: Vec<_> = runs.iter().take(SLICES).map(|run| IoSlice::new(&run.bytes)).collect();
+        let is_plain = runs.iter().all(|run| !run.changes_readers);
+        let slices: Vec<_> = runs.iter().map(|run| IoSlice::new(&run.bytes)).collect();
         for (turn, &key) in self.feeds.listeners(source).of_room.iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
                 yield_now().await;
@@ -148,4 +149,22 @@ impl Writer {
             self.rearm(key);
         }
     }
+}
+
+/// Cuts runs into pieces of as much as one write takes.
+fn pieces(runs: &[Arc<Run>]) -> Vec<Vec<Arc<Run>>> {
+    let mut pieces = vec![Vec::new()];
+    let (mut bytes, mut frames) = (0, 0);
+    for run in runs.iter().flat_map(|run| Run::cut(run, SHARE)) {
+        let (of_run, last) = (run.frames.len(), pieces.len() - 1);
+        let is_full =
+            pieces[last].len() == SLICES || bytes + run.bytes.len() > SHARE || frames + of_run > FRAMES;
+        if is_full && !pieces[last].is_empty() {
+            (bytes, frames) = (0, 0);
+            pieces.push(Vec::new());
+        }
+        (bytes, frames) = (bytes + run.bytes.len(), frames + of_run);
+        pieces.last_mut().expect("there is always one").push(run);
+    }
+    pieces
 }

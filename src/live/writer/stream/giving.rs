@@ -166,6 +166,7 @@ impl Stream {
                 // Nothing comes between its parts.
                 *last = last.split_off(n.min(last.len()));
                 if last.is_empty() {
+                    frames += 1;
                     outcome = Written::Last(reason.as_str());
                 }
                 break;

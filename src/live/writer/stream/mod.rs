@@ -228,7 +228,8 @@ impl Stream {
 
     /// Whether this is the answer that it waits for.
     pub fn awaits(&self, number: u64) -> bool {
-        matches!(&self.phase, Phase::Replaying(replay) if replay.asked == Some(number))
+        // After the last word nothing more is said.
+        self.last.is_none() && matches!(&self.phase, Phase::Replaying(replay) if replay.asked == Some(number))
     }
 
     /// Takes a stretch of the log. False when what was asked for is not in the log any more.
@@ -267,8 +268,11 @@ impl Stream {
                     self.seen = frame.position;
                 } else {
                     shared.tally.rereads += 1;
+                    // Whatever lies before the first frame that waits was given, or is none of the reader's. The last
+                    // frame given may be older than the log.
+                    let first = self.ready.front().map_or(frame.position, |first| first.position);
+                    self.seen = self.given.max(first.previous());
                     self.ready.clear();
-                    self.seen = self.given;
                     self.phase = Phase::Replaying(Box::new(Replay::to(through, Some(shared.now))));
                 }
             }
