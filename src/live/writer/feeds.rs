@@ -27,6 +27,8 @@ pub struct Feeds {
 /// One channel and who listens to it here.
 struct Feed {
     receiver: RunReceiver,
+    /// What was sent up to here may not have come: it was before the subscription, or ran over. The log has it.
+    missing: Position,
     /// Runs taken beyond the mark: they belong to a step that is still being published.
     early: Vec<Arc<Run>>,
     listeners: Listeners,
@@ -73,27 +75,25 @@ impl Feeds {
         self.drained
     }
 
-    /// Adds a listener to a room: one of this room alone, or of all rooms of a person. True when the channel is new to
-    /// this writer: what was sent before may be missing up to [`Hub::reaching`].
-    pub fn follow_room(&mut self, room: RoomId, key: Key, of_person: bool) -> bool {
-        let is_new = !self.rooms.contains_key(&room);
+    /// Adds a listener to a room: one of this room alone, or of all rooms of a person. What was sent before lies in the
+    /// log up to the position given.
+    pub fn follow_room(&mut self, room: RoomId, key: Key, of_person: bool) -> Position {
         let hub = &self.hub;
-        let feed = self.rooms.entry(room).or_insert_with(|| Feed::new(hub.subscribe_room(room)));
+        let feed = self.rooms.entry(room).or_insert_with(|| Feed::new(hub.subscribe_room(room), hub));
         if of_person {
             feed.listeners.of_person.push(key);
         } else {
             feed.listeners.of_room.push(key);
         }
-        is_new
+        feed.missing.max(self.drained)
     }
 
     /// The same for the memberships of a person.
-    pub fn follow_person(&mut self, user: UserId, key: Key) -> bool {
-        let is_new = !self.people.contains_key(&user);
+    pub fn follow_person(&mut self, user: UserId, key: Key) -> Position {
         let hub = &self.hub;
-        let feed = self.people.entry(user).or_insert_with(|| Feed::new(hub.subscribe_person(user)));
+        let feed = self.people.entry(user).or_insert_with(|| Feed::new(hub.subscribe_person(user), hub));
         feed.listeners.of_person.push(key);
-        is_new
+        feed.missing.max(self.drained)
     }
 
     pub fn unfollow_room(&mut self, room: RoomId, key: Key) {
@@ -125,11 +125,11 @@ impl Feeds {
         }
         let hub = &self.hub;
         let room = |room: RoomId, feed: &mut Feed| {
-            let runs = feed.drain(mark.position, || hub.subscribe_room(room));
+            let runs = feed.drain(mark.position, hub, || hub.subscribe_room(room));
             Taken { source: Source::Room(room), runs }
         };
         let person = |user: UserId, feed: &mut Feed| {
-            let runs = feed.drain(mark.position, || hub.subscribe_person(user));
+            let runs = feed.drain(mark.position, hub, || hub.subscribe_person(user));
             Taken { source: Source::Person(user), runs }
         };
         let mut taken = Vec::new();
@@ -159,12 +159,12 @@ impl Feeds {
 }
 
 impl Feed {
-    fn new(receiver: RunReceiver) -> Self {
-        Self { receiver, early: Vec::new(), listeners: Listeners::default() }
+    fn new(receiver: RunReceiver, hub: &Hub) -> Self {
+        Self { receiver, missing: hub.reaching(), early: Vec::new(), listeners: Listeners::default() }
     }
 
     /// Empties the channel and gives the runs up to the mark. None when some are missing.
-    fn drain(&mut self, mark: Position, anew: impl Fn() -> RunReceiver) -> Option<Vec<Arc<Run>>> {
+    fn drain(&mut self, mark: Position, hub: &Hub, anew: impl Fn() -> RunReceiver) -> Option<Vec<Arc<Run>>> {
         let mut runs = std::mem::take(&mut self.early);
         let mut is_complete = true;
         loop {
@@ -178,6 +178,9 @@ impl Feed {
                     break;
                 }
             }
+        }
+        if !is_complete {
+            self.missing = hub.reaching();
         }
         // A run belongs to one step as a whole.
         let is_due = |run: &Arc<Run>| run.last().is_some_and(|last| last <= mark);

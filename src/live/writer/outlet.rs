@@ -64,7 +64,7 @@ impl Outlet {
     pub fn is_gone(&mut self, context: &mut Context<'_>) -> bool {
         match self {
             Self::Socket(socket) => socket.is_gone(context),
-            Self::Body(pipe) => pipe.is_gone(),
+            Self::Body(pipe) => pipe.is_gone(context),
         }
     }
 
@@ -173,8 +173,11 @@ impl Pipe {
         if state.is_wanted { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    fn is_gone(&self) -> bool {
-        self.state().is_gone
+    fn is_gone(&self, context: &mut Context<'_>) -> bool {
+        let mut state = self.state();
+        // A reader may go while there is nothing to be given, and before anything was.
+        state.stream = Some(context.waker().clone());
+        state.is_gone
     }
 
     fn end(&self) {

@@ -37,18 +37,18 @@ impl Writer {
         let mut stream = Stream::new(adoption, stir.clone().into(), &self.shared);
         // Subscribed first; what was sent before lies in the log up to the target.
         let is_of_person = stream.scope() == Scope::Person;
-        let mut is_new = false;
-        for room in rooms {
-            is_new |= stream.follow(room) && self.feeds.follow_room(room, key, is_of_person);
-        }
-        if is_of_person {
-            is_new |= self.feeds.follow_person(stream.reader(), key);
-        }
-        let hub = &self.shared.live.hub;
         // Never less than what the rooms to follow were read as of: what was committed by then and is not published yet
         // may be the end of a room that is not followed for that reason.
-        let sent = if is_new { hub.reaching() } else { self.feeds.drained() };
-        stream.read_log(sent.max(settled));
+        let mut target = settled;
+        for room in rooms {
+            if stream.follow(room) {
+                target = target.max(self.feeds.follow_room(room, key, is_of_person));
+            }
+        }
+        if is_of_person {
+            target = target.max(self.feeds.follow_person(stream.reader(), key));
+        }
+        stream.read_log(target);
         if self.shared.live.registry.is_closing() {
             stream.end_at(self.shared.now);
         }
