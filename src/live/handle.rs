@@ -1,13 +1,13 @@
 //! A handle: what the rest of the node has to say to one open stream, and how the stream is woken to hear it.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::task::Waker;
 
 use tokio::time::Instant;
 
 use super::frame::ByeReason;
+use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{RoomId, SessionId, UserId};
 use crate::storage::Removed;

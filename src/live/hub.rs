@@ -2,23 +2,21 @@
 //! that tell how far they are filled, and the writers that read them. It does not decide who may subscribe.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use dashmap::DashMap;
-use tokio::sync::{broadcast, watch};
 
 use super::frame::Run;
 use super::meters::Meters;
 use super::open::Live;
+use super::sync::{AtomicI64, DashMap, Ordering, broadcast, watch};
 use super::writer::Writers;
 use crate::domain::cursor::Cursors;
 use crate::domain::event::Event;
 use crate::domain::ids::{Position, RoomId, UserId};
 
 /// Runs that a receiver may fall behind before it has to re-read the log. Tokio allocates them all at once: 2-4 KiB.
-const CAPACITY: usize = 64;
+/// Few in a model, where that has to happen soon.
+const CAPACITY: usize = if cfg!(test) { 2 } else { 64 };
 
 /// How far the channels are filled, and what the last step touched.
 ///
@@ -145,7 +143,7 @@ impl Hub {
 }
 
 /// Sends what is encoded only if somebody listens. Tells whether somebody did.
-fn send<K: Eq + std::hash::Hash>(
+fn send<K: Copy + Eq + std::hash::Hash>(
     channels: &DashMap<K, broadcast::Sender<Arc<Run>>>,
     key: &K,
     events: &[&Event],

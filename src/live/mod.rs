@@ -9,6 +9,7 @@ mod meters;
 mod open;
 mod registry;
 mod stream;
+mod sync;
 mod writer;
 
 pub use feeder::{Feed, feeder};

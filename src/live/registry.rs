@@ -4,16 +4,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::ByeReason;
 use super::handle::{Handle, Told};
+use super::sync::{AtomicU64, AtomicUsize, DashMap, Entry, Ordering};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::{RoomId, SessionId, UserId};
 use crate::domain::session::Caller;
@@ -226,7 +224,7 @@ impl Registry {
     }
 }
 
-fn each_of<K: Eq + std::hash::Hash>(
+fn each_of<K: Copy + Eq + std::hash::Hash>(
     index: &DashMap<K, Vec<Arc<Handle>>>,
     key: &K,
     change: impl Fn(&mut Told),

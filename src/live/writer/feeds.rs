@@ -6,13 +6,12 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use tokio::sync::broadcast::error::TryRecvError;
-use tokio::sync::watch;
-
 use super::mailbox::Key;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::Run;
 use crate::live::hub::{Hub, Published, RunReceiver};
+use crate::live::sync::broadcast::error::TryRecvError;
+use crate::live::sync::watch;
 
 /// The subscriptions of one writer.
 pub struct Feeds {

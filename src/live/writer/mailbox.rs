@@ -2,14 +2,12 @@
 //! stirs. It knows nothing of what the notes mean.
 
 use std::mem::take;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Wake;
-
-use tokio::sync::Notify;
 
 use super::adoption::Adoption;
 use super::replay::Answer;
+use crate::live::sync::{AtomicBool, Mutex, MutexGuard, Notify, Ordering, PoisonError};
 
 /// The place of a stream in its writer. A place is used again once its stream has gone: a late waker then stirs another
 /// stream, which finds nothing to do.

@@ -5,6 +5,8 @@
 mod adoption;
 mod feeds;
 mod mailbox;
+#[cfg(test)]
+mod model;
 mod outlet;
 mod owned;
 mod queue;

@@ -2,7 +2,7 @@
 //! they can without waiting, and stir the stream when they take more or are gone.
 
 use std::io::{self, IoSlice};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use rustix::net::Shutdown;
 use tokio::net::TcpStream;
 
 use crate::live::frame::Framing;
+use crate::live::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that a client may send behind its request before it is taken for a broken one. They are read and dropped, so
 /// that its end of the connection is noticed.

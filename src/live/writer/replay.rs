@@ -108,6 +108,21 @@ impl Reads {
     }
 }
 
+#[cfg(test)]
+impl Reads {
+    /// Puts no question to the store, as if it were busy with one: a model answers them.
+    pub fn hold(&mut self) {
+        self.under_way.insert(u64::MAX);
+    }
+
+    /// The question whose turn it is, for who holds them.
+    pub fn held(&mut self) -> Option<Question> {
+        let question = if self.under_way.len() == AT_ONCE { self.waiting.pop_front() } else { None };
+        self.under_way.extend(question.map(|question| question.number));
+        question
+    }
+}
+
 async fn find(live: &Live, question: Question) -> Result<Found, Error> {
     let Question { reader, scope, what, .. } = question;
     let store = &live.store;

@@ -1,0 +1,19 @@
+//! Where what two tasks share takes its locks, atomics, maps and channels from: the ones of the standard library, `dashmap`
+//! and tokio. In this crate's unit tests they belong to a scheduler, which decides at each touch whose turn it is: the
+//! models of the writers run on it, and nothing else there may use them.
+
+#[cfg(not(test))]
+pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(test))]
+pub use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[cfg(not(test))]
+pub use dashmap::{DashMap, Entry};
+#[cfg(not(test))]
+pub use tokio::sync::{Notify, broadcast, watch};
+
+#[cfg(test)]
+pub use self::touched::*;
+
+#[cfg(test)]
+mod touched;

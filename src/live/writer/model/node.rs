@@ -1,0 +1,245 @@
+//! A node in a model: its log, the journal that writes it, the feeder that publishes it, its writers, and people who read.
+//! What stands in for the store keeps to what the store promises, and to nothing more.
+
+use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::future::block_on;
+use shuttle::{sync::mpsc, thread};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::ground;
+use crate::domain::clock::Clock;
+use crate::domain::event::{Event, EventType};
+use crate::domain::ids::{Ids, Position, RoomId, SessionId, UserId};
+use crate::domain::session::Caller;
+use crate::live::frame::Run;
+use crate::live::hub::Hub;
+use crate::live::open::{Live, Scope};
+use crate::live::registry::{Registry, SessionCheck};
+use crate::live::sync::Mutex;
+use crate::live::writer::replay::{Answer, Found, Question, Stretch, What};
+use crate::live::writer::{Adoption, Mailbox, Note, Opened, Outlet, Pipe, Writer};
+use crate::storage::{Committed, Removed};
+
+/// Events read from the log at once.
+const PAGE: usize = 2;
+
+pub const HOME: RoomId = RoomId::from_uuid(Uuid::from_u128(1));
+pub const OTHER: RoomId = RoomId::from_uuid(Uuid::from_u128(2));
+pub const ADA: UserId = UserId::from_uuid(Uuid::from_u128(3));
+pub const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(4));
+
+/// One commit.
+pub enum Step {
+    /// Events of these rooms.
+    Posts(&'static [RoomId]),
+    /// Ada's name changes in a room.
+    Renames(RoomId),
+    Joins(RoomId),
+    Leaves(RoomId),
+    /// Ada's session ends; nothing is written to the log.
+    SignsOut,
+}
+
+pub struct Node {
+    pub live: Live,
+    log: Mutex<Log>,
+}
+
+/// What the store would know.
+#[derive(Default)]
+struct Log {
+    events: Vec<Event>,
+    /// Ada's rooms, and the position from which on her stream shows each.
+    rooms: Vec<(RoomId, Position)>,
+}
+
+impl Node {
+    pub fn new(rooms: &[RoomId]) -> Arc<Self> {
+        let live = Live {
+            store: ground().store.clone(),
+            hub: Arc::new(Hub::default()),
+            registry: Arc::new(Registry::new(Clock, Duration::from_mins(15), None)),
+            clock: Clock,
+            ids: Ids,
+            heartbeat: Duration::from_hours(1),
+            slow_after: Duration::from_hours(1),
+        };
+        let rooms = rooms.iter().map(|room| (*room, Position(0))).collect();
+        Arc::new(Self { live, log: Mutex::new(Log { rooms, ..Log::default() }) })
+    }
+
+    /// Starts the journal and the feeder: the first commits and tells the registry, the second publishes.
+    pub fn commit(self: &Arc<Self>, steps: &'static [Step]) {
+        let (feed, batches) = mpsc::channel::<Vec<Event>>();
+        let node = self.clone();
+        thread::spawn(move || {
+            for step in steps {
+                let committed = node.log.lock().expect("no task fails").write(step);
+                node.live.registry.committed(&committed);
+                feed.send(committed.events).expect("the feeder outlives the journal");
+            }
+        });
+        let hub = self.live.hub.clone();
+        thread::spawn(move || {
+            while let Ok(events) = batches.recv() {
+                hub.publish(&events, ground().store.cursors());
+            }
+        });
+    }
+
+    /// Starts a writer.
+    pub fn writer(self: &Arc<Self>, finish: &CancellationToken) -> (Arc<Mailbox>, thread::JoinHandle<()>) {
+        let mailbox = Arc::<Mailbox>::default();
+        let (node, own, finish) = (self.clone(), mailbox.clone(), finish.clone());
+        (mailbox, thread::spawn(move || node.work(&own, &finish)))
+    }
+
+    /// What [`Writer::run`] does, but for time, and with the log's answers.
+    fn work(self: &Arc<Self>, mailbox: &Arc<Mailbox>, finish: &CancellationToken) {
+        let mut writer = Writer::new(self.live.clone(), mailbox.clone(), TaskTracker::new());
+        writer.reads.hold();
+        let mut is_finishing = false;
+        while !(is_finishing && writer.streams.is_empty()) {
+            block_on(async {
+                tokio::select! {
+                    biased;
+                    () = mailbox.arrived() => {}
+                    () = writer.feeds.moved() => {}
+                    () = async {}, if !writer.dirty.is_empty() => {}
+                    () = finish.cancelled(), if !is_finishing => is_finishing = true,
+                }
+                writer.read_mail();
+                writer.pass_on().await;
+                writer.write().await;
+            });
+            while let Some(question) = writer.reads.held() {
+                let (node, mailbox) = (self.clone(), mailbox.clone());
+                thread::spawn(move || {
+                    let (events, through) = node.log.lock().expect("no task fails").find(question);
+                    let run = Run::of(&events, node.live.store.cursors());
+                    let found = Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }));
+                    mailbox.put(Note::Read(question.key, Answer { number: question.number, found }));
+                });
+            }
+        }
+    }
+
+    /// Opens a stream for Ada as `Live` does, in the same order. None when she may not have it.
+    pub fn open(
+        self: &Arc<Self>,
+        scope: Scope,
+        after: Option<Position>,
+        mailbox: &Mailbox,
+    ) -> Option<Reading> {
+        let (registry, deadline) = (&self.live.registry, Instant::now() + Duration::from_mins(15));
+        let caller =
+            Caller { user: ADA, session: SESSION, expires_at: Clock.now().plus(Duration::from_mins(15)) };
+        let place = registry.register(caller, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("there are no limits");
+        if registry.check(SESSION) == SessionCheck::Ended {
+            return None;
+        }
+        let (settled, rooms) = {
+            let log = self.log.lock().expect("no task fails");
+            let rooms: Vec<_> = log.rooms.iter().map(|(room, _)| *room).collect();
+            (log.head(), rooms)
+        };
+        let rooms = match scope {
+            Scope::Person => rooms,
+            Scope::Room(room) if rooms.contains(&room) => vec![room],
+            Scope::Room(_) => return None,
+        };
+        let (from, pipe) = (after.unwrap_or(settled), Arc::<Pipe>::default());
+        let greeting = Vec::new();
+        let opened = Opened { place, reader: ADA, scope, rooms, from, settled, deadline, greeting };
+        let outlet = Outlet::Body(pipe.clone());
+        mailbox.put(Note::Adopt(Box::new(Adoption { opened, outlet, pass: Box::new(()) })));
+        Some(Reading { from, pipe })
+    }
+}
+
+impl Log {
+    fn head(&self) -> Position {
+        self.events.last().map_or(Position(0), |event| event.position)
+    }
+
+    fn write(&mut self, step: &Step) -> Committed {
+        let at = self.head().next();
+        let event = |room, kind, person, position| Event { position, room, kind, person, data: "{}".into() };
+        let own = |room, kind| vec![event(room, kind, Some(ADA), at)];
+        let mut committed = Committed::default();
+        match *step {
+            Step::Posts(rooms) => {
+                let posts = rooms.iter().zip(at.0..);
+                let post =
+                    |(room, at): (&RoomId, i64)| event(*room, EventType::MessagePosted, None, Position(at));
+                committed.events = posts.map(post).collect();
+            }
+            Step::Renames(room) => committed.events = own(room, EventType::MemberUpdated),
+            Step::Joins(room) => {
+                committed.events = own(room, EventType::MemberJoined);
+                self.rooms.push((room, at));
+            }
+            Step::Leaves(room) => {
+                committed.events = own(room, EventType::MemberLeft);
+                committed.removed.push(Removed { room, user: Some(ADA), position: at });
+                self.rooms.retain(|(other, _)| *other != room);
+            }
+            Step::SignsOut => committed.ended.push(SESSION),
+        }
+        self.events.extend(committed.events.iter().cloned());
+        committed
+    }
+
+    fn find(&self, question: Question) -> (Vec<Event>, Position) {
+        let What::Page(after, upto) = question.what else { unreachable!("nothing is purged") };
+        assert!(upto <= self.head(), "asked for what is not committed");
+        let is_shown = |event: &&Event| match question.scope {
+            Scope::Room(room) => event.room == room,
+            Scope::Person => {
+                let since = self.rooms.iter().find(|(room, _)| *room == event.room);
+                event.person == Some(ADA) || since.is_some_and(|(_, since)| event.position >= *since)
+            }
+        };
+        let asked = self.events.iter().filter(|event| after < event.position && event.position <= upto);
+        let mut events: Vec<_> = asked.filter(is_shown).take(PAGE + 1).cloned().collect();
+        let is_cut = events.len() > PAGE;
+        events.truncate(PAGE);
+        let last = events.last().map(|event| event.position).filter(|_| is_cut);
+        (events, last.unwrap_or(upto))
+    }
+}
+
+/// One open stream, as its reader has it.
+pub struct Reading {
+    /// Everything after this is to be read.
+    pub from: Position,
+    pipe: Arc<Pipe>,
+}
+
+impl Reading {
+    /// The position of the next event. None when the stream has ended, which it has to say before.
+    pub fn next(&self) -> Option<Position> {
+        let next = || block_on(poll_fn(|context| self.pipe.poll_next(context)));
+        let frame = String::from_utf8(next()?.to_vec()).expect("frames are text");
+        let Some(rest) = frame.strip_prefix("id: ") else {
+            assert!(frame.starts_with("event: bye\n"), "{frame}");
+            assert_eq!(next(), None, "nothing comes after bye");
+            return None;
+        };
+        let cursor = rest.lines().next().unwrap_or_default();
+        Some(ground().store.cursors().decode(cursor, Position(i64::MAX)).expect("our own cursor is good"))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.pipe.leave();
+    }
+}

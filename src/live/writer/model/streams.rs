@@ -1,0 +1,181 @@
+//! What a stream shows, while its reader comes and goes, and the log grows, runs over and ends: each event exactly once and
+//! in order, and nothing that is not for this reader.
+
+use std::sync::Arc;
+
+use shuttle::thread;
+use tokio_util::sync::CancellationToken;
+
+use super::explore;
+use super::node::{HOME, Node, OTHER, Step};
+use crate::domain::ids::{Position, RoomId};
+use crate::live::open::Scope;
+use crate::live::writer::Mailbox;
+
+/// Orders of each kind that are tried.
+const ORDERS: usize = 500;
+const START: Option<Position> = Some(Position(0));
+const NOW: Option<Position> = None;
+
+/// Runs a node with so many writers while people read; then all places have to be free again.
+fn run<const WRITERS: usize>(
+    rooms: &[RoomId],
+    steps: &'static [Step],
+    people: impl FnOnce(&Arc<Node>, [Arc<Mailbox>; WRITERS]) -> Vec<thread::JoinHandle<()>>,
+) {
+    let (node, finish) = (Node::new(rooms), CancellationToken::new());
+    let writers: [_; WRITERS] = std::array::from_fn(|_| node.writer(&finish));
+    let mailboxes = writers.each_ref().map(|(mailbox, _)| mailbox.clone());
+    node.commit(steps);
+    for person in people(&node, mailboxes) {
+        person.join().expect("a reader is done");
+    }
+    finish.cancel();
+    for (_, writer) in writers {
+        writer.join().expect("a writer is done");
+    }
+    assert_eq!(node.live.hub.meters().open.get(), 0, "streams that are still open");
+}
+
+/// Somebody who reads to the end, leaves after each few events and comes back with the cursor of the last one.
+fn reads(
+    node: &Arc<Node>,
+    mailbox: &Arc<Mailbox>,
+    (scope, mut after): (Scope, Option<Position>),
+    (patience, shown): (usize, &'static [i64]),
+) -> thread::JoinHandle<()> {
+    let (node, mailbox) = (node.clone(), mailbox.clone());
+    thread::spawn(move || {
+        let last = shown.last().copied().unwrap_or(0);
+        let (mut given, mut start) = (Vec::new(), None);
+        while after.is_none_or(|after| after.0 < last) {
+            let stream = node.open(scope, after, &mailbox).expect("nobody is sent away");
+            start = start.or(Some(stream.from));
+            after = Some(stream.from);
+            for _ in 0..patience {
+                if after.is_some_and(|after| after.0 >= last) {
+                    break;
+                }
+                after = stream.next();
+                given.push(after.expect("the stream does not end").0);
+            }
+        }
+        let start = start.map_or(0, |start| start.0);
+        let expected: Vec<_> = shown.iter().copied().filter(|position| *position > start).collect();
+        assert_eq!(given, expected, "after {start}");
+    })
+}
+
+/// Somebody who reads until the stream ends by itself, and gets nothing but this.
+fn reads_out(
+    node: &Arc<Node>,
+    mailbox: &Arc<Mailbox>,
+    scope: Scope,
+    shown: &'static [i64],
+) -> thread::JoinHandle<()> {
+    let (node, mailbox) = (node.clone(), mailbox.clone());
+    thread::spawn(move || {
+        let Some(stream) = node.open(scope, None, &mailbox) else { return };
+        let given: Vec<_> = std::iter::from_fn(|| stream.next()).map(|position| position.0).collect();
+        let expected = shown.iter().copied().filter(|position| *position > stream.from.0);
+        let expected: Vec<_> = expected.take(given.len()).collect();
+        assert_eq!(given, expected, "after {}", stream.from.0);
+    })
+}
+
+#[test]
+fn a_room_is_shown_whole_to_all_who_come_and_go() {
+    use Step::Posts;
+    const STEPS: &[Step] = &[
+        Posts(&[HOME]),
+        Posts(&[HOME, HOME]),
+        Posts(&[OTHER]),
+        Posts(&[HOME]),
+        Posts(&[HOME]),
+        Posts(&[HOME]),
+    ];
+    const SHOWN: &[i64] = &[1, 2, 3, 5, 6, 7];
+    explore(ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| {
+            let room = Scope::Room(HOME);
+            vec![
+                reads(node, &writer, (room, START), (2, SHOWN)),
+                reads(node, &writer, (room, NOW), (3, SHOWN)),
+            ]
+        });
+    });
+}
+
+#[test]
+fn a_room_is_shown_whole_by_every_writer() {
+    use Step::Posts;
+    const STEPS: &[Step] = &[Posts(&[HOME]), Posts(&[HOME]), Posts(&[HOME]), Posts(&[HOME]), Posts(&[HOME])];
+    const SHOWN: &[i64] = &[1, 2, 3, 4, 5];
+    explore(ORDERS, || {
+        run(&[HOME], STEPS, |node, [one, two]| {
+            let room = Scope::Room(HOME);
+            vec![reads(node, &one, (room, NOW), (1, SHOWN)), reads(node, &two, (room, START), (2, SHOWN))]
+        });
+    });
+}
+
+#[test]
+fn rooms_are_shown_in_the_order_of_the_log() {
+    use Step::{Posts, Renames};
+    const STEPS: &[Step] = &[
+        Posts(&[HOME, OTHER]),
+        Posts(&[OTHER]),
+        Renames(HOME),
+        Posts(&[HOME]),
+        Posts(&[OTHER, HOME]),
+        Posts(&[OTHER]),
+    ];
+    const SHOWN: &[i64] = &[1, 2, 3, 4, 5, 6, 7, 8];
+    explore(ORDERS, || {
+        run(&[HOME, OTHER], STEPS, |node, [writer]| {
+            vec![
+                reads(node, &writer, (Scope::Person, START), (5, SHOWN)),
+                reads(node, &writer, (Scope::Person, NOW), (8, SHOWN)),
+            ]
+        });
+    });
+}
+
+#[test]
+fn a_room_is_shown_from_its_join_on() {
+    use Step::{Joins, Posts};
+    const STEPS: &[Step] = &[
+        Posts(&[OTHER]),
+        Joins(OTHER),
+        Posts(&[OTHER]),
+        Posts(&[HOME, OTHER]),
+        Posts(&[OTHER]),
+        Posts(&[OTHER]),
+        Posts(&[OTHER]),
+    ];
+    const SHOWN: &[i64] = &[2, 3, 4, 5, 6, 7, 8];
+    explore(2 * ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| vec![reads(node, &writer, (Scope::Person, START), (8, SHOWN))]);
+    });
+}
+
+#[test]
+fn nothing_of_a_room_comes_after_its_reader_has_left() {
+    use Step::{Leaves, Posts};
+    const STEPS: &[Step] = &[Posts(&[HOME]), Posts(&[HOME]), Leaves(HOME), Posts(&[HOME]), Posts(&[HOME])];
+    explore(ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| vec![reads_out(node, &writer, Scope::Room(HOME), &[1, 2, 3])]);
+    });
+}
+
+#[test]
+fn a_stream_ends_with_its_session() {
+    use Step::{Posts, SignsOut};
+    const STEPS: &[Step] = &[Posts(&[HOME]), SignsOut, Posts(&[HOME])];
+    explore(ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| {
+            let room = reads_out(node, &writer, Scope::Room(HOME), &[1, 2]);
+            vec![room, reads_out(node, &writer, Scope::Person, &[1, 2])]
+        });
+    });
+}
