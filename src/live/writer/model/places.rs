@@ -7,11 +7,14 @@ use std::time::Duration;
 use shuttle::thread;
 
 use super::explore;
-use super::node::{ADA, SESSION};
+use super::node::{ADA, HOME, SESSION};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::ids::{Position, UserId};
 use crate::domain::session::Caller;
+use crate::live::handle::removal_from;
 use crate::live::registry::{Registration, Registry, SessionCheck, StreamLimits};
-use crate::storage::Committed;
+use crate::live::sync::Mutex;
+use crate::storage::{Committed, Removed};
 
 const AN_HOUR: Duration = Duration::from_hours(1);
 
@@ -37,6 +40,25 @@ fn a_session_that_ends_is_refused_or_its_stream_is_told() {
         assert!(is_refused || place.handle.hear().end.is_some());
         assert!(!registry.saw(SESSION, ADA, 1, Clock.now()), "an ended session does not come back");
     });
+}
+
+#[test]
+fn a_removal_is_seen_in_the_store_or_told() {
+    fn model(of: Option<UserId>) {
+        let (registry, is_member) = (registry(None), Arc::new(Mutex::new(true)));
+        let (other, store) = (registry.clone(), is_member.clone());
+        let journal = thread::spawn(move || {
+            *store.lock().expect("no task fails") = false;
+            let removed = vec![Removed { room: HOME, user: of, position: Position(1) }];
+            other.committed(&Committed { removed, ..Committed::default() });
+        });
+        let place = register(&registry, Clock.now()).expect("there are no limits");
+        let was_member = *is_member.lock().expect("no task fails");
+        journal.join().expect("the journal is done");
+        assert!(!was_member || removal_from(HOME, &place.handle.hear().removed).is_some());
+    }
+    explore(1_000, || model(Some(ADA)));
+    explore(1_000, || model(None));
 }
 
 #[test]
