@@ -110,7 +110,7 @@ pub struct Run {
     pub frames: Vec<Arc<Frame>>,
     /// All of them, framed.
     pub bytes: Bytes,
-    /// Whether who may read is the same before and after it.
+    /// Whether it changes for anybody what may be seen of the room.
     pub changes_readers: bool,
 }
 

@@ -1,5 +1,5 @@
 //! The writers: one task a core, each owning its share of the open streams and writing their sockets without ever waiting
-//! for one. A writer has one receiver a room, whoever many of its streams listen, and a turn gives everything that is ready
+//! for one. A writer has one receiver a room, however many of its streams listen, and a turn gives everything that is ready
 //! to everybody who takes it; what a reader may have is decided by the stream, not here.
 
 mod adoption;
