@@ -18,7 +18,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test bench torture openapi tools test-tools bench-tools
+.PHONY: help run dev test clients bench torture openapi tools test-tools clients-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
 
+clients: clients-tools ## Generate, compile and run a client in each language against a live server (LANG=go for one)
+	cargo build --locked
+	PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(if $(filter command line,$(origin LANG)),$(LANG))
+
 bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)
 
@@ -62,6 +66,9 @@ tools:
 
 test-tools:
 	@.ci/need test
+
+clients-tools:
+	@.ci/need clients
 
 bench-tools:
 	@.ci/need bench

@@ -1,0 +1,131 @@
+// Owns `make clients`: takes the commands of each example client from openapi/README.md, runs them against a server that it
+// starts, once as it is and once through tomorrow.mjs, and says how long each step took. What a client does is the client's.
+//
+// `node run.mjs [NAME ...]` with PARLOR_BIN; a NAME is a folder here (`go`), or a part of one (`python`, `typescript`).
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { startServer } from './server.mjs';
+import { startTomorrow } from './tomorrow.mjs';
+
+/** Access tokens that expire while a client runs, so that renewing them is not only written but done. */
+const SHORT_TOKENS = { PARLOR_LIMITS__ENABLED: 'false', PARLOR_AUTH__ACCESS_TOKEN_SECONDS: '4' };
+/** Limits that a client reaches at once, so that it meets a 429. */
+const TIGHT_LIMITS = { PARLOR_LIMITS__ENABLED: 'true', PARLOR_LIMITS__LOGIN_PER_ACCOUNT: '3, 1/min' };
+/** Nothing here takes longer; a step that hangs is a step that failed. */
+const STEP_WITHIN_MS = 15 * 60_000;
+const COLUMNS = ['generate', 'compile', 'run', 'tomorrow', 'faults'];
+
+const README = new URL('../README.md', import.meta.url);
+
+/** The clients of the README: a heading `### Title: [clients/NAME](clients/NAME)`, and blocks marked `sh STEP` below it. */
+function clients(page) {
+  const sections = page.split(/^#{2,3} /m).slice(1);
+  const found = sections.flatMap((section) => {
+    const folder = /^[^\n]*\[clients\/([a-z-]+)\]\(clients\/\1\)/.exec(section)?.[1];
+    const blocks = [...section.matchAll(/^```sh ([a-z]+)\n(.*?)^```$/gms)];
+    return folder ? [{ name: folder, steps: Object.fromEntries(blocks.map(([, step, text]) => [step, text])) }] : [];
+  });
+  for (const { name, steps } of found) {
+    if (!steps.run) throw new Error(`${name}: its section has no block \`sh run\``);
+    const strange = Object.keys(steps).filter((step) => !COLUMNS.includes(step));
+    if (strange.length) throw new Error(`${name}: nobody runs a block \`sh ${strange[0]}\``);
+  }
+  return found;
+}
+
+/** Runs a block as it stands in the client's folder and gives what it printed, with the seconds that it took. */
+async function perform(name, script, url) {
+  const begun = performance.now();
+  // make hands LANG=go on to all that it runs, but that is no locale.
+  const env = { ...process.env, LANG: 'C.UTF-8', PARLOR_URL: url };
+  const cwd = new URL(`${name}/`, import.meta.url);
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that a step that hangs ends with all that it started.
+    detached: true,
+  });
+  const end = () => process.kill(-shell.pid, 'SIGKILL');
+  const timer = setTimeout(end, STEP_WITHIN_MS);
+  process.once('exit', end);
+  let output = '';
+  for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (text) => (output += text));
+  const [code, signal] = await new Promise((resolve, reject) => {
+    shell.once('error', reject);
+    shell.once('close', (code, signal) => resolve([code, signal]));
+  });
+  clearTimeout(timer);
+  process.off('exit', end);
+  if (code !== 0) throw new Error(`${output}\nended with ${signal ?? code}`);
+  return { output, seconds: (performance.now() - begun) / 1000 };
+}
+
+/** All steps of one client; calls `done` after each. */
+async function runClient({ name, steps }, done) {
+  const step = async (column, script, url) => {
+    if (!script) return done(column);
+    try {
+      const { output, seconds } = await perform(name, script, url);
+      done(column, seconds);
+      return output;
+    } catch (error) {
+      throw new Error(`${name}, ${column}:\n${error.message}`);
+    }
+  };
+  await step('generate', steps.generate);
+  await step('compile', steps.compile);
+
+  const server = await startServer(SHORT_TOKENS);
+  const proxy = await startTomorrow(server.url);
+  try {
+    const today = await step('run', steps.run, server.url);
+    const code = /\broom_not_found\b/;
+    if (!code.test(today)) throw new Error(`${name}: the code of the error that it met is not printed:\n${today}`);
+    const tomorrow = await step('tomorrow', steps.run, proxy.url);
+    // A proxy that added nothing would prove nothing.
+    const missing = Object.keys(proxy.changes).filter((kind) => proxy.changes[kind] === 0);
+    if (missing.length) throw new Error(`${name}: the proxy added no ${missing.join(', no ')}`);
+    if (!tomorrow.includes('tomorrow_room_not_found')) {
+      throw new Error(`${name}: the code of tomorrow's error is not printed:\n${tomorrow}`);
+    }
+  } finally {
+    await proxy.close();
+    await server.stop();
+  }
+  if (!steps.faults) return done('faults');
+  const strict = await startServer(TIGHT_LIMITS);
+  try {
+    await step('faults', steps.faults, strict.url);
+  } finally {
+    await strict.stop();
+  }
+}
+
+// So that what runs is ended on Ctrl-C as well: on a signal alone there is no `exit`.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+const wanted = process.argv.slice(2);
+const all = clients(readFileSync(README, 'utf8'));
+const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const close = all.filter(({ name }) => wanted.some((part) => name.includes(part)));
+const list = chosen.length ? chosen : close;
+if (list.length === 0) throw new Error(`no such client: ${wanted.join(' ')}; there are ${all.map(({ name }) => name).join(' ')}`);
+
+const width = Math.max(...list.map(({ name }) => name.length));
+console.log([''.padEnd(width), ...COLUMNS.map((column) => column.padStart(9))].join(' '));
+const failures = [];
+for (const client of list) {
+  process.stdout.write(client.name.padEnd(width));
+  const cell = (_, seconds) =>
+    process.stdout.write(` ${(seconds === undefined ? '-' : `${seconds.toFixed(1)} s`).padStart(9)}`);
+  try {
+    await runClient(client, cell);
+    console.log('  ok');
+  } catch (error) {
+    console.log('  FAILED');
+    failures.push(error.message);
+  }
+}
+for (const failure of failures) console.error(`\n${failure}`);
+process.exitCode = failures.length ? 1 : 0;

@@ -1,0 +1,50 @@
+// Owns following a room: one endless series of events over as many connections as it takes.
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+import type { StreamEvent } from './generated/parlor.js';
+import { given, Refused, type Parlor } from './session.js';
+
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * The events of a room after a cursor, from now without one. It ends when the server says not to come back; a `reset`
+ * among the events says that some cannot be had any more: fetch what you show anew.
+ */
+export async function* follow(api: Parlor, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
+  let retry = 3000;
+  for (let failures = 0; ; failures += 1) {
+    // With jitter, for a server that restarts should not meet all its readers at once.
+    let wait = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
+    const connection = new AbortController();
+    let silence: NodeJS.Timeout | undefined;
+    try {
+      const query = after === undefined ? {} : { after };
+      const options = { params: { path: { room }, query }, parseAs: 'stream', signal: connection.signal } as const;
+      const bytes = given(await api.GET('/v1/rooms/{room}/events', options))!;
+      const frames = bytes
+        .pipeThrough(new TextDecoderStream())
+        .pipeThrough(new EventSourceParserStream({ onRetry: (milliseconds) => (retry = milliseconds) }));
+      let patience = LONGEST_WAIT_MS;
+      for await (const frame of frames) {
+        const event = JSON.parse(frame.data) as StreamEvent;
+        after = frame.id ?? after;
+        failures = 0;
+        if (event.type === 'bye') {
+          if (event.retry_seconds === undefined) return;
+          wait = event.retry_seconds * 1000;
+        }
+        // A ping comes when nothing else does: without one for so long the connection is dead.
+        if (event.heartbeat_seconds) patience = event.heartbeat_seconds * 2000;
+        clearTimeout(silence);
+        silence = setTimeout(() => connection.abort(), patience);
+        if (!frame.event || event.type === 'reset') yield event;
+      }
+    } catch (error) {
+      // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+      if (error instanceof Refused && [401, 403, 404].includes(error.status)) throw error;
+    } finally {
+      clearTimeout(silence);
+      connection.abort();
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}

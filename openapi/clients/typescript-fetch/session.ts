@@ -1,0 +1,66 @@
+// Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401.
+import createClient, { type Client } from 'openapi-fetch';
+import type { paths, Problem, SignIn } from './generated/parlor.js';
+
+export type Parlor = Client<paths>;
+
+/** A request that was refused. An answer that is not of this API, from a proxy perhaps, has no problem. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem?: Problem,
+  ) {
+    super(problem ? `${problem.title} (${problem.code})` : `status ${status}`);
+  }
+}
+
+/** What a call gave; its problem is thrown. */
+export function given<T>(answer: { data?: T; error?: Problem; response: Response }): T {
+  if (!answer.response.ok) throw new Refused(answer.response.status, answer.error);
+  return answer.data as T;
+}
+
+export class Session {
+  /** Calls as whoever signed in. */
+  readonly api: Parlor;
+  /** How often the access token was renewed. */
+  renewals = 0;
+  #tokens: SignIn;
+  #renewing: Promise<void> | undefined;
+
+  private constructor(
+    readonly anonymous: Parlor,
+    baseUrl: string,
+    tokens: SignIn,
+  ) {
+    this.#tokens = tokens;
+    this.api = createClient<paths>({ baseUrl, fetch: (request) => this.#send(request) });
+  }
+
+  static async signIn(baseUrl: string, username: string, password: string): Promise<Session> {
+    const anonymous = createClient<paths>({ baseUrl });
+    const tokens = given(await anonymous.POST('/v1/login', { body: { username, password } }));
+    return new Session(anonymous, baseUrl, tokens);
+  }
+
+  async #send(request: Request): Promise<Response> {
+    const again = request.clone();
+    const response = await fetch(this.#signed(request));
+    if (response.status !== 401) return response;
+    // Calls that meet a 401 at the same time share one renewal: a refresh token is good for one use.
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+    await this.#renewing;
+    return fetch(this.#signed(again));
+  }
+
+  #signed(request: Request): Request {
+    request.headers.set('Authorization', `Bearer ${this.#tokens.access_token}`);
+    return request;
+  }
+
+  async #renew(): Promise<void> {
+    const { refresh_token } = this.#tokens;
+    this.#tokens = given(await this.anonymous.POST('/v1/refresh', { body: { refresh_token: refresh_token! } }));
+    this.renewals += 1;
+  }
+}
