@@ -74,6 +74,8 @@
 
 pub mod api;
 pub mod app;
+#[cfg(debug_assertions)]
+mod breakdown;
 pub mod chat;
 pub mod cli;
 pub mod config;

@@ -63,6 +63,8 @@ impl Feeder {
 
     async fn follow(mut self, mut published: Position, store: Arc<Store>, hub: Arc<Hub>) {
         while let Some(batch) = self.batches.recv().await {
+            #[cfg(debug_assertions)]
+            crate::breakdown::at("feeder", &batch);
             if batch.first().is_some_and(|event| event.position == published.next()) {
                 hub.publish(&batch, store.cursors());
                 published = batch.last().map_or(published, |event| event.position);

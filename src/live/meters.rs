@@ -6,8 +6,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::frame::ByeReason;
+
 /// Counters of the live path; cheap to bump from every writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Meters {
     /// Streams that are open.
     pub open: Gauge,
@@ -21,15 +23,67 @@ pub struct Meters {
     ends: Family<EndLabels, Counter>,
 }
 
-/// Why a stream has ended: the reason that its `bye` gave, or what happened to its connection.
+/// Why a stream has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It said so.
+    Bye(ByeReason),
+    /// Its client has gone.
+    Disconnected,
+    /// Its client took nothing for too long.
+    Stalled,
+    /// The log could not be read.
+    Failed,
+    /// In the middle, without a word: its writer broke down, or the process ended before it.
+    Cut,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndLabels {
     reason: &'static str,
 }
 
+impl End {
+    const ALL: [Self; 10] = [
+        Self::Bye(ByeReason::Expired),
+        Self::Bye(ByeReason::Slow),
+        Self::Bye(ByeReason::Shutdown),
+        Self::Bye(ByeReason::SignedOut),
+        Self::Bye(ByeReason::Removed),
+        Self::Bye(ByeReason::Deleted),
+        Self::Disconnected,
+        Self::Stalled,
+        Self::Failed,
+        Self::Cut,
+    ];
+
+    const fn labels(self) -> EndLabels {
+        let reason = match self {
+            Self::Bye(reason) => reason.as_str(),
+            Self::Disconnected => "disconnected",
+            Self::Stalled => "stalled",
+            Self::Failed => "failed",
+            Self::Cut => "cut",
+        };
+        EndLabels { reason }
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        let ends = Family::<EndLabels, Counter>::default();
+        // A rate has no beginning where the first end is also the first sample.
+        for end in End::ALL {
+            drop(ends.get_or_create(&end.labels()));
+        }
+        let (open, [frames, joined, bytes, rereads]) = Default::default();
+        Self { open, frames, joined, bytes, rereads, ends }
+    }
+}
+
 impl Meters {
-    pub fn ended(&self, reason: &'static str) {
-        self.ends.get_or_create(&EndLabels { reason }).inc();
+    pub fn ended(&self, end: End) {
+        self.ends.get_or_create(&end.labels()).inc();
     }
 
     pub fn register(&self, registry: &mut Registry) {

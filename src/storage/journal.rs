@@ -1,9 +1,11 @@
 //! The journal: the one writer of a node. It drains a bounded queue into one transaction with one sync, then answers
 //! every request by itself. It knows when to write, not what: the nouns' files hand it their statements.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -67,7 +69,7 @@ where
 
 impl Journal {
     /// Starts the writer on its own connection. `fatal` is cancelled when a commit fails in a way that leaves its
-    /// outcome unknown: the process must end then, and recover at its next start.
+    /// outcome unknown, or the writer itself breaks down: the process must end then, and recover at its next start.
     pub fn start(
         connection: SqliteConnection,
         checkpoints: Arc<Checkpoints>,
@@ -78,7 +80,15 @@ impl Journal {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, requests) = mpsc::channel(QUEUE);
         let journal = Self { queue, meters: meters.clone() };
-        (journal, run(requests, Writing::new(connection), checkpoints, on_commit, fatal, closing, meters))
+        let writing = Writing::new(connection);
+        let work = run(requests, writing, checkpoints, on_commit, fatal.clone(), closing, meters);
+        let work = async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!("the journal broke down: nothing is written any more");
+                fatal.cancel();
+            }
+        };
+        (journal, work)
     }
 
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.
@@ -115,8 +125,6 @@ async fn run(
     meters: Arc<Meters>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
-    // Should this break down, the process must not stay without a journal.
-    let broken = fatal.clone().drop_guard();
     loop {
         tokio::select! {
             biased;
@@ -128,6 +136,8 @@ async fn run(
         meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
         match batch::write(&mut writing, &mut batch).await {
             Ok(committed) => {
+                #[cfg(debug_assertions)]
+                crate::breakdown::at("journal", &committed.events);
                 meters.committed(size, began.elapsed());
                 on_commit(committed);
                 batch.drain(..).for_each(Request::answer);
@@ -146,7 +156,6 @@ async fn run(
         }
         checkpoints.after_batch(writing.sql(), size).await;
     }
-    broken.disarm();
     if let Err(error) = writing.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; the next start recovers it");
     }

@@ -51,7 +51,7 @@ pub struct Store {
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
-    /// Cancelled when a commit failed with unknown outcome; the process has to end.
+    /// Cancelled when a commit failed with unknown outcome, or the journal broke down; the process has to end.
     fatal: CancellationToken,
     /// Asks the journal to write what it has and end.
     closing: CancellationToken,
@@ -69,7 +69,7 @@ impl Store {
         &self.meters
     }
 
-    /// Resolves when a commit has failed and nobody knows whether it is on disk.
+    /// Resolves when a commit has failed and nobody knows whether it is on disk, or nothing can be written any more.
     pub async fn failed(&self) {
         self.fatal.cancelled().await;
     }

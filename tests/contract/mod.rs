@@ -6,6 +6,8 @@ mod document;
 mod hostile;
 mod readme;
 mod stream_access;
+mod stream_breakdown;
+mod stream_bursts;
 mod stream_closing;
 mod stream_cursors;
 mod stream_ends;

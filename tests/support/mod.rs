@@ -31,7 +31,7 @@ pub use figures::Figures;
 pub use nginx::{Nginx, Upstream};
 pub use person::{Person, Room};
 pub use program::{Finished, parlor};
-pub use server::Server;
+pub use server::{BREAKS, Server};
 pub use stream::{EventStream, Frame, NoStream};
 pub use wire::{End, Wire};
 

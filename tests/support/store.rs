@@ -12,11 +12,13 @@ use parlor::domain::names::{ClientId, DisplayName, RoomName, Username};
 use parlor::domain::room::{RoomRef, Visibility};
 use parlor::domain::session::Caller;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Feed, Hub, Live, Reader, Registry, feeder};
+use parlor::live::{EventStream, Feed, Framing, Hub, Live, Reader, Registry, Socket, feeder};
 use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::DEADLINE;
+use super::http1::Connection;
 
 /// An open store in a folder of its own.
 pub struct OpenStore {
@@ -87,6 +89,21 @@ pub fn reader(user: &User) -> Reader {
 pub async fn next(stream: &mut EventStream) -> String {
     let frame = tokio::time::timeout(DEADLINE, stream.next()).await.expect("a frame comes in time");
     String::from_utf8(frame.expect("the stream goes on").to_vec()).expect("frames are UTF-8")
+}
+
+/// Gives a stream a socket, as the front does once the head is sent; gives the client's end.
+pub async fn on_a_socket(stream: EventStream) -> Connection {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
+    let (socket, _) = listener.accept().await.expect("somebody has connected");
+    stream.write_to(Socket { stream: socket, framing: Framing::Chunks, input: 0 }, Box::new(()));
+    Connection::new(client)
+}
+
+/// The next frame from a socket as text. None at the end, which is an error where the stream was cut off.
+pub async fn next_on(client: &mut Connection) -> Result<Option<String>, String> {
+    let chunk = tokio::time::timeout(DEADLINE, client.chunk()).await.expect("a frame comes in time")?;
+    Ok(chunk.map(|bytes| String::from_utf8(bytes).expect("frames are UTF-8")))
 }
 
 fn announce(registry: &Registry, feed: &Feed, batches: &Mutex<Vec<Vec<Event>>>, committed: Committed) {

@@ -34,6 +34,7 @@ pub use self::outlet::{Outlet, Pipe, Socket};
 use self::owned::Owned;
 use self::replay::Reads;
 use self::shared::Shared;
+use super::meters::End;
 use super::open::Live;
 
 /// The writers of a hub.
@@ -143,6 +144,15 @@ impl Writer {
             self.pass_time(due);
             self.write().await;
             self.shared.publish();
+        }
+    }
+}
+
+/// Nobody has ended what is still open now: the writer broke down, or was cut off itself.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        for _ in self.streams.iter().filter(|(_, owned)| !owned.stream.is_leaving()) {
+            self.shared.live.hub.meters().ended(End::Cut);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::replay::{Answer, Found, What};
 use super::stream::{Stream, Written};
 use crate::domain::ids::RoomId;
 use crate::live::frame::ResetReason;
+use crate::live::meters::End;
 use crate::live::open::{Scope, greeting};
 use crate::storage::{Error, Snapshot};
 
@@ -62,7 +63,7 @@ impl Writer {
         let Some(owned) = self.streams.get_mut(key) else { return };
         owned.stir.taken();
         if owned.stream.is_gone() {
-            self.follow_up(key, Written::Gone("disconnected"));
+            self.follow_up(key, Written::Gone(End::Disconnected));
         } else {
             self.mark(key);
         }
@@ -89,7 +90,7 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(%error, "a stream could not read the log");
-                return self.follow_up(key, Written::Gone("failed"));
+                return self.follow_up(key, Written::Gone(End::Failed));
             }
         }
         self.mark(key);
@@ -137,15 +138,15 @@ impl Writer {
                 self.mark(key);
             }
             Written::Last(reason) => {
-                self.shared.live.hub.meters().ended(reason);
+                self.shared.live.hub.meters().ended(End::Bye(reason));
                 self.stop_listening(key);
                 if !self.streams[key].stream.finish() {
                     self.remove(key);
                 }
             }
-            Written::Gone(reason) => {
+            Written::Gone(end) => {
                 if !self.streams[key].stream.is_leaving() {
-                    self.shared.live.hub.meters().ended(reason);
+                    self.shared.live.hub.meters().ended(end);
                     self.stop_listening(key);
                 }
                 self.remove(key);

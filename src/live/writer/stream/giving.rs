@@ -10,6 +10,7 @@ use super::{Phase, Stream, Written};
 use crate::domain::event::EventType;
 use crate::domain::ids::Position;
 use crate::live::frame::{ByeReason, Frame, Framing, Run};
+use crate::live::meters::End;
 use crate::live::open::Scope;
 use crate::live::writer::shared::Shared;
 
@@ -79,7 +80,7 @@ impl Stream {
                 self.outlet.write(&slices[..count])
             };
             match taken {
-                Ok(0) => return Written::Gone("disconnected"),
+                Ok(0) => return Written::Gone(End::Disconnected),
                 Ok(n) => {
                     (self.last_write, self.blocked_since) = (shared.now, None);
                     total += n;
@@ -91,14 +92,14 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     match self.outlet.poll_writable(&mut Context::from_waker(&self.waker)) {
                         Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) => return Written::Gone("disconnected"),
+                        Poll::Ready(Err(_)) => return Written::Gone(End::Disconnected),
                         Poll::Pending => {
                             self.blocked_since.get_or_insert(shared.now);
                             return Written::Enough;
                         }
                     }
                 }
-                Err(_) => return Written::Gone("disconnected"),
+                Err(_) => return Written::Gone(End::Disconnected),
             }
         }
         Written::More
@@ -167,7 +168,7 @@ impl Stream {
                 *last = last.split_off(n.min(last.len()));
                 if last.is_empty() {
                     frames += 1;
-                    outcome = Written::Last(reason.as_str());
+                    outcome = Written::Last(*reason);
                 }
                 break;
             } else if let Some(frame) = self.ready.pop() {

@@ -23,6 +23,7 @@ use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::{ByeReason, Chunk, Frame};
+use crate::live::meters::End;
 use crate::live::open::Scope;
 use crate::live::registry::Registration;
 use crate::storage::Removed;
@@ -106,9 +107,9 @@ pub enum Written {
     /// The reader has left a room, or it is gone.
     Left(RoomId),
     /// All is said, for this reason.
-    Last(&'static str),
+    Last(ByeReason),
     /// The connection is of no use any more.
-    Gone(&'static str),
+    Gone(End),
 }
 
 impl Stream {

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{Phase, Stream, Written};
 use crate::live::frame::{ByeReason, Chunk};
+use crate::live::meters::End;
 use crate::live::writer::shared::Shared;
 
 /// Without taking a byte for so long, a socket that has something to take is closed: its reader is gone, or stalls.
@@ -34,10 +35,10 @@ impl Stream {
     pub fn pass_time(&mut self, ping: impl FnOnce() -> Chunk, shared: &Shared) -> Written {
         let is_over = |at: Instant| at <= shared.now;
         if let Phase::Leaving { until } = self.phase {
-            return if is_over(until) { Written::Gone("left open") } else { Written::Enough };
+            return if is_over(until) { Written::Gone(End::Stalled) } else { Written::Enough };
         }
         if self.blocked_since.is_some_and(|since| is_over(since + STALL)) {
-            return Written::Gone("stalled");
+            return Written::Gone(End::Stalled);
         }
         self.hear(shared);
         if self.last.is_some() {
