@@ -97,6 +97,32 @@ async fn a_configuration_file_that_is_not_there_is_a_mistake() {
 }
 
 #[tokio::test]
+async fn what_the_log_cannot_be_asked_for_is_a_mistake() {
+    let check = async |wanted| parlor(&["check"], &[("PARLOR_LOG", wanted)], "", folder().path()).await;
+    for wanted in ["nonsense", "parlor", "parlor=loud", "=debug", "parlor=debug=info", "debug;sqlx=warn", "3"]
+    {
+        let finished = check(wanted).await;
+        let given = format!("PARLOR_LOG is {wanted:?}; expected: off, error, warn, info, debug or trace");
+        failed(&finished, 2, &[&given]);
+    }
+    for wanted in ["", "off", "WARN", "parlor=debug", "debug,sqlx=warn, parlor::live=trace"] {
+        let finished = check(wanted).await;
+        assert_eq!(finished.code, Some(0), "{wanted}: {}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_as_much_as_it_is_asked_for() {
+    for (wanted, tells) in
+        [("", true), ("warn", false), ("warn,parlor=info", true), ("info,parlor=warn", false)]
+    {
+        let mut server = Server::start_with(&[("PARLOR_LOG", wanted)]).await;
+        server.stop().await;
+        assert_eq!(server.log().contains("INFO parlor::app: stopping"), tells, "{wanted}:\n{}", server.log());
+    }
+}
+
+#[tokio::test]
 async fn a_file_in_the_place_of_the_data_folder_is_named() {
     let folder = folder();
     fs::write(folder.path().join("data"), "").unwrap();
