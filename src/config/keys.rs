@@ -99,8 +99,9 @@ sections! {
         "name" => name: String = "Parlor", Text { max: 64 };
         /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. Nobody else can choose an address.
         "trusted_proxies" => trusted_proxies: Vec<Network> = [], Networks;
-        /// How long requests under way may take to finish when the server is told to stop.
-        "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 600);
+        /// How long requests under way may take to finish when the server is told to stop. It is gone within 15 seconds, come what
+        /// may: the rest of them is for streams and the database.
+        "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 12);
     }
 
     /// Where everything is kept.
@@ -170,7 +171,8 @@ sections! {
         "open_streams_per_user" => open_streams_per_user: u32 = 32, Count(1, 100_000);
         /// Streams of one person for one room that are open at the same time.
         "open_streams_per_room_and_user" => open_streams_per_room_and_user: u32 = 8, Count(1, 100_000);
-        /// Streams from one address that are open at the same time.
+        /// Streams of people at one address behind a trusted proxy that are open at the same time. Each stream is a connection, so
+        /// whoever comes without a proxy is held by connections_per_address before.
         "open_streams_per_address" => open_streams_per_address: u32 = 256, Count(1, 100_000);
         /// Streams of all people that are open at the same time: each takes a descriptor and about 4 KiB.
         "open_streams_per_node" => open_streams_per_node: u32 = 100_000, Count(1, 1_000_000);

@@ -192,6 +192,15 @@ fn rates_are_bursts_and_refills() {
 }
 
 #[test]
+fn requests_leave_the_end_of_the_process_some_of_its_time() {
+    let shutdown = |seconds| from_env(&[("PARLOR_SERVER__SHUTDOWN_SECONDS", seconds)]);
+    assert_eq!(shutdown("12").unwrap().server.shutdown, Duration::from_secs(12));
+    let errors = shutdown("13").unwrap_err();
+    let expected = "server.shutdown_seconds is \"13\"; expected: a whole number of seconds from 0 to 12";
+    assert!(errors.lines()[0].contains(expected), "{errors}");
+}
+
+#[test]
 fn strangers_register_by_default_only_on_loopback() {
     let registration = |pairs: &[(&str, &str)]| from_env(pairs).unwrap().registration();
     assert_eq!(registration(&[]), Registration::Open);
