@@ -49,6 +49,12 @@ impl Store {
         Ok(RoomView { state: access.room, role: access.role, head })
     }
 
+    /// Whether there was such a room, and it was deleted.
+    pub async fn is_deleted(&self, room: RoomId) -> Result<bool, Error> {
+        let deleted = sqlx::query("SELECT 1 FROM rooms WHERE id = $1 AND deleted_at IS NOT NULL");
+        Ok(deleted.bind(room.uuid()).fetch_optional(&self.readers).await?.is_some())
+    }
+
     /// Public rooms by name, after `after`, at most `limit`; `query` is a part of name, title or topic, as
     /// `searchable` gives it.
     pub async fn directory(

@@ -1,9 +1,13 @@
 //! What the log keeps no longer: the stream says `reset`, and the history is still there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parlor::domain::clock::Clock;
-use parlor::live::Start;
+use parlor::domain::ids::{Position, RoomId};
+use parlor::domain::room::RoomRef;
+use parlor::domain::user::User;
+use parlor::live::{EventStream, Live, Registry, Start};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
@@ -74,31 +78,74 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
     assert_eq!(history(&ada, &room).await[..all.len()], all);
 }
 
+/// A room with more in it than a stream reads of the log at once.
+async fn long_room(parlor: &OpenStore, owner: &User) -> RoomId {
+    let room = parlor.store().create_room(OpenStore::room(owner.id, "old")).await.unwrap().value.state.id;
+    for _ in 0..4 {
+        let posts = (0..200).map(|turn| OpenStore::message(room, owner.id, &format!("old {turn}"), None));
+        parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
+    }
+    room
+}
+
+fn from_the_beginning(parlor: &OpenStore) -> Start {
+    Start { after: Some(parlor.store().cursors().encode(Position(0))), ..Start::default() }
+}
+
+/// Reads the first few events of a replay, which the rest is read behind.
+async fn begins(stream: &mut EventStream) {
+    let mut events = 0;
+    while events < 3 {
+        events += usize::from(next(stream).await.starts_with("id: "));
+    }
+}
+
+async fn purges_all(parlor: &OpenStore) {
+    while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
+}
+
+#[tokio::test]
+async fn a_replay_that_the_purge_overtakes_says_why_the_room_is_not_the_readers_any_more() {
+    for reason in ["deleted", "removed"] {
+        let parlor = OpenStore::new().await;
+        let (ada, bob) = (parlor.adds_user("ada").await, parlor.adds_user("bob").await);
+        let room = long_room(&parlor, &ada).await;
+        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+        // The store knows already, the node has not been told yet.
+        let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
+        let live = Live { registry, hub: Arc::default(), ..parlor.live.clone() };
+        let opened = live.open_room(reader(&bob), &RoomRef::Id(room), &from_the_beginning(&parlor)).await;
+        let mut stream = opened.unwrap();
+        begins(&mut stream).await;
+        purges_all(&parlor).await;
+        if reason == "deleted" {
+            parlor.store().delete_room(RoomRef::Id(room), ada.id, Clock.now()).await.unwrap();
+        } else {
+            parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+        }
+        let mut last = next(&mut stream).await;
+        while last.starts_with("id: ") {
+            last = next(&mut stream).await;
+        }
+        assert!(last.starts_with("event: bye\n") && last.contains(&format!("\"{reason}\"")), "{last}");
+    }
+}
+
 #[tokio::test]
 async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
-    let room = parlor.store().create_room(OpenStore::room(ada.id, "old")).await.unwrap().value.state.id;
-    for _ in 0..4 {
-        let posts = (0..200).map(|turn| OpenStore::message(room, ada.id, &format!("old {turn}"), None));
-        parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
-    }
-    let reader = reader(&ada);
-    let after = Some(parlor.store().cursors().encode(parlor::domain::ids::Position(0)));
-    let start = Start { after, ..Start::default() };
-    let room_ref = parlor::domain::room::RoomRef::Id(room);
+    let room = long_room(&parlor, &ada).await;
+    let start = from_the_beginning(&parlor);
     let streams = [
-        parlor.live.open_room(reader, &room_ref, &start).await,
-        parlor.live.open_person(reader, &start).await,
+        parlor.live.open_room(reader(&ada), &RoomRef::Id(room), &start).await,
+        parlor.live.open_person(reader(&ada), &start).await,
     ];
     let mut streams = streams.map(Result::unwrap);
     for stream in &mut streams {
-        let mut events = 0;
-        while events < 3 {
-            events += usize::from(next(stream).await.starts_with("id: "));
-        }
+        begins(stream).await;
     }
-    while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
+    purges_all(&parlor).await;
     for stream in &mut streams {
         let mut replayed = 0;
         while !next(stream).await.starts_with("event: reset\n") {

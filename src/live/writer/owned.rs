@@ -15,7 +15,7 @@ use crate::domain::ids::RoomId;
 use crate::live::frame::ResetReason;
 use crate::live::meters::End;
 use crate::live::open::{Scope, greeting};
-use crate::storage::{Error, Snapshot};
+use crate::storage::Snapshot;
 
 /// The least time that a timer is set for.
 const SOON: Duration = Duration::from_millis(2);
@@ -85,9 +85,7 @@ impl Writer {
                 }
             }
             Ok(Found::Snapshot(snapshot)) => self.start_over(key, &snapshot),
-            Err(Error::Refused(_)) => {
-                owned.stream.lose_access(&self.shared);
-            }
+            Ok(Found::NoAccess(reason)) => owned.stream.say_bye(reason, &self.shared),
             Err(error) => {
                 tracing::error!(%error, "a stream could not read the log");
                 return self.follow_up(key, Written::Gone(End::Failed));

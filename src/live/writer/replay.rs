@@ -11,7 +11,7 @@ use super::mailbox::{Key, Mailbox, Note};
 use super::queue;
 use crate::domain::ids::{Position, UserId};
 use crate::domain::room::RoomRef;
-use crate::live::frame::Run;
+use crate::live::frame::{ByeReason, Run};
 use crate::live::open::{Live, Scope};
 use crate::storage::{Error, Page, Snapshot};
 
@@ -52,6 +52,8 @@ pub struct Answer {
 pub enum Found {
     Stretch(Stretch),
     Snapshot(Snapshot),
+    /// The room is not the reader's any more.
+    NoAccess(ByeReason),
 }
 
 /// Everything of a reader's up to a position.
@@ -133,9 +135,13 @@ async fn find(live: &Live, question: Question) -> Result<Found, Error> {
         (What::Page(after, upto), Scope::Person) => {
             Found::Stretch(stretch(live, store.user_events(reader, after, upto, PAGE).await?))
         }
-        (What::Snapshot, Scope::Room(room)) => {
-            Found::Snapshot(store.open_room_events(&RoomRef::Id(room), reader).await?)
-        }
+        (What::Snapshot, Scope::Room(room)) => match store.open_room_events(&RoomRef::Id(room), reader).await
+        {
+            // A deleted room and a private one that the reader has left are refused alike.
+            Err(Error::Refused(_)) if store.is_deleted(room).await? => Found::NoAccess(ByeReason::Deleted),
+            Err(Error::Refused(_)) => Found::NoAccess(ByeReason::Removed),
+            snapshot => Found::Snapshot(snapshot?),
+        },
         (What::Snapshot, Scope::Person) => Found::Snapshot(store.open_user_events(reader).await?),
     })
 }

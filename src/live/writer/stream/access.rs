@@ -1,7 +1,7 @@
 //! What a reader may have of the frames that wait, decided at the last moment before they are given, and how a stream is
 //! told to end.
 
-use super::{Stream, Written};
+use super::Stream;
 use crate::domain::event::EventType;
 use crate::live::frame::{self, ByeReason, Frame, Framing};
 use crate::live::handle::removal_from;
@@ -97,7 +97,7 @@ impl Stream {
     }
 
     /// Ends the stream: after the frame that was begun nothing comes but this.
-    pub(super) fn say_bye(&mut self, reason: ByeReason, shared: &Shared) {
+    pub fn say_bye(&mut self, reason: ByeReason, shared: &Shared) {
         if self.last.is_some() || self.is_leaving() {
             return;
         }
@@ -115,11 +115,5 @@ impl Stream {
             Framing::Plain => bye.to_bytes(Framing::Plain),
         };
         self.last = Some((bytes, reason));
-    }
-
-    /// The room of the stream turned out not to be the reader's any more. The next write says so.
-    pub fn lose_access(&mut self, shared: &Shared) -> Written {
-        self.say_bye(ByeReason::Removed, shared);
-        Written::More
     }
 }
