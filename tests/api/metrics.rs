@@ -15,6 +15,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Closed sets all of them; a room or a person would be a series for each, and readable by whoever scrapes.
 const LABELS: [&str; 6] = ["le", "operation", "reason", "status", "version", "waited_for"];
 
+/// Why streams end.
+const REASONS: [&str; 10] = [
+    "expired",
+    "slow",
+    "shutdown",
+    "signed_out",
+    "removed",
+    "deleted",
+    "disconnected",
+    "stalled",
+    "failed",
+    "cut",
+];
+
 fn count(figures: &Figures, operation: &str, status: &str) -> u64 {
     figures.count("parlor_http_requests_total", &[("operation", operation), ("status", status)])
 }
@@ -115,6 +129,14 @@ async fn streams_are_counted_while_they_are_open_and_by_their_ends() {
     stream.hello().await;
     let open = Figures::of(&server).await;
     assert_eq!(open.count("parlor_streams_open", &[]), 1);
+    // From the start: a rate would miss the first end of each kind.
+    for reason in REASONS {
+        assert!(
+            open.text.contains(&format!("parlor_stream_ends_total{{reason=\"{reason}\"}} 0\n")),
+            "{reason}"
+        );
+    }
+    assert_eq!(open.text.matches("\nparlor_stream_ends_total{").count(), REASONS.len(), "{}", open.text);
     ada.posts(&room, "hello").await;
     stream.until(|frame| frame.kind() == "message.posted").await;
     // Writers add up what they did when they are through with it.

@@ -3,11 +3,11 @@
 //! whenever something ran over. It knows nothing of channels and of other streams; its writer hands it frames.
 
 mod access;
+mod getting;
 mod giving;
 mod time;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -18,7 +18,6 @@ pub use self::giving::{SHARE, SLICES};
 use super::adoption::Adoption;
 use super::outlet::Outlet;
 use super::queue::Queue;
-use super::replay::Stretch;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -27,9 +26,6 @@ use crate::live::meters::End;
 use crate::live::open::Scope;
 use crate::live::registry::Registration;
 use crate::storage::Removed;
-
-/// With so few frames left the next page of the log is asked for.
-const LOW: usize = 64;
 
 /// A stream that a writer owns.
 pub struct Stream {
@@ -178,120 +174,6 @@ impl Stream {
     /// Whether it has ended, and only waits for its client.
     pub fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Leaving { .. })
-    }
-
-    /// Reads the log up to the target, from what was seen last. What the channels hold beyond it is kept meanwhile.
-    pub fn read_log(&mut self, target: Position) {
-        match &mut self.phase {
-            Phase::Live if self.seen < target => {
-                self.phase = Phase::Replaying(Box::new(Replay::to(target, None)));
-            }
-            Phase::Replaying(replay) => {
-                // What waits beyond the old target lies within the new one.
-                replay.target = replay.target.max(target);
-                replay.later.clear();
-            }
-            Phase::Live | Phase::Leaving { .. } => {}
-        }
-    }
-
-    /// A channel ran over, which was followed up to `drained` until now: frames are missing up to the target.
-    pub fn reread(&mut self, drained: Position, target: Position) {
-        if let Phase::Live = self.phase {
-            self.seen = self.seen.max(drained);
-        }
-        self.read_log(target);
-    }
-
-    /// The reader's own join: everything after it is read from the log, all rooms alike.
-    pub fn read_from(&mut self, join: Position, target: Position) {
-        self.ready.clear();
-        self.seen = join;
-        if let Phase::Replaying(replay) = &mut self.phase {
-            // An answer on its way begins elsewhere.
-            replay.asked = None;
-        }
-        self.read_log(target);
-    }
-
-    /// What to read next: none while an answer is awaited, or enough waits for the socket.
-    pub fn wants(&self) -> Option<(Position, Position)> {
-        let Phase::Replaying(replay) = &self.phase else { return None };
-        let is_hungry = self.ready.len() < LOW && self.blocked_since.is_none() && self.last.is_none();
-        (is_hungry && replay.asked.is_none()).then_some((self.seen, replay.target))
-    }
-
-    pub fn asked(&mut self, number: u64) {
-        if let Phase::Replaying(replay) = &mut self.phase {
-            replay.asked = Some(number);
-        }
-    }
-
-    /// Whether this is the answer that it waits for.
-    pub fn awaits(&self, number: u64) -> bool {
-        // After the last word nothing more is said.
-        self.last.is_none() && matches!(&self.phase, Phase::Replaying(replay) if replay.asked == Some(number))
-    }
-
-    /// Takes a stretch of the log. False when what was asked for is not in the log any more.
-    #[must_use]
-    pub fn take_stretch(&mut self, stretch: Stretch) -> bool {
-        if stretch.floor > self.seen {
-            return false;
-        }
-        self.ready.extend(stretch.run.frames);
-        self.seen = stretch.through;
-        let Phase::Replaying(replay) = &mut self.phase else { return true };
-        replay.asked = None;
-        if self.seen >= replay.target {
-            self.seen = replay.later.last().unwrap_or(self.seen);
-            self.ready.append(&mut replay.later);
-            self.phase = Phase::Live;
-        }
-        true
-    }
-
-    /// The log was purged under a slow replay: what is missing cannot be shown any more, so the stream says it, and goes on
-    /// from `head`.
-    pub fn start_over(&mut self, head: Position, greeting: Chunk) {
-        self.ready.clear();
-        self.notices.push_back(greeting);
-        (self.seen, self.given, self.settled) = (head, head, head);
-        self.phase = Phase::Live;
-    }
-
-    /// A frame from a channel, in the order of the log. When too many wait the stream goes back to the log, which it reads
-    /// up to `through`, the mark of this step.
-    pub fn offer(&mut self, frame: &Arc<Frame>, through: Position, shared: &mut Shared) {
-        match &mut self.phase {
-            Phase::Live if frame.position > self.seen => {
-                if self.ready.push(frame) {
-                    self.seen = frame.position;
-                } else {
-                    shared.tally.rereads += 1;
-                    // Whatever lies before the first frame that waits was given, or is none of the reader's. The last
-                    // frame given may be older than the log.
-                    let first = self.ready.front().map_or(frame.position, |first| first.position);
-                    self.seen = self.given.max(first.previous());
-                    self.ready.clear();
-                    self.phase = Phase::Replaying(Box::new(Replay::to(through, Some(shared.now))));
-                }
-            }
-            Phase::Replaying(replay) if frame.position > replay.target => {
-                let is_new = replay.later.last().is_none_or(|last| last < frame.position);
-                if is_new && !replay.later.push(frame) {
-                    replay.later.clear();
-                    replay.target = through;
-                }
-            }
-            Phase::Live | Phase::Replaying(_) | Phase::Leaving { .. } => {}
-        }
-    }
-}
-
-impl Replay {
-    fn to(target: Position, behind_since: Option<Instant>) -> Self {
-        Self { target, asked: None, later: Queue::default(), behind_since }
     }
 }
 
