@@ -4,13 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parlor::domain::ids::RoomId;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::nchan::{self, Nchan};
-use super::people::{Person, Seeding, events_of, messages_of};
+use super::people::{Seeding, events_of, messages_of};
 use super::process::Processes;
 use super::server::Server;
 use super::stamp::{self, Template};
@@ -76,11 +75,10 @@ impl Contender {
     }
 
     async fn parlor(streams: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let seeding = Seeding::open(folder.path()).await;
-        let (people, room) = hall(&seeding, streams).await;
+        let seeding = Seeding::begin().await;
+        let (people, room) = seeding.hall(streams).await;
         let empty = seeding.rooms("empty", &[&people[0]]).await[0];
-        seeding.done().await;
+        let folder = seeding.done().await;
         let server = Server::start(folder.path());
         let path = events_of(room);
         let subscriptions = people.iter().map(|person| person.follows(&path)).collect();
@@ -174,14 +172,6 @@ impl Voice {
             }
         }
     }
-}
-
-/// One room and so many members of it; the first one is its owner.
-pub async fn hall(seeding: &Seeding, members: usize) -> (Vec<Person>, RoomId) {
-    let people = seeding.people("member", members).await;
-    let room = seeding.rooms("hall", &[&people[0]]).await[0];
-    seeding.join(people[1..].iter().map(|person| (room, person.id))).await;
-    (people, room)
 }
 
 /// A subscription to somebody who asks for nothing.

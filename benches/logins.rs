@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::client::Client;
-use super::contender::hall;
 use super::load::{Load, Request};
 use super::people::{Seeding, events_of, messages_of};
 use super::scale;
@@ -20,10 +19,9 @@ const ROUNDS: usize = 3;
 
 pub async fn run(table: &mut Table) {
     let streams = scale::count(STREAMS);
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
-    let (people, room) = hall(&seeding, streams).await;
-    seeding.done().await;
+    let seeding = Seeding::begin().await;
+    let (people, room) = seeding.hall(streams).await;
+    let folder = seeding.done().await;
     let server = Server::start(folder.path());
     let path = events_of(room);
     let subscriptions = people.iter().map(|person| person.follows(&path)).collect();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::contender::{anonymous, hall};
+use super::contender::anonymous;
 use super::nchan::{self, Nchan};
 use super::people::{Person, Seeding, events_of, messages_of};
 use super::process::Processes;
@@ -77,12 +77,11 @@ struct Hall {
 
 impl Hall {
     async fn seed(members: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let seeding = Seeding::open(folder.path()).await;
-        let (people, room) = hall(&seeding, members).await;
+        let seeding = Seeding::begin().await;
+        let (people, room) = seeding.hall(members).await;
         let strangers = seeding.strangers("stranger", members).await;
         seeding.join(strangers.iter().map(|person| (room, person.id))).await;
-        seeding.done().await;
+        let folder = seeding.done().await;
         Self { folder, room, people, strangers }
     }
 

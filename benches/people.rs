@@ -1,7 +1,6 @@
 //! Fills a data folder before its server starts: people with a session and an access token each, rooms, members. Written
 //! through the store itself, so that it is all as the server would have written it; only passwords nobody has.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -18,6 +17,7 @@ use parlor::secrets::{Secrets, TokenKey};
 use parlor::storage::sessions::NewSession;
 use parlor::storage::{NewRoom, Purpose, Store};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::fill;
 use super::subscriber::Subscription;
@@ -31,7 +31,7 @@ const LIFE: Duration = Duration::from_hours(1);
 
 /// A data folder that is being filled.
 pub struct Seeding {
-    folder: PathBuf,
+    folder: TempDir,
     store: Store,
     key: TokenKey,
     at: Timestamp,
@@ -66,11 +66,20 @@ pub fn messages_of(room: RoomId) -> String {
 }
 
 impl Seeding {
-    pub async fn open(folder: &Path) -> Self {
+    pub async fn begin() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let on_commit = Box::new(|_| ());
-        let store = Store::open(folder, Purpose::Command, Ids, on_commit).await.expect("a database");
-        let secrets = Secrets::open(folder, Ids).expect("keys");
-        Self { folder: folder.to_owned(), store, key: secrets.token_keys[0].clone(), at: Clock.now() }
+        let store = Store::open(folder.path(), Purpose::Command, Ids, on_commit).await.expect("a database");
+        let secrets = Secrets::open(folder.path(), Ids).expect("keys");
+        Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock.now() }
+    }
+
+    /// One room and so many members of it; the first one is its owner.
+    pub async fn hall(&self, members: usize) -> (Vec<Person>, RoomId) {
+        let people = self.people("member", members).await;
+        let room = self.rooms("hall", &[&people[0]]).await[0];
+        self.join(people[1..].iter().map(|person| (room, person.id))).await;
+        (people, room)
     }
 
     /// People with tokens that have been used before.
@@ -153,11 +162,12 @@ impl Seeding {
         assert!(joined.iter().all(Result::is_ok), "{:?}", joined.iter().find(|join| join.is_err()));
     }
 
-    /// Writes everything out, so that a server can take over.
-    pub async fn done(self) {
+    /// Writes everything out, so that a server can take over in the folder.
+    pub async fn done(self) -> TempDir {
         self.store.close().await;
         // A checkpoint that the store had begun may still run in a thread of its own, and the server would take it for
         // that of another process.
-        fill::checkpoint(&self.folder).await;
+        fill::checkpoint(self.folder.path()).await;
+        self.folder
     }
 }

@@ -50,13 +50,10 @@ pub async fn run(table: &mut Table) {
 }
 
 /// A data folder with one room and its owner.
-async fn seed() -> (TempDir, RoomId, Person) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
-    let author = seeding.people("author", 1).await.remove(0);
-    let room = seeding.rooms("room", &[&author]).await[0];
-    seeding.done().await;
-    (folder, room, author)
+pub async fn seed() -> (TempDir, RoomId, Person) {
+    let seeding = Seeding::begin().await;
+    let (mut people, room) = seeding.hall(1).await;
+    (seeding.done().await, room, people.remove(0))
 }
 
 async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folder: &Path, bare: &mut Bare) {

@@ -26,7 +26,7 @@ const BEHIND: u64 = 500;
 const POSTS_PER_SECOND: u32 = 100;
 const QUIET_SECONDS: f64 = 4.0;
 const ROUNDS: usize = 3;
-/// The name of the room that `Seeding` makes first under this prefix.
+/// The name of the room that `Seeding::hall` makes.
 const HALL: &str = "hall-0";
 
 pub async fn run(table: &mut Table) {
@@ -57,13 +57,10 @@ struct Moment {
 
 impl Past {
     async fn seed(members: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let seeding = Seeding::open(folder.path()).await;
-        let people = seeding.people("member", members).await;
-        let hall = seeding.rooms("hall", &[&people[0]]).await[0];
+        let seeding = Seeding::begin().await;
+        let (people, hall) = seeding.hall(members).await;
         let other = seeding.rooms("other", &[&people[0]]).await[0];
-        seeding.join(people[1..].iter().map(|person| (hall, person.id))).await;
-        seeding.done().await;
+        let folder = seeding.done().await;
         Self { folder, people, hall, other, beginning: Moment::default() }
     }
 

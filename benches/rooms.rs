@@ -7,7 +7,6 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::contender::hall;
 use super::load::{Load, Request};
 use super::people::{Person, Seeding, events_of, messages_of};
 use super::scale;
@@ -68,11 +67,10 @@ pub async fn run(table: &mut Table) {
 }
 
 async fn one_room() -> Case {
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
-    let (people, room) = hall(&seeding, scale::count(AT_ONCE)).await;
+    let seeding = Seeding::begin().await;
+    let (people, room) = seeding.hall(scale::count(AT_ONCE)).await;
     let empty = seeding.rooms("empty", &[&people[0]]).await;
-    seeding.done().await;
+    let folder = seeding.done().await;
     let server = Server::start(folder.path());
     let path = events_of(room);
     let subscriptions = people.iter().map(|person| person.follows(&path)).collect();
@@ -86,8 +84,7 @@ async fn one_room() -> Case {
 
 /// As one write a delivery would be all writing, some people are in a thousand rooms each and change their names.
 async fn many_rooms() -> Case {
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
+    let seeding = Seeding::begin().await;
     let (count, at_once) = (scale::count(ROOMS), scale::count(AT_ONCE));
     let residents = seeding.people("resident", count).await;
     let rooms = seeding.rooms("room", &residents.iter().collect::<Vec<_>>()).await;
@@ -98,7 +95,7 @@ async fn many_rooms() -> Case {
     let joins = announcers.iter().zip(rooms.chunks_exact(at_once));
     seeding.join(joins.flat_map(|(person, rooms)| rooms.iter().map(|room| (*room, person.id)))).await;
     seeding.join(empty.iter().map(|room| (*room, stranger[0].id))).await;
-    seeding.done().await;
+    let folder = seeding.done().await;
     let server = Server::start(folder.path());
     let subscriptions = residents.iter().zip(&rooms).map(|(person, room)| person.follows(&events_of(*room)));
     let (followed, unfollowed) = (renames(&server, &announcers).await, renames(&server, &stranger).await);
@@ -109,8 +106,7 @@ async fn many_rooms() -> Case {
 
 /// As many rooms as people, so that each room has as many people as each has rooms.
 async fn many_rooms_each() -> Case {
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
+    let seeding = Seeding::begin().await;
     let (count, each) = (scale::count(PEOPLE), ROOMS_OF_EACH.min(scale::count(PEOPLE)));
     let people = seeding.people("person", count).await;
     let poster = seeding.people("poster", 1).await;
@@ -122,7 +118,7 @@ async fn many_rooms_each() -> Case {
         rooms.map(|room| (*room, person.id))
     });
     seeding.join(joins).await;
-    seeding.done().await;
+    let folder = seeding.done().await;
     let server = Server::start(folder.path());
     let subscriptions = people.iter().map(|person| person.follows("/v1/events")).collect();
     let posts = |rooms| posts(&server, &poster[0], rooms);

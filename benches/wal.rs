@@ -11,7 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::client::Client;
-use super::people::{Seeding, messages_of};
+use super::people::messages_of;
+use super::posts;
 use super::scale;
 use super::server::Server;
 use super::table::{Row, Table, Target, quantile};
@@ -36,11 +37,7 @@ struct Sizes {
 }
 
 pub async fn run(table: &mut Table) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let seeding = Seeding::open(folder.path()).await;
-    let author = seeding.people("author", 1).await.remove(0);
-    let room = seeding.rooms("room", &[&author]).await[0];
-    seeding.done().await;
+    let (folder, room, author) = posts::seed().await;
     let server = Server::start(folder.path());
 
     let stop = Arc::new(AtomicBool::new(false));
