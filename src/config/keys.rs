@@ -172,7 +172,7 @@ sections! {
         /// Streams of one person for one room that are open at the same time.
         "open_streams_per_room_and_user" => open_streams_per_room_and_user: u32 = 8, Count(1, 100_000);
         /// Streams of people at one address behind a trusted proxy that are open at the same time. Each stream is a connection, so
-        /// whoever comes without a proxy is held by connections_per_address before.
+        /// whoever comes without a proxy is held by `connections_per_address` before.
         "open_streams_per_address" => open_streams_per_address: u32 = 256, Count(1, 100_000);
         /// Streams of all people that are open at the same time: each takes a descriptor and about 4 KiB.
         "open_streams_per_node" => open_streams_per_node: u32 = 100_000, Count(1, 1_000_000);

@@ -65,15 +65,12 @@ async fn reads(
 ) -> Reading {
     let (mut seqs, mut cuts, mut cursor) = (Vec::new(), 0, None);
     while seqs.last() != Some(&last) {
-        let frame = match next_on(&mut client).await {
-            Ok(frame) => frame.expect("no stream says that it is over"),
-            Err(_) => {
-                cuts += 1;
-                let stream = opens(&parlor, &user, scope, cursor.clone()).await;
-                client = on_a_socket(stream).await;
-                continue;
-            }
+        let Ok(frame) = next_on(&mut client).await else {
+            cuts += 1;
+            client = on_a_socket(opens(&parlor, &user, scope, cursor.clone()).await).await;
+            continue;
         };
+        let frame = frame.expect("no stream says that it is over");
         let Some(data) = data_of(&frame) else { continue };
         assert!(data["type"] != "reset" && data["type"] != "bye", "{frame}");
         cursor = data["cursor"].as_str().map(str::to_owned).or(cursor);

@@ -8,9 +8,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::person::{Person, Room};
+use super::server::Server;
 use super::stream::{EventStream, NoStream};
 use super::wait_for_within;
 
+/// Who the streams of a crowd belong to.
+const PEOPLE: usize = 20;
 /// How soon somebody tries again who found the door closed.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
@@ -55,10 +58,21 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many streams of the room, of all these people in turn; every other one is a person's own stream, which must show
-    /// nothing but this room. Returns when all have said hello.
-    pub async fn gathers(people: &[Person], room: &Room, count: usize, comeback: Comeback) -> Self {
+    /// What a server needs for one: tokens that outlive it, and a log that can be read.
+    pub const ENV: [(&str, &str); 2] =
+        [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600"), ("PARLOR_LOG", "warn")];
+
+    /// So many streams of a room, of all its people in turn; every other one is a person's own stream, which must show
+    /// nothing but this room. Returns when all have said hello, with the room and its owner, who has none of them.
+    pub async fn gathers(server: &Server, count: usize, comeback: Comeback) -> (Person, Room, Self) {
         make_room_for(2 * count + 1_000);
+        let owner = server.register("ada").await;
+        let room = owner.creates_room("room").await;
+        let mut people = Vec::new();
+        for number in 0..PEOPLE {
+            people.push(server.register(&format!("reader-{number}")).await);
+            people[number].joins(&room).await;
+        }
         let cursor = people[0].lists_rooms().await["cursor"].as_str().expect("a cursor").to_owned();
         let (mut seats, mut readers) = (Vec::new(), JoinSet::new());
         for number in 0..count {
@@ -71,7 +85,7 @@ impl Crowd {
         }
         let crowd = Self { seats, _readers: readers };
         crowd.all("is open", Duration::from_mins(1), |seat| seat.is_open).await;
-        crowd
+        (owner, room, crowd)
     }
 
     /// Waits until it is so for every seat; gives how long that took.

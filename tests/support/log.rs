@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::person::Person;
+use super::person::{Person, Room};
+use super::server::Server;
 use super::stream::{EventStream, Frame};
 
 /// The cursor before everything that happens from now on.
@@ -25,6 +26,31 @@ pub async fn history(reader: &Person, room: impl AsRef<str>) -> Vec<Value> {
             Some(cursor) => query = format!("limit=200&before={cursor}"),
             None => return messages,
         }
+    }
+}
+
+/// Ada's room while something breaks: Bob reads it.
+pub struct Watched {
+    pub ada: Person,
+    pub bob: Person,
+    pub room: Room,
+    /// A cursor from before the first message.
+    pub before: String,
+    /// Bob's stream, which has shown that message: "before".
+    pub stream: EventStream,
+}
+
+impl Watched {
+    pub async fn begins(server: &Server) -> Self {
+        let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+        let room = ada.creates_room("room").await;
+        bob.joins(&room).await;
+        let before = now(&bob).await;
+        let mut stream = bob.streams(&room).await;
+        stream.hello().await;
+        ada.posts_with_id(&room, "before", "before").await;
+        until_said(&mut stream, "before").await;
+        Self { ada, bob, room, before, stream }
     }
 }
 

@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::log::{assert_dense, event, history, messages, now, says, until_said};
+use crate::support::log::{Watched, assert_dense, event, history, messages, says, until_said};
 use crate::support::{BREAKS, DEADLINE, Server};
 
 /// What the part breaks at.
@@ -24,14 +24,7 @@ async fn a_feeder_that_breaks_down_ends_the_process_and_nothing_acknowledged_is_
 
 async fn breaks_down(part: &str, answers_to_straw: &[(u16, &str)]) {
     let mut server = Server::start_with(&[(BREAKS, &format!("{part}:{STRAW}"))]).await;
-    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
-    let room = ada.creates_room("room").await;
-    bob.joins(&room).await;
-    let before = now(&bob).await;
-    let mut stream = bob.streams(&room).await;
-    stream.hello().await;
-    ada.posts_with_id(&room, "before", "before").await;
-    until_said(&mut stream, "before").await;
+    let Watched { ada, bob, room, before, mut stream } = Watched::begins(&server).await;
 
     let path = format!("/v1/rooms/{}/messages", room.id);
     let bodies = ["one", STRAW, "two", "three"];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::log::{assert_dense, event, history, messages, now, until_said};
+use crate::support::log::{Watched, assert_dense, event, history, messages, until_said};
 use crate::support::strace::Strace;
 use crate::support::{DEADLINE, Server};
 
@@ -16,14 +16,7 @@ const FAILING_SYNCS: &str = "inject=fdatasync,fsync:error=EIO";
 #[tokio::test]
 async fn an_io_error_at_a_commit_ends_the_process_and_nothing_unsure_is_shown_or_acknowledged() {
     let mut server = Server::start().await;
-    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
-    let room = ada.creates_room("room").await;
-    bob.joins(&room).await;
-    let before = now(&bob).await;
-    let mut stream = bob.streams(&room).await;
-    stream.hello().await;
-    ada.posts_with_id(&room, "before", "before").await;
-    until_said(&mut stream, "before").await;
+    let Watched { ada, bob, room, before, mut stream } = Watched::begins(&server).await;
 
     let trace = server.folder().join("trace");
     let args = ["-e", "trace=fdatasync,fsync", "-e", FAILING_SYNCS];

@@ -1,16 +1,16 @@
 //! SIGTERM: everybody is told, what was begun is finished, nobody new comes in, and whoever comes back has missed nothing.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use crate::support::{Comeback, Crowd, End, Server, Wire, wait_for_within};
+use crate::support::{Comeback, Crowd, End, Person, Room, Server, Wire, wait_for_within};
 
 const STREAMS: usize = 2_000;
-const PEOPLE: usize = 20;
 /// From the signal to the end of the process.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 /// From the next start until everybody who waited as they were told is back.
@@ -22,16 +22,8 @@ const RETRY: std::ops::RangeInclusive<u64> = 2_000..=15_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_anything() {
-    let env = [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600"), ("PARLOR_LOG", "warn")];
-    let mut server = Server::start_with(&env).await;
-    let ada = server.register("ada").await;
-    let room = ada.creates_room("room").await;
-    let mut people = Vec::new();
-    for number in 0..PEOPLE {
-        people.push(server.register(&format!("reader-{number}")).await);
-        people[number].joins(&room).await;
-    }
-    let crowd = Crowd::gathers(&people, &room, STREAMS, Comeback::WhenTold).await;
+    let mut server = Server::start_with(&Crowd::ENV).await;
+    let (ada, room, crowd) = Crowd::gathers(&server, STREAMS, Comeback::WhenTold).await;
     // Somebody goes on posting until nobody listens any more.
     let poster = ada.clone();
     let path = format!("/v1/rooms/{}/messages", room.id);
@@ -82,6 +74,26 @@ async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_
     assert!(seats.iter().all(|seat| seat.resumes == 1), "each came back once");
 }
 
+/// Sends the head of a post; gives the body that is to follow it.
+async fn begins_to_post(person: &Person, room: &Room) -> (Wire, Vec<u8>) {
+    let body = json!({ "body": "begun before the end" }).to_string();
+    let head = format!(
+        "POST /v1/rooms/{}/messages HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\n\
+         Content-Type: application/json\nContent-Length: {}\n\n",
+        room.id,
+        person.token(),
+        body.len()
+    );
+    (Wire::asks(person.address(), &head).await, body.into_bytes())
+}
+
+async fn nobody_new_comes_in(address: SocketAddr) {
+    let is_refused = || async {
+        TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    };
+    wait_for_within(GONE_WITHIN, || "nobody new comes in".into(), is_refused).await;
+}
+
 #[tokio::test]
 async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
     let mut server = Server::start().await;
@@ -90,16 +102,9 @@ async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
     let address = server.address();
     let mut stream = ada.streams(&room).await;
     stream.hello().await;
-    let body = json!({ "body": "begun before the end" }).to_string();
-    let head = format!(
-        "POST /v1/rooms/{}/messages HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\n\
-         Content-Type: application/json\nContent-Length: {}\n\n",
-        room.id,
-        ada.token(),
-        body.len()
-    );
-    let mut begun = Wire::asks(address, &head).await;
-    begun.sends(&body.as_bytes()[..10]).await;
+    let (mut begun, body) = begins_to_post(&ada, &room).await;
+    let (first, last) = body.split_at(10);
+    begun.sends(first).await;
     // The server has read the head, or it would not know that there is a request: another one on a connection that came
     // later has its answer.
     let mut kept = Wire::asks(address, "GET /readyz HTTP/1.1\nHost: parlor\n\n").await;
@@ -110,16 +115,9 @@ async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
         let status = server.stop().await;
         (server, status)
     });
-    wait_for_within(
-        GONE_WITHIN,
-        || "nobody new comes in".into(),
-        || async {
-            TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-        },
-    )
-    .await;
+    nobody_new_comes_in(address).await;
     assert!(!stopping.is_finished(), "there is a request to be finished");
-    begun.sends(&body.as_bytes()[10..]).await;
+    begun.sends(last).await;
     assert_eq!(begun.until_the_end().await, End::Closed);
     let answer = begun.text();
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
@@ -137,33 +135,18 @@ async fn a_server_that_is_about_to_go_says_so_to_whoever_asks_on_a_connection_th
     let room = ada.creates_room("room").await;
     let address = server.address();
     // A request under way keeps its connection open; `/readyz` is asked behind it, on the same one.
-    let body = json!({ "body": "begun before the end" }).to_string();
-    let head = format!(
-        "POST /v1/rooms/{}/messages HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\n\
-         Content-Type: application/json\nContent-Length: {}\n\n",
-        room.id,
-        ada.token(),
-        body.len()
-    );
-    let mut begun = Wire::asks(address, &head).await;
+    let (mut begun, body) = begins_to_post(&ada, &room).await;
     let ready = "GET /readyz HTTP/1.1\nHost: parlor\n\n";
     // The head of this one is on its way before the signal, its last byte comes after it.
     let (first, last) = ready.split_at(ready.len() - 1);
     let mut kept = Wire::asks(address, first).await;
     ada.get("/readyz").await.ok(200);
     let stopping = tokio::spawn(async move { (server.stop().await, server) });
-    wait_for_within(
-        GONE_WITHIN,
-        || "nobody new comes in".into(),
-        || async {
-            TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-        },
-    )
-    .await;
+    nobody_new_comes_in(address).await;
     kept.sends(last.replace('\n', "\r\n").as_bytes()).await;
     let text = kept.until("\r\n\r\n").await;
     assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
-    begun.sends(body.as_bytes()).await;
+    begun.sends(&body).await;
     assert_eq!(begun.until_the_end().await, End::Closed);
     assert!(begun.text().starts_with("HTTP/1.1 201 "), "{}", begun.text());
     let (status, _server) = timeout(GONE_WITHIN, stopping).await.expect("it is gone in time").unwrap();

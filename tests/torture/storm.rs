@@ -7,7 +7,6 @@ use crate::support::{Comeback, Crowd, Server};
 
 /// Streams of a short run, and of one that was asked for.
 const STREAMS: (usize, usize) = (400, 2_000);
-const PEOPLE: usize = 20;
 const KILLS: usize = 2;
 /// Rounds that were asked for, for each kill of a storm: it is broken two thousand times as much.
 const ROUNDS_PER_KILL: usize = 100;
@@ -19,16 +18,8 @@ async fn everybody_comes_back_at_once_and_nobody_has_missed_anything() {
     let rounds = rounds_or(0);
     let (streams, kills) =
         if rounds == 0 { (STREAMS.0, KILLS) } else { (STREAMS.1, rounds.div_ceil(ROUNDS_PER_KILL)) };
-    let env = [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600"), ("PARLOR_LOG", "warn")];
-    let mut server = Server::start_with(&env).await;
-    let ada = server.register("ada").await;
-    let room = ada.creates_room("room").await;
-    let mut people = Vec::new();
-    for number in 0..PEOPLE {
-        people.push(server.register(&format!("reader-{number}")).await);
-        people[number].joins(&room).await;
-    }
-    let crowd = Crowd::gathers(&people, &room, streams, Comeback::AtOnce).await;
+    let mut server = Server::start_with(&Crowd::ENV).await;
+    let (ada, room, crowd) = Crowd::gathers(&server, streams, Comeback::AtOnce).await;
     let mut slowest = Duration::ZERO;
     for kill in 0..kills {
         // Some of them have this before the kill, some only afterwards.
