@@ -77,13 +77,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     println!("listening on http://{address}");
 
     let failed = tokio::select! {
-        // The feeder ends when the journal does, which says why.
-        biased;
         () = told_to_stop => false,
         () = house.store.failed() => true,
-        // Streams would be open and silent.
-        _ = &mut house.feeder => {
-            tracing::error!("the feeder broke down: nothing is published any more");
+        // It ends with the journal alone, which says why: without it streams would be open and silent.
+        ended = &mut house.feeder => {
+            if ended.is_err() {
+                tracing::error!("the feeder broke down: nothing is published any more");
+            }
             true
         }
         () = stopped(house.tasks.spawn(front)) => false,

@@ -1,11 +1,9 @@
 //! The journal: the one writer of a node. It drains a bounded queue into one transaction with one sync, then answers
 //! every request by itself. It knows when to write, not what: the nouns' files hand it their statements.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -69,7 +67,7 @@ where
 
 impl Journal {
     /// Starts the writer on its own connection. `fatal` is cancelled when a commit fails in a way that leaves its
-    /// outcome unknown, or the writer itself breaks down: the process must end then, and recover at its next start.
+    /// outcome unknown: the process must end then, and recover at its next start.
     pub fn start(
         connection: SqliteConnection,
         checkpoints: Arc<Checkpoints>,
@@ -80,15 +78,7 @@ impl Journal {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, requests) = mpsc::channel(QUEUE);
         let journal = Self { queue, meters: meters.clone() };
-        let writing = Writing::new(connection);
-        let work = run(requests, writing, checkpoints, on_commit, fatal.clone(), closing, meters);
-        let work = async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                tracing::error!("the journal broke down: nothing is written any more");
-                fatal.cancel();
-            }
-        };
-        (journal, work)
+        (journal, run(requests, Writing::new(connection), checkpoints, on_commit, fatal, closing, meters))
     }
 
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.

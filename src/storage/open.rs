@@ -2,9 +2,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
@@ -97,11 +99,18 @@ impl Store {
             closing.clone(),
             meters.clone(),
         );
+        let broken = fatal.clone();
         tasks.spawn(async move {
-            // The checkpointer has nothing left to do once the journal is through.
-            tokio::select! {
-                () = writing => {}
-                () = checkpoints.run(checkpointer) => {}
+            let work = async {
+                // The checkpointer has nothing left to do once the journal is through.
+                tokio::select! {
+                    () = writing => {}
+                    () = checkpoints.run(checkpointer) => {}
+                }
+            };
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!("the journal broke down: nothing is written any more");
+                broken.cancel();
             }
         });
         tasks.close();
