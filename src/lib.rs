@@ -6,7 +6,7 @@
 //! one use case of [`chat`], which asks [`storage`] (all the SQL there is). What was committed goes from the journal in
 //! storage to [`live`], which turns it into frames for every open stream. [`domain`] holds the rules and types that all of
 //! them share, and imports nothing. [`web`] serves the built client, [`metrics`] the figures. [`app`] puts the parts together; [`cli`], [`config`] and
-//! [`secrets`] are how the operator speaks to it.
+//! [`secrets`] are how the operator speaks to it. Debug builds have `breakdown` beside them, by which tests make a part panic.
 //!
 //! Imports go one way: `domain` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
 //!

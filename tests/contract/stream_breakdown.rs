@@ -21,7 +21,7 @@ use crate::support::http1::Connection;
 use crate::support::store::{OpenStore, next, next_on, on_a_socket, reader};
 use crate::support::wait_for;
 
-/// Posts before the break-down, with it, and after it.
+/// Of each batch: before the break-down, with it, and two after it.
 const POSTS: usize = 30;
 
 /// Whoever wakes this breaks down.
@@ -120,7 +120,7 @@ async fn a_writer_that_breaks_down_is_replaced_and_who_resumes_has_missed_nothin
     };
     sits_down(&mut readings, 4 * writers).await;
     posts(&parlor, room, &ada).await;
-    while next(&mut trap).await.matches("\"post 29\"").count() == 0 {}
+    while !next(&mut trap).await.contains(&format!("\"post {}\"", POSTS - 1)) {}
 
     let waker = Waker::from(Arc::new(Trap));
     let waits = Pin::new(&mut trap).poll_next(&mut Context::from_waker(&waker));

@@ -152,3 +152,32 @@ async fn a_server_that_is_about_to_go_says_so_to_whoever_asks_on_a_connection_th
     let (status, _server) = timeout(GONE_WITHIN, stopping).await.expect("it is gone in time").unwrap();
     assert!(status.success(), "{status}");
 }
+
+#[tokio::test]
+async fn a_server_that_waits_as_long_as_it_may_be_told_to_is_gone_in_time() {
+    const LONGEST: u64 = 12;
+    let longest = LONGEST.to_string();
+    let mut server = Server::start_with(&[("PARLOR_SERVER__SHUTDOWN_SECONDS", &longest)]).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    // A request that never ends, and a reader that takes nothing, not even the word of the end.
+    let (begun, _) = begins_to_post(&ada, &room).await;
+    let mut stalled = Wire::narrow(server.address(), 4 * 1024).await;
+    let head = format!(
+        "GET /v1/rooms/{}/events HTTP/1.1\r\nHost: parlor\r\nAuthorization: Bearer {}\r\n\r\n",
+        room.id,
+        ada.token()
+    );
+    stalled.sends(head.as_bytes()).await;
+    stalled.until("event: hello").await;
+    for _ in 0..200 {
+        ada.posts(&room, &"x".repeat(4_000)).await;
+    }
+    let signalled = Instant::now();
+    let status = server.stop().await;
+    let gone = signalled.elapsed();
+    assert!(status.success(), "{status}");
+    assert!(gone >= Duration::from_secs(LONGEST), "it did not wait for the request: {gone:?}");
+    assert!(gone < GONE_WITHIN, "the process was gone after {gone:?}");
+    drop((begun, stalled));
+}
