@@ -1,6 +1,7 @@
 //! The order of the house, and how the server behaves on a real machine.
 
 mod clock;
+#[cfg(debug_assertions)]
 mod durability_breakdown;
 mod durability_copy;
 mod durability_disk;
