@@ -1,7 +1,7 @@
 // Owns `make clients`: takes the commands of each example client from openapi/README.md, runs them against a server that it
 // starts, once as it is and once through tomorrow.mjs, and says how long each step took. What a client does is the client's.
 //
-// `node run.mjs [NAME ...]` with PARLOR_BIN; a NAME is a folder here (`go`), or a part of one (`python`, `typescript`).
+// `node run.mjs [NAME ...]` with PARLOR_BIN; a NAME is a folder here (`go`) or how some begin (`python`).
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { startServer } from './server.mjs';
@@ -107,9 +107,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 
 const wanted = process.argv.slice(2);
 const all = clients(readFileSync(README, 'utf8'));
-const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const close = all.filter(({ name }) => wanted.some((part) => name.includes(part)));
-const list = chosen.length ? chosen : close;
+const isWanted = (name) => wanted.some((part) => name === part || name.startsWith(`${part}-`));
+const list = all.filter(({ name }) => wanted.length === 0 || isWanted(name));
 if (list.length === 0) throw new Error(`no such client: ${wanted.join(' ')}; there are ${all.map(({ name }) => name).join(' ')}`);
 
 const width = Math.max(...list.map(({ name }) => name.length));

@@ -17,8 +17,8 @@ export async function* follow(api: Parlor, room: string, after?: string): AsyncG
     const connection = new AbortController();
     let silence: NodeJS.Timeout | undefined;
     try {
-      const query = after === undefined ? {} : { after };
-      const options = { params: { path: { room }, query }, parseAs: 'stream', signal: connection.signal } as const;
+      const params = { path: { room }, query: { after } };
+      const options = { params, parseAs: 'stream', signal: connection.signal } as const;
       const bytes = given(await api.GET('/v1/rooms/{room}/events', options))!;
       const frames = bytes
         .pipeThrough(new TextDecoderStream())

@@ -1,0 +1,58 @@
+"""Owns following a room: one endless series of events over as many connections as it takes."""
+
+import json
+import random
+import time
+from collections.abc import Generator
+
+import httpx
+from httpx_sse import connect_sse
+from parlor_client.models import Problem, StreamEvent
+from parlor_client.types import Unset
+from session import Refused, Session
+
+LONGEST_WAIT = 30.0
+
+
+def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
+    """The events of a room after a cursor, from now without one.
+
+    It ends when the server says not to come back. A `reset` among the events says that some cannot be had any more:
+    fetch what you show anew.
+    """
+    http = session.client.get_httpx_client()
+    retry, patience, failures = 3.0, LONGEST_WAIT, 0
+    while True:
+        wait: float | None = None
+        try:
+            params = {"after": after} if after else {}
+            # A ping comes when nothing else does: without one for so long the connection is dead.
+            timeout = httpx.Timeout(10, read=patience)
+            with connect_sse(http, "GET", f"/v1/rooms/{room}/events", params=params, timeout=timeout) as stream:
+                if stream.response.status_code in (401, 403, 404):
+                    # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+                    problem = Problem.from_dict(json.loads(stream.response.read()))
+                    raise Refused(stream.response.status_code, problem)
+                for frame in stream.iter_sse():
+                    if frame.retry is not None:
+                        retry = frame.retry / 1000
+                    if not frame.data:
+                        continue
+                    event = StreamEvent.from_dict(frame.json())
+                    after = frame.id or after
+                    failures = 0
+                    if event.heartbeat_seconds:
+                        patience = 2.0 * event.heartbeat_seconds
+                    if event.type_ == "bye":
+                        if isinstance(event.retry_seconds, Unset):
+                            return
+                        wait = event.retry_seconds
+                    if frame.event in ("message", "reset"):
+                        yield event
+        except httpx.TransportError:
+            pass
+        # With jitter, for a server that restarts should not meet all its readers at once.
+        if wait is None:
+            wait = min(retry * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1)
+            failures += 1
+        time.sleep(wait)

@@ -1,0 +1,57 @@
+// Owns following a room: one endless series of events over as many connections as it takes.
+import type { Client } from './generated/client/index.js';
+import { streamRoomEvents } from './generated/sdk.gen.js';
+import type { StreamEvent } from './generated/types.gen.js';
+import { Refused } from './session.js';
+
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * The events of a room after a cursor, from now without one. It ends when the server says not to come back; a `reset`
+ * among the events says that some cannot be had any more: fetch what you show anew.
+ */
+export async function* follow(client: Client, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
+  let retry = 3000;
+  for (let failures = 0; ; failures += 1) {
+    const connection = new AbortController();
+    let silence: NodeJS.Timeout | undefined;
+    let patience = LONGEST_WAIT_MS;
+    let wait: number | undefined;
+    let failure: unknown;
+    try {
+      const { stream } = await streamRoomEvents({
+        client,
+        path: { room },
+        query: { after },
+        signal: connection.signal,
+        // One connection a call: the client's own retries go on after a 401 or 404, and not after the end of a stream.
+        sseMaxRetryAttempts: 1,
+        onSseError: (error) => (failure = error),
+        onSseEvent: (frame) => {
+          retry = frame.retry ?? retry;
+          // A ping comes when nothing else does: without one for so long the connection is dead.
+          clearTimeout(silence);
+          silence = setTimeout(() => connection.abort(), patience);
+        },
+      });
+      for await (const event of stream) {
+        after = event.cursor ?? after;
+        failures = 0;
+        if (event.heartbeat_seconds) patience = event.heartbeat_seconds * 2000;
+        if (event.type === 'bye') {
+          if (event.retry_seconds === undefined) return;
+          wait = event.retry_seconds * 1000;
+        }
+        if (!['hello', 'ping', 'bye'].includes(event.type)) yield event;
+      }
+    } finally {
+      clearTimeout(silence);
+      connection.abort();
+    }
+    // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+    if (failure instanceof Refused && [401, 403, 404].includes(failure.status)) throw failure;
+    // With jitter, for a server that restarts should not meet all its readers at once.
+    wait ??= Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
