@@ -39,20 +39,21 @@ impl Endpoint for Web {
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             return Err(MethodNotAllowedError.into());
         }
-        let file = find(request.uri().path()).ok_or(NotFoundError)?;
+        let file = find(request.uri().path(), wants_page(request.headers())).ok_or(NotFoundError)?;
         Ok(file.answer(request.headers(), request.method() == Method::HEAD))
     }
 }
 
-/// A path that is no file is a page of the client, which finds its own way. A missing asset is not: a page that is older
-/// than the server must fail to load it, and not run the index page as a script.
-fn find(path: &str) -> Option<&'static File> {
+/// A path that is no file is a page of the client, which finds its own way, if a page is asked for: a program that has the
+/// address of the API wrong must not be told 200. Nor is a missing asset a page: one that is older than the server must
+/// fail to load it, and not run the index page as a script.
+fn find(path: &str, wants_page: bool) -> Option<&'static File> {
     let path = path.trim_start_matches('/');
     let exact = |path: &str| FILES.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &FILES[at]);
     match path {
         "docs" | "docs/" => exact("docs/index.html"),
         path if path.starts_with("assets/") || path.starts_with("docs/") => exact(path),
-        path => exact(path).or_else(|| exact("index.html")),
+        path => exact(path).or_else(|| exact("index.html").filter(|_| wants_page || path.is_empty())),
     }
 }
 
@@ -145,6 +146,12 @@ const HTML: &str = "text/html; charset=utf-8";
 const NO_PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
+/// Whether this is how browsers ask for a page: they name HTML, and programs do not.
+fn wants_page(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split([',', ';'])).any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+}
+
 /// Whether `Accept-Encoding` names the encoding without `q=0` (RFC 9110, section 12.5.3).
 fn accepts(request: &HeaderMap, encoding: &str) -> bool {
     let values = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
@@ -218,9 +225,19 @@ mod tests {
     #[test]
     fn pages_of_the_client_are_the_index_page_and_missing_assets_are_missing() {
         for page in ["/", "/room/lobby", "/index.html"] {
-            assert_eq!(find(page).map(|file| file.path), Some("index.html"), "{page}");
+            assert_eq!(find(page, true).map(|file| file.path), Some("index.html"), "{page}");
         }
-        assert!(find("/assets/gone-1234.js").is_none());
-        assert!(find("/docs/assets/gone.js").is_none());
+        assert!(find("/assets/gone-1234.js", true).is_none());
+        assert!(find("/docs/assets/gone.js", true).is_none());
+    }
+
+    #[test]
+    fn only_who_asks_for_html_gets_a_page_for_any_path() {
+        let asked = |accept| wants_page(&headers(&[(header::ACCEPT, accept)]));
+        assert!(asked("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"));
+        assert!(asked("application/json, Text/HTML;q=0.1"));
+        assert!(!asked("*/*") && !asked("application/json") && !wants_page(&HeaderMap::new()));
+        assert_eq!(find("/", false).map(|file| file.path), Some("index.html"));
+        assert!(find("/v2/server", false).is_none());
     }
 }

@@ -138,9 +138,9 @@ async fn a_target_with_scheme_and_host_is_that_path_here() {
         ("https://parlor/v1/server?", 200),
         ("http://parlor/v1/nothing", 404),
         ("http://parlor", 200),
-        ("//evil.example/v1/server", 200),
+        ("//evil.example/v1/server", 404),
         ("/v1/server#fragment", 200),
-        ("/%2e%2e/v1/server", 200),
+        ("/%2e%2e/v1/server", 404),
     ] {
         let answer = raw::request(&client, &format!("GET {target}"), "", b"").await;
         assert_eq!(answer.status, status, "{target}: {answer:?}");
