@@ -35,6 +35,7 @@ pub fn document() -> String {
     document.set("info", info());
     document.set("servers", Node::List(vec![Node::map([("url", Node::text("/"))])]));
     without_noise(&mut document);
+    document.walk(&mut unwrap);
     operations::finish(&mut document);
     schemas::finish(&mut document);
     add_components(&mut document);
@@ -72,6 +73,14 @@ fn without_noise(document: &mut Node) {
             *node = Node::Leaf(whole.into());
         }
     });
+}
+
+/// Descriptions come with the line ends of our comments, which generators would keep in theirs: only paragraphs stay.
+fn unwrap(node: &mut Node) {
+    if let Some(text) = node.get("description").and_then(Node::as_str) {
+        let paragraphs: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        node.set("description", Node::text(&paragraphs.join("\n\n")));
+    }
 }
 
 /// What operations refer to: headers of answers, and one example a problem.

@@ -29,7 +29,7 @@ pub fn finish(document: &mut Node) {
     for (path, operations) in paths.entries_mut() {
         for (method, operation) in operations.entries_mut() {
             add_problems(path, method, operation);
-            add_parameter_examples(operation);
+            finish_parameters(operation);
             if let Some(content) = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")) {
                 add_body_examples(content);
             }
@@ -143,7 +143,8 @@ fn add_body_examples(content: &mut Node) {
     }
 }
 
-fn add_parameter_examples(operation: &mut Node) {
+/// Examples, and descriptions where any generator looks for them.
+fn finish_parameters(operation: &mut Node) {
     let Some(parameters) = operation.get_mut("parameters") else { return };
     for parameter in parameters.elements_mut() {
         let name = parameter.get("name").and_then(Node::as_str).unwrap_or_default();
@@ -158,6 +159,12 @@ fn add_parameter_examples(operation: &mut Node) {
             _ => examples::CURSOR.into(),
         };
         parameter.set("example", Node::Leaf(example));
+        // openapi-python-client takes the words for a parameter from its schema.
+        if let (Some(text), Some(schema)) =
+            (parameter.get("description").cloned(), parameter.get_mut("schema"))
+        {
+            schema.set("description", text);
+        }
         let keys = ["name", "in", "description", "required", "schema", "example"];
         let part = |key: &str| Some((key.to_owned(), parameter.get(key)?.clone()));
         *parameter = Node::Map(keys.into_iter().filter_map(part).collect());

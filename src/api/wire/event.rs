@@ -16,7 +16,7 @@ use super::user::UserRef;
 /// About the stream itself, under an SSE event name that is the type: `hello`, `reset`, `ping`, `bye`.
 #[derive(Debug, Serialize, Object)]
 pub struct StreamEvent {
-    /// What happened.
+    /// What happened, such as `message.posted`; more types may come.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     pub kind: String,
@@ -29,7 +29,7 @@ pub struct StreamEvent {
     /// UUID of the room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// When it happened: RFC 3339 in UTC, six digits.
+    /// When it happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// Who did it.
@@ -54,7 +54,7 @@ pub struct StreamEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
     /// reset: why the cursor cannot be honoured. bye: `expired`, `slow` or `shutdown` (resume), `signed_out`,
-    /// `removed` or `deleted` (do not).
+    /// `removed` or `deleted` (do not); more may come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// bye: come back after so many seconds; absent: do not.

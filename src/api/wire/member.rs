@@ -32,9 +32,9 @@ pub struct MemberInput {
 pub struct Member {
     /// Who it is.
     pub user: UserRef,
-    /// `owner` or `member`.
+    /// `owner` or `member`; more may come.
     pub role: String,
-    /// RFC 3339 in UTC, six digits.
+    /// When they came in.
     pub joined_at: String,
 }
 

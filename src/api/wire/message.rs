@@ -41,7 +41,7 @@ pub struct Message {
     /// The id that the author's client gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// RFC 3339 in UTC, six digits.
+    /// When it was posted.
     pub created_at: String,
     /// When it was last edited.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -80,9 +80,9 @@ pub struct Room {
     /// What the room is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// `public` or `private`.
+    /// `public` or `private`; more may come.
     pub visibility: String,
-    /// RFC 3339 in UTC, six digits.
+    /// When it was made.
     pub created_at: String,
     /// How many people are in it.
     pub member_count: i64,
@@ -90,7 +90,7 @@ pub struct Room {
     pub last_seq: i64,
     /// The place in the log at which all this was so: stream from here.
     pub cursor: String,
-    /// What the caller is in the room: `owner` or `member`; absent when not in it.
+    /// What the caller is in the room: `owner` or `member`; absent when not in it; more may come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
@@ -108,9 +108,9 @@ pub struct RoomState {
     /// What the room is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// `public` or `private`.
+    /// `public` or `private`; more may come.
     pub visibility: String,
-    /// RFC 3339 in UTC, six digits.
+    /// When it was made.
     pub created_at: String,
     /// How many people are in it.
     pub member_count: i64,

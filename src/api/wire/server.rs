@@ -17,7 +17,7 @@ pub struct ServerFacts {
     pub name: String,
     /// The version of Parlor.
     pub version: String,
-    /// Who may make an account: `open` (anybody) or `closed`.
+    /// Who may make an account: `open` (anybody) or `closed`; more may come.
     pub registration: String,
     /// What requests must keep to.
     pub limits: Limits,

@@ -83,7 +83,7 @@ pub struct SignIn {
 pub struct Session {
     /// UUID of the session.
     pub id: String,
-    /// RFC 3339 in UTC, six digits.
+    /// When somebody signed in.
     pub created_at: String,
     /// When tokens of the session were last handed out.
     pub last_used_at: String,

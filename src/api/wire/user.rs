@@ -19,7 +19,7 @@ pub struct User {
     pub username: String,
     /// The name to show; need not be unique.
     pub display_name: String,
-    /// RFC 3339 in UTC, six digits.
+    /// When the account was made.
     pub created_at: String,
 }
 
