@@ -55,7 +55,7 @@ torture: test-tools web/dist/index.html ## Break the machine under the server an
 	PARLOR_TEST_ROUNDS=$(ROUNDS) $(if $(SEED),PARLOR_TEST_SEED=$(SEED)) \
 		cargo test --locked --test parlor -- torture::rounds torture::storm --nocapture --test-threads=1
 
-openapi: tools ## Write the derived files anew: openapi/openapi.json, config.toml, the web client's API
+openapi: tools ## Write the derived files anew: the document, its table of problem codes, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json
 	mv target/openapi.json openapi/openapi.json
 	PARLOR_TEST_WRITE=1 cargo test --quiet --locked --test parlor derived

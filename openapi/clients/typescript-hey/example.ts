@@ -16,7 +16,7 @@ const anonymous = { client: anonymousAt(baseUrl), throwOnError: true } as const;
 for (const username of [`ada-${unique}`, `grace-${unique}`]) {
   const { data: user } = await parlor.registerUser({ ...anonymous, body: { username, password } });
   assert.equal(user.display_name, username);
-  console.log(`registered ${user.username} at ${user.created_at}`);
+  console.log(`registered ${user.username} at ${user.created_at.toLocaleTimeString()}`);
 }
 const session = await Session.signIn(baseUrl, `ada-${unique}`, password);
 const ada = { client: session.client, throwOnError: true } as const;

@@ -4,5 +4,11 @@ import { defineConfig } from '@hey-api/openapi-ts';
 export default defineConfig({
   input: '../../openapi.json',
   output: { path: 'generated', importFileExtension: '.js' },
-  plugins: ['@hey-api/client-fetch', '@hey-api/typescript', '@hey-api/sdk'],
+  plugins: [
+    '@hey-api/client-fetch',
+    '@hey-api/typescript',
+    // Times as Date; numbers stay numbers, for none is ever above 2^53.
+    { name: '@hey-api/transformers', bigInt: false },
+    { name: '@hey-api/sdk', transformer: true },
+  ],
 });

@@ -8,13 +8,16 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     readonly problem?: Problem,
+    /** Seconds to wait before trying again. */
+    readonly retryAfter?: number,
   ) {
     super(problem ? `${problem.title} (${problem.code})` : `status ${status}`);
   }
 
   static async by(response: Response): Promise<Refused> {
     const isProblem = response.headers.get('Content-Type') === 'application/problem+json';
-    return new Refused(response.status, isProblem ? ((await response.json()) as Problem) : undefined);
+    const problem = isProblem ? ((await response.json()) as Problem) : undefined;
+    return new Refused(response.status, problem, Number(response.headers.get('Retry-After')) || undefined);
   }
 }
 

@@ -1,0 +1,112 @@
+//! The guide to the example clients shows what stands in them: `make clients` runs its commands, and here its snippets are
+//! looked up in the programs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What tools make or fetch beside the programs.
+const MADE: &[&str] =
+    &["node_modules", "generated", "dist", "target", "build", ".venv", "parlor_client", ".mypy_cache"];
+
+fn openapi(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi").join(path)
+}
+
+fn guide() -> String {
+    fs::read_to_string(openapi("README.md")).unwrap()
+}
+
+/// The name of a client, and its section of the guide.
+fn sections(guide: &str) -> Vec<(&str, &str)> {
+    let parts = guide.split("\n### ").skip(1).map(|part| part.split("\n## ").next().unwrap());
+    let named = parts.filter_map(|part| {
+        let heading = part.lines().next().unwrap();
+        Some((heading.split_once("](clients/")?.1.strip_suffix(')')?, part))
+    });
+    named.collect()
+}
+
+/// The fenced blocks: what stands behind the fence, and the lines.
+fn blocks(section: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut lines = section.lines();
+    let mut blocks = Vec::new();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            blocks.push((kind, lines.by_ref().take_while(|line| *line != "```").collect()));
+        }
+    }
+    blocks
+}
+
+/// The texts of a program, whatever folders it keeps them in.
+fn texts(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !MADE.contains(&name) {
+            texts.extend(self::texts(&path));
+        } else if path.is_file() {
+            texts.extend(fs::read_to_string(&path));
+        }
+    }
+    texts
+}
+
+/// Whether these lines follow each other in a text, however they are indented.
+fn stands_in(snippet: &[&str], text: &str) -> bool {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let snippet: Vec<_> = snippet.iter().map(|line| line.trim()).collect();
+    lines.windows(snippet.len()).any(|window| window == snippet)
+}
+
+#[test]
+fn each_client_has_a_section_and_each_section_a_client() {
+    let guide = guide();
+    let described: BTreeSet<_> = sections(&guide).into_iter().map(|(name, _)| name.to_owned()).collect();
+    let entries = fs::read_dir(openapi("clients")).unwrap().map(|entry| entry.unwrap());
+    let there: BTreeSet<_> = entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    assert!(there.len() >= 4, "{there:?}");
+    assert_eq!(described, there);
+}
+
+#[test]
+fn a_snippet_of_the_guide_stands_in_the_program() {
+    let mut wrong = Vec::new();
+    let guide = guide();
+    for (name, section) in sections(&guide) {
+        let texts = texts(&openapi("clients").join(name));
+        let blocks = blocks(section);
+        let snippets: Vec<_> = blocks.iter().filter(|(kind, _)| !kind.starts_with("sh")).collect();
+        if snippets.is_empty() {
+            wrong.push(format!("{name}: shows no line of the program"));
+        }
+        for (kind, lines) in snippets {
+            if !texts.iter().any(|text| stands_in(lines, text)) {
+                wrong.push(format!("{name}: stands in no file:\n```{kind}\n{}\n```", lines.join("\n")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_the_guide_links_to_is_there() {
+    let guide = guide();
+    let links = guide.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let links: Vec<_> = links.filter(|link| !link.starts_with("http") && !link.starts_with('#')).collect();
+    assert!(links.len() > 4, "{links:?}");
+    for link in links {
+        assert!(openapi(link).exists(), "{link}");
+    }
+}
+
+#[test]
+fn a_snippet_is_compared_line_by_line() {
+    let text = "fn a() {\n    b();\n    c();\n}\n";
+    assert!(stands_in(&["b();", "c();"], text));
+    assert!(!stands_in(&["b();", "d();"], text) && !stands_in(&["c();", "b();"], text));
+}
