@@ -41,9 +41,8 @@ fn the_readme_of_the_api_lists_the_problem_codes() {
     let page = fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(CODES_BEGIN).expect("the table has a beginning");
     let (_, after) = rest.split_once(CODES_END).expect("the table has an end");
-    let row = |code: &Code| {
-        format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.meaning())
-    };
+    let row =
+        |code: &Code| format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.meaning());
     let rows: String = Code::ALL.iter().map(row).collect();
     let table = format!("{CODES_BEGIN}\n| code | status | when |\n| --- | --- | --- |\n{rows}{CODES_END}");
     let fresh = format!("{before}{table}{after}");

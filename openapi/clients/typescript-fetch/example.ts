@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import createClient from 'openapi-fetch';
 import type { paths, Message, StreamEvent } from './generated/parlor.js';
 import { follow } from './follow.js';
-import { given, Session } from './session.js';
+import { given, Refused, Session } from './session.js';
 
 const baseUrl = process.argv[2];
 assert(baseUrl, 'usage: node dist/example.js http://127.0.0.1:8080');
@@ -40,18 +40,18 @@ const post = async (body: string) =>
   given(await grace.api.POST('/v1/rooms/{room}/messages', { params: inRoom, body: { body } }));
 for (const body of ['two', 'three', 'four', 'five']) await post(body);
 const history: Message[] = [];
-let page = given(await ada.api.GET('/v1/rooms/{room}/messages', { params: { ...inRoom, query: { limit: 2 } } }));
+const read = async (query: { limit: number; before?: string }) =>
+  given(await ada.api.GET('/v1/rooms/{room}/messages', { params: { ...inRoom, query } }));
+let page = await read({ limit: 2 });
 const { cursor } = page;
-for (let pages = 1; ; pages += 1) {
+let pages = 1;
+for (; page.prev_cursor !== undefined; pages += 1) {
   history.unshift(...page.items);
-  if (page.prev_cursor === undefined) {
-    console.log(`read ${history.length} messages in ${pages} pages`);
-    break;
-  }
-  const query = { limit: 2, before: page.prev_cursor };
-  page = given(await ada.api.GET('/v1/rooms/{room}/messages', { params: { ...inRoom, query } }));
+  page = await read({ limit: 2, before: page.prev_cursor });
 }
+history.unshift(...page.items);
 assert.deepEqual(history.map((message) => message.body), ['Good morning!', 'two', 'three', 'four', 'five']);
+console.log(`read ${history.length} messages in ${pages} pages`);
 
 const { error, response } = await ada.api.GET('/v1/rooms/{room}', { params: { path: { room: `no-${unique}` } } });
 assert.equal(response.status, 404);
@@ -92,6 +92,6 @@ while (ada.renewals === before) {
 console.log('the access token expired and was renewed');
 
 given(await ada.api.POST('/v1/logout', { body: {} }));
-const after = await ada.api.GET('/v1/users/me').catch((refused: unknown) => refused);
-assert.equal((after as { status?: number }).status, 401);
+const over = await ada.api.GET('/v1/users/me').catch((refused: unknown) => refused);
+assert(over instanceof Refused && over.status === 401);
 console.log('signed out: the token is refused');

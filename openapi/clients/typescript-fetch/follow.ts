@@ -12,10 +12,9 @@ const LONGEST_WAIT_MS = 30_000;
 export async function* follow(api: Parlor, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
   let retry = 3000;
   for (let failures = 0; ; failures += 1) {
-    // With jitter, for a server that restarts should not meet all its readers at once.
-    let wait = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
     const connection = new AbortController();
-    let silence: NodeJS.Timeout | undefined;
+    let silence = setTimeout(() => connection.abort(), LONGEST_WAIT_MS);
+    let wait: number | undefined;
     try {
       const params = { path: { room }, query: { after } };
       const options = { params, parseAs: 'stream', signal: connection.signal } as const;
@@ -45,6 +44,8 @@ export async function* follow(api: Parlor, room: string, after?: string): AsyncG
       clearTimeout(silence);
       connection.abort();
     }
+    // With jitter, for a server that restarts should not meet all its readers at once.
+    wait ??= Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

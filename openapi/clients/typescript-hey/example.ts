@@ -41,12 +41,14 @@ console.log('posted once, though it was sent twice');
 const post = async (body: string) => (await parlor.postMessage({ ...grace, path, body: { body } })).data;
 for (const body of ['two', 'three', 'four', 'five']) await post(body);
 const history: Message[] = [];
-let { data: page } = await parlor.listMessages({ ...ada, path, query: { limit: 2 } });
+const read = async (query: { limit: number; before?: string }) =>
+  (await parlor.listMessages({ ...ada, path, query })).data;
+let page = await read({ limit: 2 });
 const { cursor } = page;
 let pages = 1;
 for (; page.prev_cursor !== undefined; pages += 1) {
   history.unshift(...page.items);
-  ({ data: page } = await parlor.listMessages({ ...ada, path, query: { limit: 2, before: page.prev_cursor } }));
+  page = await read({ limit: 2, before: page.prev_cursor });
 }
 history.unshift(...page.items);
 assert.deepEqual(history.map((message) => message.body), ['Good morning!', 'two', 'three', 'four', 'five']);

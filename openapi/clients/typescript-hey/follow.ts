@@ -14,7 +14,7 @@ export async function* follow(client: Client, room: string, after?: string): Asy
   let retry = 3000;
   for (let failures = 0; ; failures += 1) {
     const connection = new AbortController();
-    let silence: NodeJS.Timeout | undefined;
+    let silence = setTimeout(() => connection.abort(), LONGEST_WAIT_MS);
     let patience = LONGEST_WAIT_MS;
     let wait: number | undefined;
     let failure: unknown;
