@@ -4,6 +4,7 @@ mod clients;
 mod command_line;
 mod derived;
 mod document;
+mod examples;
 mod hostile;
 mod readme;
 mod stream_access;

@@ -21,7 +21,9 @@ pub const CURSOR: &str = "q0b1X9kTj2m4Zc7RwYpL3A";
 pub const PAGE: &str = "bG9iYnk";
 
 const ROOM_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e04";
+const TOPIC: &str = "Everything and nothing";
 const USER_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e05";
+const OTHER_USER_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e06";
 const CLIENT_ID: &str = "9f8e7d6c-1";
 const TIME: &str = "2026-11-23T09:30:00.000000Z";
 const PASSWORD: &str = "correct horse battery staple";
@@ -36,7 +38,7 @@ pub fn of(schema: &str) -> Option<Node> {
         "SignIn" => Node::of(&sign_in()),
         "SessionList" => Node::of(&SessionList { items: vec![session()] }),
         "Room" => Node::of(&room()),
-        "RoomPage" => Node::of(&RoomPage { items: vec![room()], next_page: Some(PAGE.to_owned()) }),
+        "RoomPage" => Node::of(&RoomPage { items: vec![room()], next_page: None }),
         "MyRooms" => Node::of(&MyRooms { items: vec![room()], cursor: CURSOR.to_owned() }),
         "Member" => Node::of(&member()),
         "MemberPage" => Node::of(&member_page()),
@@ -68,16 +70,20 @@ fn request(schema: &str) -> Option<Node> {
         "Registration" => {
             text(&[("username", "ada"), ("password", PASSWORD), ("display_name", "Ada Lovelace")])
         }
-        "ProfilePatch" => text(&[("display_name", "Ada")]),
+        "ProfilePatch" => text(&[("display_name", "Ada Lovelace")]),
         "PasswordChange" => {
             text(&[("current_password", PASSWORD), ("new_password", "an otter counts to nine")])
         }
         "LoginInput" => text(&[("username", "ada"), ("password", PASSWORD)]),
         "RefreshInput" | "LogoutInput" => text(&[("refresh_token", REFRESH_TOKEN)]),
-        "RoomInput" => {
-            text(&[("name", "lobby"), ("title", "Lobby"), ("visibility", "public"), ("client_id", CLIENT_ID)])
-        }
-        "RoomPatch" => text(&[("title", "The lobby"), ("topic", "Everything and nothing")]),
+        "RoomInput" => text(&[
+            ("name", "lobby"),
+            ("title", "Lobby"),
+            ("topic", TOPIC),
+            ("visibility", "public"),
+            ("client_id", CLIENT_ID),
+        ]),
+        "RoomPatch" => text(&[("title", "Lobby"), ("topic", TOPIC)]),
         "MemberInput" => text(&[("role", "member")]),
         "MessageInput" => text(&[("body", "Good morning!"), ("client_id", CLIENT_ID)]),
         _ => return None,
@@ -130,29 +136,35 @@ fn room() -> Room {
         id: ROOM_ID.to_owned(),
         name: "lobby".to_owned(),
         title: Some("Lobby".to_owned()),
-        topic: None,
+        topic: Some(TOPIC.to_owned()),
         visibility: "public".to_owned(),
         created_at: TIME.to_owned(),
         member_count: 2,
-        last_seq: 3,
+        last_seq: 4,
         cursor: CURSOR.to_owned(),
         role: Some("owner".to_owned()),
     }
 }
 
 fn member() -> Member {
-    Member { user: user_ref(), role: "member".to_owned(), joined_at: TIME.to_owned() }
+    let user = UserRef {
+        id: OTHER_USER_ID.to_owned(),
+        username: "grace".to_owned(),
+        display_name: "Grace Hopper".to_owned(),
+    };
+    Member { user, role: "member".to_owned(), joined_at: TIME.to_owned() }
 }
 
 fn member_page() -> MemberPage {
-    MemberPage { items: vec![member()], next_page: None, cursor: CURSOR.to_owned(), last_seq: 3 }
+    let owner = Member { user: user_ref(), role: "owner".to_owned(), joined_at: TIME.to_owned() };
+    MemberPage { items: vec![owner, member()], next_page: None, cursor: CURSOR.to_owned(), last_seq: 4 }
 }
 
 fn message() -> Message {
     Message {
         id: MESSAGE_ID.to_owned(),
         room: ROOM_ID.to_owned(),
-        seq: 3,
+        seq: 4,
         author: user_ref(),
         body: "Good morning!".to_owned(),
         client_id: Some(CLIENT_ID.to_owned()),
@@ -166,7 +178,7 @@ fn event() -> StreamEvent {
     StreamEvent {
         kind: "message.posted".to_owned(),
         cursor: Some(CURSOR.to_owned()),
-        seq: Some(3),
+        seq: Some(4),
         room: Some(ROOM_ID.to_owned()),
         at: Some(TIME.to_owned()),
         actor: Some(user_ref()),
@@ -187,6 +199,6 @@ fn message_page() -> MessagePage {
         prev_cursor: None,
         next_cursor: None,
         cursor: CURSOR.to_owned(),
-        last_seq: 3,
+        last_seq: 4,
     }
 }

@@ -29,7 +29,7 @@ pub fn finish(document: &mut Node) {
     for (path, operations) in paths.entries_mut() {
         for (method, operation) in operations.entries_mut() {
             add_problems(path, method, operation);
-            finish_parameters(operation);
+            finish_parameters(path, operation);
             if let Some(content) = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")) {
                 add_body_examples(content);
             }
@@ -144,12 +144,13 @@ fn add_body_examples(content: &mut Node) {
 }
 
 /// Examples, and descriptions where any generator looks for them.
-fn finish_parameters(operation: &mut Node) {
+fn finish_parameters(path: &str, operation: &mut Node) {
     let Some(parameters) = operation.get_mut("parameters") else { return };
     for parameter in parameters.elements_mut() {
         let name = parameter.get("name").and_then(Node::as_str).unwrap_or_default();
         let example: Value = match name {
             "room" | "q" => "lobby".into(),
+            "username" if path == "/v1/users/{username}" => "ada".into(),
             "username" => "grace".into(),
             "message" | "around" => examples::MESSAGE_ID.into(),
             "session" => examples::SESSION_ID.into(),

@@ -1,0 +1,163 @@
+//! The document's examples are one story, and it is true: each request, sent to a server in the order in which people
+//! would, gives the answer that stands beside it.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use crate::support::{Answer, Client, Server, published};
+
+/// What no example can foresee: it is compared by its kind.
+const UNFORESEEN: &[&str] = &[
+    "id",
+    "room",
+    "session",
+    "cursor",
+    "access_token",
+    "refresh_token",
+    "created_at",
+    "joined_at",
+    "last_used_at",
+    "expires_at",
+    "at",
+    // They count, and the story goes on between one answer and the next.
+    "member_count",
+    "last_seq",
+];
+const JSON: &str = "application/json";
+
+/// Somebody who does what the document shows. `real` has the ids and tokens that an example can only make up.
+struct Reader {
+    client: Client,
+    real: Map<String, Value>,
+    told: Vec<String>,
+}
+
+impl Reader {
+    /// Sends the example of an operation, compares the answer with the one beside it, and gives it.
+    async fn does(&mut self, id: &str, status: u16) -> Value {
+        let (path, method, operation) = operation(id);
+        let mut address = path.to_owned();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let value = self.real.get(name).unwrap_or(&parameter["example"]);
+            address = address.replace(&format!("{{{name}}}"), value.as_str().unwrap_or_default());
+        }
+        let mut body = operation["requestBody"]["content"][JSON].get("example").cloned();
+        if let Some(token) = body.as_mut().and_then(|body| body.get_mut("refresh_token")) {
+            *token = self.real["refresh_token"].clone();
+        }
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let answer: Answer =
+            self.client.request(method, &address, body, &[("user-agent", "curl/8.14.1")]).await;
+        let given = answer.ok(status);
+        let content = &operation["responses"][status.to_string()]["content"];
+        if let Some(shown) = content.pointer("/application~1json/example") {
+            compare(&format!("{id} {status}"), shown, &given);
+        }
+        self.told.push(id.to_owned());
+        given
+    }
+
+    /// Opens the example of a stream after a cursor, and compares its first event with the one that is shown.
+    async fn follows(&mut self, id: &str, after: &Value) {
+        let (path, _, operation) = operation(id);
+        let address = format!("{}?after={}", path.replace("{room}", "lobby"), after.as_str().unwrap());
+        let mut stream = self.client.opening(&address).open().await;
+        stream.hello().await;
+        let shown = &operation["responses"]["200"]["content"]["text/event-stream"]["example"];
+        compare(id, shown, &stream.next().await.data);
+        self.told.push(id.to_owned());
+    }
+}
+
+/// The path, the method and what the document says of them.
+fn operation(id: &str) -> (&'static str, &'static str, &'static Value) {
+    let mut all = published().unwrap().operations();
+    all.find(|(.., operation)| operation["operationId"] == id).expect(id)
+}
+
+/// Asserts that an answer is the example, but for what cannot be foreseen.
+fn compare(place: &str, shown: &Value, given: &Value) {
+    match (shown, given) {
+        (Value::Object(shown), Value::Object(given)) => {
+            let keys = |object: &Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(shown), keys(given), "{place}");
+            for (key, value) in shown {
+                let kind = |value: &Value| (value.is_string(), value.is_number());
+                if UNFORESEEN.contains(&key.as_str()) {
+                    assert_eq!(kind(value), kind(&given[key]), "{place}/{key}");
+                } else {
+                    compare(&format!("{place}/{key}"), value, &given[key]);
+                }
+            }
+        }
+        (Value::Array(shown), Value::Array(given)) => {
+            assert_eq!(shown.len(), given.len(), "{place}");
+            for (index, (shown, given)) in shown.iter().zip(given).enumerate() {
+                compare(&format!("{place}/{index}"), shown, given);
+            }
+        }
+        _ => assert_eq!(shown, given, "{place}"),
+    }
+}
+
+#[tokio::test]
+async fn each_request_of_the_document_gives_the_answer_beside_it() {
+    let server = Server::start().await;
+    let reader = |client: Client| Reader { client, real: Map::new(), told: Vec::new() };
+    let nobody = server.anonymous();
+    let account =
+        json!({ "username": "grace", "password": "a stitch in time saves", "display_name": "Grace Hopper" });
+    nobody.post("/v1/users", account.clone()).await.ok(201);
+    let credentials = json!({ "username": account["username"], "password": account["password"] });
+    let signed_in = nobody.post("/v1/login", credentials).await.ok(200);
+    let mut grace = reader(nobody.bearing(signed_in["access_token"].as_str().unwrap()));
+
+    let mut ada = reader(nobody);
+    for id in ["getServer", "getLivez", "getReadyz"] {
+        ada.does(id, 200).await;
+    }
+    ada.does("registerUser", 201).await;
+    let tokens = ada.does("login", 200).await;
+    ada.real.insert("refresh_token".to_owned(), tokens["refresh_token"].clone());
+    let tokens = ada.does("refresh", 200).await;
+    ada.real.insert("refresh_token".to_owned(), tokens["refresh_token"].clone());
+    ada.client = ada.client.bearing(tokens["access_token"].as_str().unwrap());
+
+    for id in ["getMe", "updateMe", "getUser", "listSessions"] {
+        ada.does(id, 200).await;
+    }
+    ada.does("createRoom", 201).await;
+    ada.does("createRoom", 200).await;
+    grace.does("joinRoom", 201).await;
+    grace.does("joinRoom", 200).await;
+    let before = ada.does("listMyRooms", 200).await["cursor"].clone();
+    let message = ada.does("postMessage", 201).await;
+    ada.does("postMessage", 200).await;
+    ada.real.insert("message".to_owned(), message["id"].clone());
+    for id in ["streamRoomEvents", "streamEvents"] {
+        ada.follows(id, &before).await;
+    }
+    for id in ["getMessage", "listMessages", "getRoom", "updateRoom", "listRooms", "listMembers"] {
+        ada.does(id, 200).await;
+    }
+    ada.does("putMember", 200).await;
+    grace.does("leaveRoom", 204).await;
+    ada.does("putMember", 201).await;
+    ada.does("deleteRoom", 204).await;
+
+    ada.does("changePassword", 204).await;
+    ada.real.insert("session".to_owned(), signed_in["session"].clone());
+    grace.real = ada.real.clone();
+    grace.does("endSession", 204).await;
+    ada.does("logout", 204).await;
+
+    let told: Vec<_> = ada.told.iter().chain(&grace.told).map(String::as_str).collect();
+    let missing: Vec<_> = published()
+        .unwrap()
+        .operations()
+        .filter_map(|(.., operation)| operation["operationId"].as_str())
+        .filter(|id| !told.contains(id))
+        .collect();
+    assert!(missing.is_empty(), "the story leaves out {missing:?}");
+}
