@@ -51,7 +51,7 @@ async function perform(name, script, url) {
   const timer = setTimeout(end, url ? RUN_WITHIN_MS : MADE_WITHIN_MS);
   process.once('exit', end);
   let output = '';
-  for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (text) => (output += text));
+  for (const stream of [shell.stdout, shell.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const [code, signal] = await new Promise((resolve, reject) => {
     shell.once('error', reject);
     shell.once('close', (code, signal) => resolve([code, signal]));
