@@ -66,6 +66,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
     let settings = ApiSettings {
         origin: config.public_origin(address),
+        cross_origins: config.cors.origins.clone(),
         body_limit: BodyLimit { bytes: config.limits.body_bytes as usize, deadline: config.limits.body },
         deadline: config.limits.request,
         refresh_life: config.auth.refresh_idle,

@@ -5,6 +5,7 @@
 //! Knows nothing of HTTP, storage or the runtime: it turns text into values and stops there.
 
 mod keys;
+mod lists;
 mod origin;
 mod problems;
 mod rate;
@@ -15,7 +16,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use keys::{Accounts, Auth, Config, Limits, Log, Metrics, Server, Storage, Streams};
+pub use keys::{Accounts, Auth, Config, Cors, Limits, Log, Metrics, Server, Storage, Streams};
 pub use origin::{Network, Origin};
 pub use problems::ConfigErrors;
 pub use rate::Rate;

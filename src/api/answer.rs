@@ -15,6 +15,7 @@ use poem_openapi::OperationId;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use super::code::Code;
+use super::cross_origin::CrossOrigin;
 use super::events::CameAsHead;
 use super::paths::Paths;
 use super::problem::Problem;
@@ -28,13 +29,14 @@ pub struct Answering<E> {
     inner: E,
     paths: Paths,
     site: Arc<Site>,
+    cross_origin: CrossOrigin,
     deadline: Duration,
 }
 
 impl<E> Answering<E> {
     /// An answer may take until `deadline`: whatever hangs behind it must not hang its clients. An open stream has answered.
-    pub fn new(inner: E, site: Arc<Site>, deadline: Duration) -> Self {
-        Self { inner, paths: Paths::documented(), site, deadline }
+    pub fn new(inner: E, site: Arc<Site>, cross_origin: CrossOrigin, deadline: Duration) -> Self {
+        Self { inner, paths: Paths::documented(), site, cross_origin, deadline }
     }
 }
 
@@ -50,12 +52,16 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
         if request.method() == Method::HEAD {
             request.set_data(CameAsHead);
         }
-        let outcome = match self.screen(&request) {
-            Ok(()) => self.run(request).await,
-            Err(problem) => Err(problem.into()),
+        let origin = self.cross_origin.of(&request);
+        // First of all: where it is refused, the page never learns what its request would have been told.
+        let outcome = match (self.cross_origin.preflight(&request), self.screen(&request)) {
+            (Some(preflight), _) => Ok(preflight),
+            (None, Ok(())) => self.run(request).await,
+            (None, Err(problem)) => Err(problem.into()),
         };
         let mut response = outcome.unwrap_or_else(|error| self.answer(&error, &method, &path, &id));
         self.dress(response.headers_mut());
+        self.cross_origin.dress(origin, response.headers_mut());
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
@@ -182,7 +188,8 @@ mod tests {
     {
         let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
         let site = Arc::new(Site::new(&origin, Duration::from_hours(24)));
-        let answering = Answering::new(poem::endpoint::make(inner), site, Duration::from_secs(30));
+        let answering =
+            Answering::new(poem::endpoint::make(inner), site, CrossOrigin::new(&[]), Duration::from_secs(30));
         let request = Request::builder().header("host", "parlor").finish();
         let (parts, body) = answering.call(request).await.unwrap().into_parts();
         (parts.status, parts.headers, body.into_json().await.unwrap())

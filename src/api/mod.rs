@@ -5,6 +5,7 @@ mod accounts;
 mod answer;
 mod auth;
 pub mod code;
+mod cross_origin;
 mod events;
 mod fail;
 mod members;
@@ -33,6 +34,7 @@ use poem_openapi::{OpenApiService, OperationId, Tags};
 
 use self::answer::Answering;
 use self::code::Code;
+use self::cross_origin::CrossOrigin;
 pub use self::payload::BodyLimit;
 use self::problem::Problem;
 use self::site::Site;
@@ -46,6 +48,8 @@ use crate::web::Web;
 pub struct ApiSettings {
     /// Where browsers reach the server: `public_url`, else the address it listens on with its actual port.
     pub origin: Origin,
+    /// The other origins whose pages may use the API, with tokens of their own.
+    pub cross_origins: Vec<Origin>,
     /// What bounds request bodies; those with passwords or tokens keep a smaller size of their own.
     pub body_limit: BodyLimit,
     /// How long an answer may take.
@@ -118,12 +122,12 @@ type Operations = (
 
 /// The whole service: the API, its document, the API explorer and the web client.
 pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output = Response> + 'static {
-    let ApiSettings { origin, body_limit, deadline, refresh_life } = settings;
+    let ApiSettings { origin, cross_origins, body_limit, deadline, refresh_life } = settings;
     let site = Arc::new(Site::new(&origin, refresh_life));
     let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
         .data(body_limit)
         .data(State { chat, site: site.clone() });
-    Answering::new(router, site, deadline)
+    Answering::new(router, site, CrossOrigin::new(&cross_origins), deadline)
 }
 
 fn operations() -> OpenApiService<Operations, ()> {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Effective;
+use super::lists::{NETWORKS, ORIGINS};
 use super::origin::{Network, Origin};
 use super::rate::{Rate, RateText};
 use super::rules::{
-    Address, AddressOrNone, Choice, Count, Days, Flag, Folder, Networks, OriginOrNone, Registration, Rule,
-    Seconds, Text, Threads,
+    Address, AddressOrNone, Choice, Count, Days, Flag, Folder, OriginOrNone, Registration, Rule, Seconds,
+    Text, Threads,
 };
 use super::sources::Reader;
 
@@ -98,10 +99,17 @@ sections! {
         /// What people see as the name of this server.
         "name" => name: String = "Parlor", Text { max: 64 };
         /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. Nobody else can choose an address.
-        "trusted_proxies" => trusted_proxies: Vec<Network> = [], Networks;
+        "trusted_proxies" => trusted_proxies: Vec<Network> = [], NETWORKS;
         /// How long requests under way may take to finish when the server is told to stop. It is gone within 15 seconds, come what
         /// may: the rest of them is for streams and the database.
         "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 12);
+    }
+
+    /// Web pages of other origins that use the API from a browser. They sign in with tokens in `Authorization`: cookies are
+    /// for this server's own pages alone.
+    cors: Cors {
+        /// Their origins as browsers write them, such as `https://app.example.org`, each in full. Empty: no page but our own.
+        "origins" => origins: Vec<Origin> = [], ORIGINS;
     }
 
     /// Where everything is kept.

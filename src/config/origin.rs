@@ -1,7 +1,7 @@
 //! Where requests come from: web origins (RFC 6454) and networks in CIDR form (RFC 4632). Pure values, nothing is resolved.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Scheme, host and port, as a browser compares them and as it writes them in `Origin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,8 @@ impl Origin {
             }
             None => (authority, default_port(secure)),
         };
-        (port != 0 && is_host(host)).then(|| Self { secure, host: host.to_ascii_lowercase(), port })
+        let host = host_of(host).filter(|_| port != 0)?;
+        Some(Self { secure, host, port })
     }
 
     /// Plain http at an address of this machine.
@@ -113,18 +114,20 @@ fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// A DNS name, an IPv4 address, or an IPv6 address in brackets.
-fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(ip) => ip.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            (1..=253).contains(&host.len())
-                && host.split('.').all(|label| {
-                    (1..=63).contains(&label.len())
-                        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                })
-        }
+/// A DNS name, an IPv4 address, or an IPv6 address in brackets, as browsers write it. A host that ends in a number is an
+/// address to them, whatever its form (WHATWG URL), so it must be one.
+fn host_of(host: &str) -> Option<String> {
+    if let Some(ip) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return Some(format!("[{}]", ip.parse::<Ipv6Addr>().ok()?));
     }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.starts_with("0x");
+    let is_host = (1..=253).contains(&host.len())
+        && host.split('.').all(is_label)
+        && (!host.rsplit('.').next().is_some_and(is_number) || host.parse::<Ipv4Addr>().is_ok());
+    is_host.then(|| host.to_ascii_lowercase())
 }
 
 fn width(address: IpAddr) -> u8 {
@@ -151,6 +154,7 @@ mod tests {
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+            ("https://[2001:DB8:0::1]", "https://[2001:db8::1]"),
         ] {
             assert_eq!(
                 Origin::parse(text).map(|origin| origin.to_string()).as_deref(),
@@ -177,6 +181,10 @@ mod tests {
             "https://chat..example.org",
             "https://[::1",
             "https://[chat]",
+            "https://127.1",
+            "https://chat.0x7f",
+            "https://chat.example.org.",
+            "https://*.example.org",
             "https:// chat.example.org",
         ] {
             assert_eq!(Origin::parse(text), None, "{text}");

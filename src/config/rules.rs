@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::origin::{Network, Origin};
+use super::origin::Origin;
 
 /// A value as a source gave it: a file has types, the environment and the command line have only text.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Raw {
         }
     }
 
-    fn texts(&self) -> Option<Vec<&str>> {
+    pub(super) fn texts(&self) -> Option<Vec<&str>> {
         match self {
             Self::Toml(value) => value.as_array()?.iter().map(toml::Value::as_str).collect(),
             Self::Text(text) if text.trim().is_empty() => Some(Vec::new()),
@@ -70,6 +70,11 @@ pub(super) trait Rule {
 
     /// `None` when the value is not as [`Rule::expects`] says.
     fn read(&self, raw: &Raw) -> Option<Self::Value>;
+
+    /// What is wrong about a value that was not read, as a phrase that follows the key.
+    fn complains(&self, raw: &Raw) -> String {
+        format!("is {raw}")
+    }
 }
 
 /// An address with a port.
@@ -139,21 +144,6 @@ impl Rule for Text {
         let text = raw.text()?.trim();
         let fits = (1..=self.max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| text.to_owned())
-    }
-}
-
-/// A list of networks.
-pub(super) struct Networks;
-
-impl Rule for Networks {
-    type Value = Vec<Network>;
-
-    fn expects(&self) -> String {
-        "a list of IP addresses and networks in CIDR form (no bits set behind the prefix)".into()
-    }
-
-    fn read(&self, raw: &Raw) -> Option<Vec<Network>> {
-        raw.texts()?.into_iter().map(Network::parse).collect()
     }
 }
 

@@ -136,8 +136,8 @@ impl Reader {
         if value.is_none() {
             let place = found.place.as_deref().unwrap_or("default");
             self.problems.push(format!(
-                "{place}: {section}.{key} is {}; expected: {}",
-                found.raw,
+                "{place}: {section}.{key} {}; expected: {}",
+                rule.complains(&found.raw),
                 rule.expects()
             ));
         }

@@ -50,6 +50,7 @@ fn the_sample_says_what_the_defaults_are() {
     let read = from_file(&Config::sample()).unwrap();
     let defaults = defaults();
     assert_eq!(read.server, defaults.server);
+    assert_eq!(read.cors, defaults.cors);
     assert_eq!(read.storage, defaults.storage);
     assert_eq!(read.log, defaults.log);
     assert_eq!(read.accounts, defaults.accounts);
@@ -130,6 +131,25 @@ fn all_mistakes_of_all_sources_are_reported_at_once() {
     ] {
         assert!(report.contains(part), "{part:?} is missing in:\n{report}");
     }
+}
+
+#[test]
+fn every_wrong_element_of_a_list_is_named() {
+    let wrong = ["*", "https://*.example.org", "null", "app.example.org", "https://app.example.org/"];
+    let list = format!("https://app.example.org, {}", wrong.join(", "));
+    let errors = from_env(&[("PARLOR_CORS__ORIGINS", &list)]).unwrap_err();
+    let named = wrong.map(|origin| format!("{origin:?}")).join(", ");
+    let line = format!("PARLOR_CORS__ORIGINS: cors.origins has {named}; expected: a list of origins");
+    assert!(errors.lines()[0].starts_with(&line), "{errors}");
+    let errors = from_file("[cors]\norigins = \"https://app.example.org\"\n").unwrap_err();
+    assert!(
+        errors.lines()[0].contains("cors.origins is \"https://app.example.org\"; expected: a list"),
+        "{errors}"
+    );
+    let good =
+        from_file("[cors]\norigins = [\"https://App.example.org:443\", \"http://[0:0::1]:5173\"]\n").unwrap();
+    let written: Vec<_> = good.cors.origins.iter().map(Origin::to_string).collect();
+    assert_eq!(written, ["https://app.example.org", "http://[::1]:5173"], "as browsers write them");
 }
 
 #[test]

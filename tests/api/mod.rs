@@ -6,6 +6,7 @@ mod bad_bodies;
 mod bad_http;
 mod bad_tokens;
 mod browsers;
+mod cross_origin;
 mod crowds;
 mod deadlines;
 mod directory;

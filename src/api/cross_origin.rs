@@ -1,0 +1,84 @@
+//! Pages of other origins: which of them may read what this server answers (the CORS protocol of WHATWG Fetch). Knows no
+//! operation and no credentials: cookies of other origins are refused where cookies are read.
+
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response};
+
+use crate::config::Origin;
+
+/// Every method of the API, so that a page also gets to read the 405 of a path that lacks one of them.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+
+/// What requests carry beyond what pages may always send.
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Last-Event-ID";
+
+/// What clients need of an answer's head beyond what pages may always read.
+const ANSWER_HEADERS: &str = "Retry-After, WWW-Authenticate, X-Request-Id";
+
+/// How long a browser may remember a preflight, in seconds: as long as Chromium does at most.
+const MAX_AGE: &str = "7200";
+
+const PREFLIGHT_VARY: &str = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+
+/// The origins whose pages are let in, as browsers write them. A request of any other is answered as if there were none,
+/// and its browser keeps the answer from the page. None of them gets credentials: only the page itself can send a token.
+pub struct CrossOrigin(Vec<HeaderValue>);
+
+impl CrossOrigin {
+    pub fn new(origins: &[Origin]) -> Self {
+        let value = |origin: &Origin| HeaderValue::from_str(&origin.to_string()).ok();
+        Self(origins.iter().filter_map(value).collect())
+    }
+
+    /// The listed origin that a request comes from.
+    pub fn of(&self, request: &Request) -> Option<HeaderValue> {
+        let mut given = request.headers().get_all(header::ORIGIN).iter();
+        let origin = given.next().filter(|_| given.next().is_none())?;
+        self.0.iter().find(|listed| *listed == origin).cloned()
+    }
+
+    /// The answer to a browser that asks before it sends a request. It is the same for every path: what the request itself
+    /// will meet, the page shall read.
+    pub fn preflight(&self, request: &Request) -> Option<Response> {
+        let asks = request.method() == Method::OPTIONS
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !asks || self.of(request).is_none() {
+            return None;
+        }
+        let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
+            (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE),
+            (header::VARY, PREFLIGHT_VARY),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        Some(response)
+    }
+
+    /// Lets the page of a listed origin read an answer, whatever it is. Who keeps answers must keep one an origin, so those
+    /// to others say so as well.
+    pub fn dress(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+        if self.0.is_empty() {
+            return;
+        }
+        vary_by_origin(headers);
+        let Some(origin) = origin else { return };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed = HeaderValue::from_static(ANSWER_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+}
+
+/// Adds to what the answer says already; one field, as not every cache joins two.
+fn vary_by_origin(headers: &mut HeaderMap) {
+    let said = headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if said.split(',').any(|name| name.trim().eq_ignore_ascii_case("origin")) {
+        return;
+    }
+    let more = if said.is_empty() { "Origin".to_owned() } else { format!("{said}, Origin") };
+    if let Ok(value) = HeaderValue::from_str(&more) {
+        headers.insert(header::VARY, value);
+    }
+}
