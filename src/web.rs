@@ -1,4 +1,4 @@
-//! Serves the built web client and the API explorer from inside the binary. Knows nothing of the API.
+//! Serves the built web client, the API explorer and the example page from inside the binary. Knows nothing of the API.
 
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -27,6 +27,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// For the example, whose script and style stand in the page: they are named by their hashes.
+const EXAMPLE_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/example_policy.txt"));
+
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Every path that is not the API's.
@@ -52,6 +55,7 @@ fn find(path: &str, wants_page: bool) -> Option<&'static File> {
     let exact = |path: &str| FILES.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &FILES[at]);
     match path {
         "docs" | "docs/" => exact("docs/index.html"),
+        "docs/example" => exact(EXAMPLE),
         path if path.starts_with("assets/") || path.starts_with("docs/") => exact(path),
         path => exact(path).or_else(|| exact("index.html").filter(|_| wants_page || path.is_empty())),
     }
@@ -118,6 +122,7 @@ impl File {
     /// None for what is not a page.
     fn policy(&self) -> Option<&'static str> {
         match self.content_type() {
+            HTML if self.path == EXAMPLE => Some(EXAMPLE_POLICY),
             HTML if self.path.starts_with("docs/") => Some(EXPLORER_POLICY),
             HTML => Some(PAGE_POLICY),
             _ => None,
@@ -140,6 +145,8 @@ impl File {
         }
     }
 }
+
+const EXAMPLE: &str = "docs/example.html";
 
 const HTML: &str = "text/html; charset=utf-8";
 
