@@ -44,9 +44,9 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
 
-clients: clients-tools ## Generate, compile and run a client in each language against a live server (LANG=go for one)
+clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in each language against a live server (LANG=go for one)
 	cargo build --locked
-	PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(if $(filter command line,$(origin LANG)),$(LANG))
+	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(if $(filter command line,$(origin LANG)),$(LANG))
 
 bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)

@@ -34,6 +34,11 @@ export class Server {
       .filter((line) => line.includes(`operation="${operation}" status=200`)).length;
   }
 
+  /** What it wrote to standard error so far, over all its starts. */
+  log(): string {
+    return this.#log;
+  }
+
   /** SIGKILL: the server gets no chance to say or save anything. */
   async kill(): Promise<void> {
     const child = this.#process;
