@@ -27,11 +27,11 @@ export class Server {
     return server;
   }
 
-  /** How often the server has answered an operation with 200, by its own log. */
-  answered(operation: string): number {
+  /** How often the server has answered an operation so, by its own log. */
+  answered(operation: string, status = 200): number {
     return this.#log
       .split('\n')
-      .filter((line) => line.includes(`operation="${operation}" status=200`)).length;
+      .filter((line) => line.includes(`operation="${operation}" status=${status}`)).length;
   }
 
   /** What it wrote to standard error so far, over all its starts. */
