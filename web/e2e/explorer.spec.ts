@@ -1,4 +1,5 @@
 // The API explorer: it loads under its policy, signs in, and a call made there works.
+import { type Locator } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
 import { Person, password } from './person.ts';
 import { Server } from './server.ts';
@@ -70,6 +71,71 @@ test('a token that has expired is asked for again, also by a page that was away'
   } finally {
     await own.remove();
   }
+});
+
+test('begins with what a newcomer needs, and goes on in the order of use', async ({ page }) => {
+  await page.goto('/docs');
+  const introduction = page.locator('.info .description');
+  for (const named of ['registerUser', 'login', 'joinRoom', 'streamRoomEvents', 'Last-Event-ID']) {
+    await expect(introduction).toContainText(named);
+  }
+  await expect(page.locator('.opblock-tag')).toHaveText([
+    /^Server/,
+    /^Accounts/,
+    /^Sessions/,
+    /^Rooms/,
+    /^Members/,
+    /^Messages/,
+    /^Events/,
+  ]);
+});
+
+test('a link leads to its operation, ready to be sent by keyboard alone', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('tea');
+  await page.goto('/docs#/Rooms/getRoom');
+  const getRoom = page.locator('#operations-Rooms-getRoom');
+  await expect(getRoom.getByRole('button', { name: 'Execute' })).toBeVisible();
+  await expect(getRoom.locator('.opblock-summary')).toBeInViewport({ ratio: 1 });
+
+  const reach = async (target: Locator) => {
+    for (let steps = 0; steps < 60; steps++) {
+      if (await target.evaluate((element) => element === document.activeElement)) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error('the Tab key does not get there');
+  };
+  await page.locator('.bar-mark').focus();
+  await reach(page.getByRole('textbox', { name: 'Username' }));
+  await page.keyboard.type(ada.username);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Calls carry your token.')).toBeVisible();
+
+  await getRoom.locator('.opblock-summary-control').focus();
+  await page.keyboard.press('Enter');
+  await expect(getRoom.locator('.opblock-body')).toHaveCount(0);
+  await page.keyboard.press('Enter');
+  await reach(getRoom.locator('tr[data-param-name="room"] input'));
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.type(room.name);
+  await reach(getRoom.getByRole('button', { name: 'Execute' }));
+  await page.keyboard.press('Enter');
+  await expect(getRoom.locator('.live-responses-table')).toContainText(room.id);
+});
+
+test('optional parameters begin empty, so that a call works as it stands', async ({ page }) => {
+  await page.goto('/docs#/Messages/listMessages');
+  const inputs = page.locator('#operations-Messages-listMessages .parameters input');
+  await expect(inputs.first()).toHaveValue('lobby');
+  const values = await inputs.evaluateAll((all) =>
+    (all as HTMLInputElement[]).map((input) => input.value),
+  );
+  expect(values.filter(Boolean)).toEqual(['lobby']);
 });
 
 test('on a narrow window the two fields of the bar are of one width', async ({ page }) => {

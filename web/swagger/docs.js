@@ -1,5 +1,5 @@
-// Owns the API explorer: Swagger UI over the served document, and a bar that signs in and hands the token to it. Must not
-// keep a password; Swagger UI keeps the token in this browser until it is forgotten.
+// Owns the API explorer: Swagger UI over the served document, a bar that signs in and hands the token to it, and a panel
+// that listens to streams. Must not keep a password; Swagger UI keeps the token in this browser until it is forgotten.
 /* global SwaggerUIBundle */
 
 /** The name of the security scheme in the document. */
@@ -13,6 +13,8 @@ paint();
 const signIn = document.getElementById('sign-in');
 const signedIn = document.getElementById('signed-in');
 const note = document.getElementById('note');
+const listening = document.getElementById('listening');
+const frames = document.getElementById('frames');
 
 const ui = SwaggerUIBundle({
   url: '/openapi.json',
@@ -20,11 +22,99 @@ const ui = SwaggerUIBundle({
   deepLinking: true,
   persistAuthorization: true,
   tryItOutEnabled: true,
+  displayOperationId: true,
   displayRequestDuration: true,
   docExpansion: 'list',
   validatorUrl: null,
+  plugins: [
+    { statePlugins: { spec: { wrapActions: { updateJsonSpec: fillOnlyWhatIsRequired } } } },
+  ],
+  requestInterceptor: (request) => Object.assign(request, { userFetch: fetchOrListen }),
+  responseInterceptor: adoptToken,
   onComplete: showWho,
 });
+
+/** Swagger UI fills in examples. Those of optional parameters, all at once, would ask for what nobody wants. */
+function fillOnlyWhatIsRequired(update) {
+  return (json) => {
+    for (const operation of Object.values(json.paths ?? {}).flatMap(Object.values)) {
+      for (const parameter of operation.parameters ?? []) {
+        if (!parameter.required) delete parameter.example;
+      }
+    }
+    return update(json);
+  };
+}
+
+let stopListening = () => {};
+
+/** The button that was pressed last: it is disabled while its call lasts, and so loses the focus. */
+let executed = document.body;
+document.addEventListener(
+  'click',
+  ({ target }) => (executed = target.closest('.execute') ?? executed),
+  true,
+);
+
+function giveFocusBack(button) {
+  if (button.disabled && button.isConnected) requestAnimationFrame(() => giveFocusBack(button));
+  else button.focus();
+}
+
+/** Swagger UI shows an answer when it has ended, which a stream does not: it is shown as it comes, until it is stopped. */
+async function fetchOrListen(url, request) {
+  const answer = await fetch(url, request);
+  if (!answer.headers.get('Content-Type')?.startsWith('text/event-stream')) return answer;
+  stopListening();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const stop = () => void reader.cancel();
+  const button = executed;
+  stopListening = stop;
+  frames.textContent = '';
+  document.getElementById('source').textContent = new URL(url).pathname;
+  listening.hidden = false;
+  listening.querySelector('button').focus();
+  let heard = '';
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => ({ done: true }));
+    if (done) break;
+    heard += value;
+    frames.append(value);
+    frames.scrollTop = frames.scrollHeight;
+  }
+  // Another stream may have taken the panel over.
+  if (stopListening === stop) {
+    listening.hidden = true;
+    giveFocusBack(button);
+  }
+  return new Response(heard, { status: answer.status, headers: answer.headers });
+}
+
+listening.addEventListener('submit', (event) => {
+  event.preventDefault();
+  stopListening();
+});
+
+/** Who signs in by an operation of the document is signed in as well. */
+function adoptToken(answer) {
+  const path = new URL(answer.url, location.href).pathname;
+  if (!answer.ok) return answer;
+  if (path === '/v1/logout') forget();
+  if (answer.body?.access_token) keep(answer.body.access_token);
+  return answer;
+}
+
+function keep(value) {
+  ui.authActions.authorizeWithPersistOption({
+    [scheme]: { name: scheme, schema: { type: 'http', scheme: 'bearer' }, value },
+  });
+  showWho();
+}
+
+function forget() {
+  ui.authActions.logoutWithPersistOption([scheme]);
+  showWho();
+}
 
 let expiry = 0;
 
@@ -83,15 +173,8 @@ signIn.addEventListener('submit', async (event) => {
       note.textContent = answer.detail || answer.title;
       return;
     }
-    ui.authActions.authorizeWithPersistOption({
-      [scheme]: {
-        name: scheme,
-        schema: { type: 'http', scheme: 'bearer' },
-        value: answer.access_token,
-      },
-    });
+    keep(answer.access_token);
     signIn.reset();
-    showWho();
   } catch {
     note.textContent = 'The server does not answer.';
   }
@@ -99,6 +182,5 @@ signIn.addEventListener('submit', async (event) => {
 
 signedIn.addEventListener('submit', (event) => {
   event.preventDefault();
-  ui.authActions.logoutWithPersistOption([scheme]);
-  showWho();
+  forget();
 });

@@ -15,14 +15,20 @@ use super::code::Code;
 pub static COMMITTED: &str = include_str!("../../../openapi/openapi.json");
 
 const INTRODUCTION: &str = "\
-Parlor is a chat server: rooms, members, durable messages and live streams.
+Parlor is a chat server: people make rooms, post messages that are kept, and follow live what others do.
 
-**In short.** Make an account (`registerUser`), sign in (`login`), send `Authorization: Bearer` with the access token, make \
-or join a room, post messages, follow the room with `streamRoomEvents` or all your rooms with `streamEvents`.
+**Begin.** Make an account with `registerUser`. Sign in with `login`, and send its `access_token` with everything else, as \
+`Authorization: Bearer`; when it has expired, `refresh` gives the next. Make a room with `createRoom` or join one with \
+`joinRoom`, write with `postMessage`, and read what was written with `listMessages`.
+
+**Follow.** `streamRoomEvents` follows one room and `streamEvents` all of yours, as Server-Sent Events over a connection that \
+stays open. Take a snapshot first (`listMessages`, `listMyRooms`) and open the stream `after` its `cursor`: nothing falls in \
+between. Each event has its cursor as `id`. When the connection is lost, come back with the last one as `Last-Event-ID` and \
+get exactly the rest. `hello` opens a stream, `ping` says that it is quiet, `reset` asks for a new snapshot, and `bye` says \
+why it ends and in how many seconds to come back, if at all.
 
 **Promises.** A write that is answered with 2xx is on disk. A stream is the log from a cursor on: no gap, no repeat, no \
-reorder, through disconnects and restarts; where that is impossible it says `reset`. Every snapshot names the `cursor` from \
-which a stream goes on. Repeating a write under the same `client_id` is harmless.
+reorder, through disconnects and restarts; where that is impossible it says `reset`. Repeating a write under the same `client_id` is harmless.
 
 **Conventions.** A `{room}` is the id of a room, or the name of a public one. What is absent is left out, never null. Times \
 are RFC 3339 in UTC with six digits. Ignore fields, types and codes that you do not know: more may come. Requests with \
