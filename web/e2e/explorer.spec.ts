@@ -138,7 +138,9 @@ test('optional parameters begin empty, so that a call works as it stands', async
   expect(values.filter(Boolean)).toEqual(['lobby']);
 });
 
-test('on a narrow window the two fields of the bar are of one width', async ({ page }) => {
+test('on a narrow window the two fields of the bar are of one width, and nothing scrolls sideways', async ({
+  page,
+}) => {
   await page.setViewportSize({ width: 360, height: 740 });
   await page.goto('/docs');
   const widths = await page
@@ -146,4 +148,10 @@ test('on a narrow window the two fields of the bar are of one width', async ({ p
     .evaluateAll((inputs) => inputs.map((input) => input.getBoundingClientRect().width));
   expect(widths).toHaveLength(2);
   expect(widths[0]).toBe(widths[1]);
+  await page.locator('#operations-Messages-postMessage .opblock-summary-control').click();
+  await expect(page.getByRole('button', { name: 'Execute' })).toBeVisible();
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(overflow).toBe(0);
 });
