@@ -23,6 +23,7 @@ enum Kind {
     Document,
     Page,
     Explorer,
+    Example,
     Asset,
 }
 
@@ -56,7 +57,7 @@ fn check(what: &str, kind: Kind, headers: &HashMap<String, String>) {
     let cache = match kind {
         Kind::Api => "no-store",
         Kind::Stream => "no-store, no-transform",
-        Kind::Document | Kind::Page | Kind::Explorer => "no-cache",
+        Kind::Document | Kind::Page | Kind::Explorer | Kind::Example => "no-cache",
         Kind::Asset => IMMUTABLE,
     };
     assert_eq!(header("cache-control"), cache, "{what}");
@@ -70,9 +71,19 @@ fn check(what: &str, kind: Kind, headers: &HashMap<String, String>) {
                 assert!(policy.split("; ").any(|own| own == part), "{what}: {part} in {policy}");
             }
         }
+        Kind::Example => {
+            for part in ["default-src 'none'", "connect-src 'self'", "require-trusted-types-for 'script'"] {
+                assert!(policy.split("; ").any(|own| own == part), "{what}: {part} in {policy}");
+            }
+            assert!(
+                policy.contains("; script-src 'sha256-") && policy.contains("; style-src 'sha256-"),
+                "{what}"
+            );
+            assert!(!policy.contains("unsafe") && !policy.contains("script-src 'self'"), "{what}: {policy}");
+        }
         Kind::Api | Kind::Stream | Kind::Document | Kind::Asset => assert_eq!(policy, API_POLICY, "{what}"),
     }
-    let is_page = matches!(kind, Kind::Page | Kind::Explorer);
+    let is_page = matches!(kind, Kind::Page | Kind::Explorer | Kind::Example);
     assert_eq!(header("cross-origin-opener-policy"), if is_page { "same-origin" } else { "" }, "{what}");
     let permissions = header("permissions-policy");
     assert_eq!(permissions.contains("camera=()") && permissions.contains("microphone=()"), is_page, "{what}");
@@ -156,6 +167,7 @@ async fn streams_the_document_and_the_client_have_theirs() {
         ("/".to_owned(), Kind::Page),
         ("/room/lobby".to_owned(), Kind::Page),
         ("/docs".to_owned(), Kind::Explorer),
+        ("/docs/example".to_owned(), Kind::Example),
     ];
     // A debug build without the client has a page and nothing beside it.
     kinds.extend(asset.map(|path| (path, Kind::Asset)));

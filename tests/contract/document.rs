@@ -73,9 +73,9 @@ async fn the_document_is_served_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_client_and_the_api_browser_answer_without_a_redirect() {
+async fn the_client_the_api_browser_and_the_example_answer_without_a_redirect() {
     let server = Server::start().await;
-    for path in ["/", "/docs"] {
+    for path in ["/", "/docs", "/docs/example"] {
         let page = server.anonymous().get(path).await;
         assert_eq!((page.status, page.media_type()), (200, "text/html"), "{path}");
     }
