@@ -1,0 +1,82 @@
+// Owns following a room: one endless series of events over as many connections as it takes.
+package example
+
+import java.io.IOException
+import java.util.concurrent.TimeUnit
+import kotlin.random.Random
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.channels.awaitClose
+import kotlinx.coroutines.channels.trySendBlocking
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.callbackFlow
+import kotlinx.coroutines.flow.flow
+import okhttp3.HttpUrl.Companion.toHttpUrl
+import okhttp3.Request
+import okhttp3.Response
+import okhttp3.sse.EventSource
+import okhttp3.sse.EventSourceListener
+import okhttp3.sse.EventSources
+import parlor.infrastructure.Serializer
+import parlor.models.StreamEvent
+
+/** A ping comes when nothing else does, once a minute at least: a connection that is silent for twice as long is dead. */
+private const val PATIENCE_SECONDS = 120L
+private val LONGEST_WAIT = 30.seconds
+
+/** A connection that did not come about, or broke; [status] is the server's answer, if there was one. */
+class Lost(val status: Int?, cause: Throwable?) : IOException("the stream is lost: ${status ?: cause}", cause)
+
+/**
+ * The events of a room after a cursor, from now without one. A `reset` among them says that some cannot be had any more:
+ * fetch what you show anew. It ends when the server says not to come back, and fails if it does not let us in.
+ */
+fun Session.follow(room: String, after: String? = null): Flow<StreamEvent> = flow {
+    var cursor = after
+    var backoff = 3.seconds
+    while (true) {
+        var wait: Duration? = backoff
+        try {
+            connection(room, cursor).collect { frame ->
+                cursor = frame.id ?: cursor
+                backoff = 3.seconds
+                when (frame.name) {
+                    null, "reset" -> emit(frame.event)
+                    "bye" -> wait = frame.event.retrySeconds?.seconds
+                }
+            }
+        } catch (lost: Lost) {
+            // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            if (lost.status in setOf(401, 403, 404)) throw lost
+        }
+        // With jitter, for a server that restarts should not meet all its readers at once.
+        delay((wait ?: return@flow) * Random.nextDouble(0.5, 1.0))
+        backoff = minOf(backoff * 2, LONGEST_WAIT)
+    }
+}
+
+private class Frame(val id: String?, val name: String?, val event: StreamEvent)
+
+/** One connection: it ends when the server ends it, and is dropped when nobody collects it any more. */
+private fun Session.connection(room: String, after: String?): Flow<Frame> = callbackFlow {
+    val address = "$url/v1/rooms/$room/events".toHttpUrl().newBuilder()
+    if (after != null) address.addQueryParameter("after", after)
+    val events = Serializer.moshi.adapter(StreamEvent::class.java)
+    val listener = object : EventSourceListener() {
+        override fun onEvent(eventSource: EventSource, id: String?, type: String?, data: String) {
+            trySendBlocking(Frame(id, type, events.fromJson(data)!!))
+        }
+
+        override fun onClosed(eventSource: EventSource) {
+            close()
+        }
+
+        override fun onFailure(eventSource: EventSource, t: Throwable?, response: Response?) {
+            close(Lost(response?.code, t))
+        }
+    }
+    val patient = http.newBuilder().readTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).build()
+    val source = EventSources.createFactory(patient).newEventSource(Request(address.build()), listener)
+    awaitClose { source.cancel() }
+}
