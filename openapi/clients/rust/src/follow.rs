@@ -1,0 +1,99 @@
+//! Following a room: one endless series of events over as many connections as it takes.
+
+use std::time::Duration;
+
+use eventsource_stream::{Event, EventStreamError, Eventsource};
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::time::{sleep, timeout};
+
+use crate::parlor::types::{Problem, StreamEvent};
+use crate::parlor::{Client, Error};
+
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const SHORTEST_WAIT: Duration = Duration::from_secs(3);
+
+/// A room that is followed; dropping it drops the connection.
+pub struct Follow<'a> {
+    client: &'a Client,
+    room: String,
+    cursor: Option<String>,
+    frames: Option<BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>>,
+    backoff: Duration,
+    patience: Duration,
+}
+
+impl<'a> Follow<'a> {
+    /// Begins after a cursor, from now without one.
+    pub fn new(client: &'a Client, room: impl ToString, cursor: Option<String>) -> Self {
+        Self {
+            client,
+            room: room.to_string(),
+            cursor,
+            frames: None,
+            backoff: SHORTEST_WAIT,
+            patience: LONGEST_WAIT,
+        }
+    }
+
+    /// The next event; none when the server says not to come back. A `reset` among them says that some cannot be had
+    /// any more: fetch what you show anew. An error is final: 401 after a renewal, 403, 404.
+    pub async fn next(&mut self) -> Result<Option<StreamEvent>, Error<Problem>> {
+        loop {
+            let Some(frames) = &mut self.frames else {
+                match self.connect().await {
+                    Err(error) if is_final(&error) => return Err(error),
+                    Err(_) => self.wait(self.backoff).await,
+                    Ok(()) => {}
+                }
+                continue;
+            };
+            // The end, an error and silence are all the same: come back.
+            let Ok(Some(Ok(frame))) = timeout(self.patience, frames.next()).await else {
+                self.wait(self.backoff).await;
+                continue;
+            };
+            let Ok(event) = serde_json::from_str::<StreamEvent>(&frame.data) else { continue };
+            self.backoff = SHORTEST_WAIT;
+            // A ping comes when nothing else does: a connection that is silent for twice as long is dead.
+            if let Some(seconds) = event.heartbeat_seconds {
+                self.patience = 2 * seconds_of(seconds);
+            }
+            if !frame.id.is_empty() {
+                self.cursor = Some(frame.id);
+            }
+            match frame.event.as_str() {
+                "message" | "reset" => return Ok(Some(event)),
+                "bye" => match event.retry_seconds {
+                    Some(seconds) => self.wait(seconds_of(seconds)).await,
+                    None => return Ok(None),
+                },
+                _ => {} // hello and ping ask for nothing, and what a later version adds is passed over.
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error<Problem>> {
+        let mut request = self.client.stream_room_events().room(&self.room);
+        if let Some(cursor) = &self.cursor {
+            request = request.after(cursor);
+        }
+        self.frames = Some(request.send().await?.into_inner().into_inner().eventsource().boxed());
+        Ok(())
+    }
+
+    /// With jitter, for a server that restarts should not meet all its readers at once.
+    async fn wait(&mut self, time: Duration) {
+        self.frames = None;
+        sleep(time.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        self.backoff = LONGEST_WAIT.min(self.backoff * 2);
+    }
+}
+
+/// What another try will not change. A proxy's answer, which is no problem of this API, has no status here.
+fn is_final(error: &Error<Problem>) -> bool {
+    error.status().is_some_and(|status| status.is_client_error() && !error.is_retryable())
+}
+
+fn seconds_of(number: i32) -> Duration {
+    Duration::from_secs(number.unsigned_abs().into())
+}

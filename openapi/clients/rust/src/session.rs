@@ -1,0 +1,91 @@
+//! Who is calling: signs in, sends the access token with every request, and renews it when the server says 401.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use progenitor_client::{ClientHooks, ClientInfo, OperationInfo};
+use reqwest::{Request, Response, StatusCode, header};
+
+use crate::parlor::types::{Problem, RefreshInputRefreshToken, SignIn};
+use crate::parlor::{Client, Error};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+
+/// What a client signs its requests with; one that nobody signed in with has nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    sign_in: Option<SignIn>,
+    renewals: u32,
+}
+
+impl Tokens {
+    /// How often the access token was renewed.
+    pub fn renewals(&self) -> u32 {
+        self.0.lock().unwrap().renewals
+    }
+
+    fn access(&self) -> Option<String> {
+        self.0.lock().unwrap().sign_in.as_ref()?.access_token.clone()
+    }
+
+    fn refresh(&self) -> Option<RefreshInputRefreshToken> {
+        self.0.lock().unwrap().sign_in.as_ref()?.refresh_token.as_deref()?.parse().ok()
+    }
+}
+
+/// A client that nobody signed in with. `Client::new` would end streams too: it gives every request 15 seconds.
+pub fn anonymous(url: &str) -> Client {
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).build().unwrap();
+    Client::new_with_client(url, http, Tokens::default())
+}
+
+/// A client that calls as whoever has the password.
+pub async fn sign_in(url: &str, username: &str, password: &str) -> Result<Client, Error<Problem>> {
+    let client = anonymous(url);
+    let sign_in = client.login().body_map(|input| input.username(username).password(password)).send().await?;
+    client.inner().0.lock().unwrap().sign_in = Some(sign_in.into_inner());
+    Ok(client)
+}
+
+impl ClientHooks<Tokens> for Client {
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let Some(token) = self.inner().access() else { return self.client().execute(request).await };
+        let again = request.try_clone();
+        let answer = self.client().execute(signed(request, &token)).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED || !renew(self, &token).await? {
+            return Ok(answer);
+        }
+        match (again, self.inner().access()) {
+            (Some(again), Some(token)) => self.client().execute(signed(again, &token)).await,
+            _ => Ok(answer),
+        }
+    }
+}
+
+fn signed(mut request: Request, token: &str) -> Request {
+    request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+/// Whether there is another token than the one that was refused; else the session is over.
+async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
+    if client.inner().access().as_deref() != Some(refused) {
+        return Ok(true);
+    }
+    let Some(token) = client.inner().refresh() else { return Ok(false) };
+    let anonymous = Client::new_with_client(client.baseurl(), client.client().clone(), Tokens::default());
+    let renewal = anonymous.refresh().body_map(|input| input.refresh_token(token));
+    match Box::pin(renewal.send()).await {
+        Ok(sign_in) => {
+            let mut held = client.inner().0.lock().unwrap();
+            held.sign_in = Some(sign_in.into_inner());
+            held.renewals += 1;
+            Ok(true)
+        }
+        Err(Error::CommunicationError(error)) => Err(error),
+        Err(_) => Ok(false),
+    }
+}
