@@ -126,6 +126,12 @@ impl Document {
                     }
                     true
                 }
+                "allOf" => {
+                    for part in rule.as_array().into_iter().flatten() {
+                        self.fits(part, value, at)?;
+                    }
+                    true
+                }
                 "items" => {
                     for (index, value) in value.as_array().into_iter().flatten().enumerate() {
                         self.fits(rule, value, &format!("{at}/{index}"))?;

@@ -41,13 +41,17 @@ pub fn requests(document: &Node) -> BTreeSet<String> {
     names
 }
 
-/// A description beside a reference comes as `allOf` of both, which generators read as another type: the reference alone
-/// stays.
+/// A description beside a reference comes as `allOf` of both, which generators read as another type. In an `allOf` of the
+/// reference alone they see the type itself, and the description beside it.
 fn keep_reference(node: &mut Node) {
-    let first = node.get("allOf").and_then(|parts| parts.elements().first());
-    if let Some(reference) = first.filter(|part| part.get("$ref").is_some()).cloned() {
-        *node = reference;
-    }
+    let Some(parts) = node.get("allOf").map(Node::elements) else { return };
+    let Some(reference) = parts.first().filter(|part| part.get("$ref").is_some()).cloned() else { return };
+    let description =
+        parts.iter().find_map(|part| part.get("description")).or(node.get("description")).cloned();
+    *node = match description {
+        Some(text) => Node::map([("description", text), ("allOf", Node::List(vec![reference]))]),
+        None => reference,
+    };
 }
 
 /// Formats that poem-openapi knows only of types that we do not use.
