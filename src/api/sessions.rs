@@ -77,7 +77,7 @@ impl SessionsApi {
         body: Body<RefreshInput>,
     ) -> Outcome<SignedIn, RefreshRefusals> {
         // Tokens go back the way they came: script that may not read the cookie must not get its child either.
-        let (token, transport) = match body.0.refresh_token {
+        let (token, transport) = match body.0.parse()? {
             Some(token) => (Some(token), Transport::Bearer),
             None => (cookie.0, Transport::Cookie),
         };
@@ -96,7 +96,7 @@ impl SessionsApi {
         Data(state): Data<&State>,
         body: OptionalBody<LogoutInput>,
     ) -> Outcome<SignedOut, LogoutRefusals> {
-        let given = body.0.and_then(|body| body.refresh_token);
+        let given = body.0.map(LogoutInput::parse).transpose()?.flatten();
         let refresh = given.or(tokens.refresh);
         state.chat().logout(tokens.access.as_deref(), refresh.as_deref()).await?;
         Ok(SignedOut(state.site().cookies().map(CookieNames::clear).unwrap_or_default()))

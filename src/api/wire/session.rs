@@ -13,6 +13,8 @@ use crate::domain::{password, session};
 
 /// Most characters of a username to sign in with; longer ones are nobody's.
 const MAX_USERNAME: usize = 64;
+/// Most characters of a refresh token; longer ones are none of ours.
+const MAX_REFRESH_TOKEN: usize = 512;
 
 /// Where the client keeps its tokens.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Enum)]
@@ -121,6 +123,27 @@ impl LoginInput {
         field("/username", &self.username, |name| at_most(name, MAX_USERNAME))?;
         field("/password", &self.password, |password| at_most(password, password::MAX_POINTS))
     }
+}
+
+impl RefreshInput {
+    /// Gives the token, if it can be one.
+    pub fn parse(self) -> Result<Option<String>, Problem> {
+        refresh_token(self.refresh_token)
+    }
+}
+
+impl LogoutInput {
+    /// Gives the token, if it can be one.
+    pub fn parse(self) -> Result<Option<String>, Problem> {
+        refresh_token(self.refresh_token)
+    }
+}
+
+fn refresh_token(given: Option<String>) -> Result<Option<String>, Problem> {
+    if let Some(token) = &given {
+        field("/refresh_token", token, |token| at_most(token, MAX_REFRESH_TOKEN))?;
+    }
+    Ok(given)
 }
 
 fn at_most(text: &str, most: usize) -> Result<(), TextError> {
