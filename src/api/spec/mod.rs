@@ -95,6 +95,7 @@ fn add_components(document: &mut Node) {
         let schema = Node::map([("type", Node::text(kind))]);
         Node::map([
             ("description", Node::text(description)),
+            ("required", Node::Leaf(true.into())),
             ("schema", schema),
             ("example", Node::Leaf(example)),
         ])

@@ -13,6 +13,8 @@ const ALWAYS: &[Code] =
     &[Code::InvalidRequest, Code::InvalidParameter, Code::UriTooLong, Code::Internal, Code::TimedOut];
 /// Every operation of the versioned API.
 const VERSIONED: &[Code] = &[Code::TooManyRequests, Code::Overloaded];
+/// Every operation with a parameter in its path, which may be no text.
+const WITH_PLACE: &[Code] = &[Code::NotFound];
 /// Every operation that asks who is calling.
 const SIGNED_IN: &[Code] = &[Code::Unauthenticated, Code::CrossOrigin];
 /// Every operation with a body.
@@ -68,6 +70,7 @@ fn add_problems(path: &str, method: &str, operation: &mut Node) {
     codes.extend(ALWAYS);
     for (applies, more) in [
         (path.starts_with("/v1/"), VERSIONED),
+        (path.contains('{'), WITH_PLACE),
         (asks_caller, SIGNED_IN),
         (has_body, WITH_BODY),
         (method != "get", WRITING),
