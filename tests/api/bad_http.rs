@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::raw;
-use crate::support::Server;
+use crate::support::{Server, check_exchange};
 
 /// Longer than any deadline of the server for a head or a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -250,7 +250,9 @@ async fn drip(server: &Server, bytes: &[u8], every: Duration) -> (String, Durati
     // A reset after the answer is an end, too.
     let _ = tokio::time::timeout(PATIENCE, reader.read_to_end(&mut said)).await.expect("the server closes");
     dripping.abort();
-    (String::from_utf8_lossy(&said).into_owned(), begun.elapsed())
+    let (said, took) = (String::from_utf8_lossy(&said).into_owned(), begun.elapsed());
+    check_exchange(bytes, &said);
+    (said, took)
 }
 
 async fn read_until(socket: &mut TcpStream, wanted: &str) -> String {

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{DEADLINE, Figures, Server, wait_for};
+use crate::support::{DEADLINE, Figures, Server, check_exchange, wait_for};
 
 /// Between two drops: well below the deadlines, which all are a second.
 const DROP: Duration = Duration::from_millis(100);
@@ -47,7 +47,9 @@ async fn drip(server: &Server, first: &[u8], others: &'static [u8]) -> (String, 
     // A reset after the answer is an end, too.
     let _ = tokio::time::timeout(DEADLINE, reader.read_to_end(&mut said)).await.expect("the server closes");
     dripping.abort();
-    (String::from_utf8_lossy(&said).into_owned(), begun.elapsed())
+    let (said, took) = (String::from_utf8_lossy(&said).into_owned(), begun.elapsed());
+    check_exchange(first, &said);
+    (said, took)
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, Server, wait_for};
+use crate::support::{Answer, PASSWORD, Server, check_exchange, wait_for};
 
 /// Two at once, then nothing for longer than a test lasts.
 const TWICE: &str = "2, 1/h";
@@ -232,6 +232,7 @@ async fn who_fails_to_sign_in_again_and_again_waits_and_others_and_sessions_do_n
     let mut said = String::new();
     tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
     tokio::io::AsyncReadExt::read_to_string(&mut socket, &mut said).await.unwrap();
+    check_exchange(head.as_bytes(), &said);
     assert!(said.starts_with("HTTP/1.1 200 "), "from elsewhere: {said}");
 
     wait_for("the wait is over", || async { attempt("ada", PASSWORD).await.status == 200 }).await;

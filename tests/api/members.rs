@@ -1,5 +1,6 @@
 //! Members: who comes in, by themselves or brought by an owner, who goes, and who is listed.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Server, wait_for};
@@ -189,4 +190,28 @@ async fn the_cursor_of_a_member_list_continues_it() {
     assert_eq!(joined.data["room_state"]["member_count"], json!(2));
     wait_for("both are listed", || async { usernames(&ada.lists_members(&room).await) == ["ada", "bob"] })
         .await;
+}
+
+#[tokio::test]
+async fn nobody_is_in_more_than_a_thousand_rooms() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let more = bob.creates_room("one-more").await;
+    for hundred in 0..10 {
+        let names = (0..100).map(|n| format!("room-{hundred}-{n}"));
+        join_all(names.map(|name| {
+            let ada = &ada;
+            async move { ada.creates_room(&name).await }
+        }))
+        .await;
+    }
+    ada.post_nothing("/v1/rooms/one-more/join").await.problem(409, "too_many_rooms");
+    ada.post("/v1/rooms", json!({ "name": "one-too-many" })).await.problem(409, "too_many_rooms");
+    let path = format!("/v1/rooms/{}/members/ada", more.id);
+    bob.put(&path, json!({})).await.problem(409, "too_many_rooms");
+    // Whoever goes may come.
+    bob.joins("room-0-0").await;
+    ada.put("/v1/rooms/room-0-0/members/bob", json!({ "role": "owner" })).await.ok(200);
+    ada.leaves("room-0-0").await;
+    ada.joins(&more).await;
 }

@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{DEADLINE, Server, wait_for};
+use crate::support::{DEADLINE, Server, check_exchange, wait_for};
 
 #[tokio::test]
 async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself() {
@@ -48,6 +48,7 @@ async fn a_server_that_stops_is_not_ready() {
         answer
     };
     let answer = tokio::time::timeout(DEADLINE, asking).await.expect("it answers and closes");
+    check_exchange(b"GET /readyz HTTP/1.1", &answer);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("not_ready"), "{answer}");
     assert_eq!(server.stop().await.code(), Some(0));
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, DEADLINE, Server};
+use crate::support::{Client, DEADLINE, Server, check_exchange};
 
 /// An answer as it came over the socket; `status` is 0 where the server only closed.
 #[derive(Debug)]
@@ -45,7 +45,9 @@ pub async fn send_all(server: &Server, bytes: &[u8]) -> Raw {
         socket.read_to_string(&mut answer).await.expect("the answer can be read");
         answer
     };
-    Raw::read(&tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers in time"))
+    let answer = tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers in time");
+    check_exchange(bytes, &answer);
+    Raw::read(&answer)
 }
 
 /// A request with a head of our own making; the last header asks the server to close.

@@ -1,6 +1,6 @@
 //! What came back from a request, and the manners that every answer has, whatever the route.
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 /// A whole answer. `json` is null where there was no JSON.
@@ -21,6 +21,24 @@ impl Answer {
         let text = response.text().await?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok(Self { what: what.to_owned(), status, headers, text, json })
+    }
+
+    /// An answer as it came over the wire, if it is a whole one with nothing behind it; of a stream the head is enough.
+    pub(super) fn parse(what: &str, text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?);
+        }
+        let json = serde_json::from_str(body).unwrap_or(Value::Null);
+        let answer = Self { what: what.to_owned(), status, headers, text: body.to_owned(), json };
+        let is_whole = answer.header("content-length") == body.len().to_string()
+            || (matches!(status, 204 | 304) && body.is_empty())
+            || (what.starts_with("HEAD ") && body.is_empty())
+            || answer.media_type() == "text/event-stream";
+        is_whole.then_some(answer)
     }
 
     /// A header, or an empty text.

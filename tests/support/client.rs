@@ -8,7 +8,7 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::document::Document;
+use super::document::{Document, check_exchange};
 use super::http1;
 use super::stream::Opening;
 
@@ -130,12 +130,16 @@ impl Client {
 
     /// Prepares a stream at a path such as `/v1/events?after=...`; nothing is sent before it is opened.
     pub fn opening(&self, path: &str) -> Opening {
-        Opening::new(self.address, path, self.bearer.as_deref())
+        Opening::new(self.address, path, self.bearer.as_deref(), self.document)
     }
 
     /// Sends bytes as they are, for requests that no client library makes; gives all that came back until the server
     /// closed the connection.
     pub async fn exchange(&self, bytes: &[u8]) -> String {
-        http1::exchange(self.address, bytes).await
+        let answer = http1::exchange(self.address, bytes).await;
+        if self.document.is_some() {
+            check_exchange(bytes, &answer);
+        }
+        answer
     }
 }

@@ -46,25 +46,19 @@ impl Document {
     /// Panics unless the document foresees this answer. Routes that it does not know may only be refused.
     #[track_caller]
     pub(super) fn check(&self, method: &Method, path: &str, answer: &Answer) {
-        let what = &answer.what;
-        let Some(operation) = self.operation(method, path) else {
-            let is_page = answer.status < 400 && !path.starts_with("/v1");
-            assert!(
-                is_page || matches!(answer.status, 401 | 404 | 405),
-                "{what}: {} from no operation",
-                answer.status
-            );
+        let content = self.check_head(method, path, answer);
+        let Answer { what, status, text, .. } = answer;
+        if *method == Method::HEAD {
+            assert!(text.is_empty(), "{what}: a body for HEAD: {text}");
+            return;
+        }
+        let Some(content) = content else {
+            let fits = self.fits(&self.schemas()["Problem"], &answer.json, "");
+            assert!(*status < 400 || fits.is_ok(), "{what}: {status} {text}");
             return;
         };
-        let response = &operation["responses"][answer.status.to_string()];
-        assert!(
-            response.is_object(),
-            "{what}: the document does not list {}: {}",
-            answer.status,
-            answer.text
-        );
-        let Some(content) = response.get("content").and_then(Value::as_object) else {
-            assert!(answer.text.is_empty(), "{what}: a body where the document has none: {}", answer.text);
+        let Some(content) = content.as_object() else {
+            assert!(text.is_empty(), "{what}: a body where the document has none: {text}");
             return;
         };
         let body = content.get(answer.media_type());
@@ -72,13 +66,71 @@ impl Document {
             &body.unwrap_or_else(|| panic!("{what}: {} is not listed", answer.media_type()))["schema"];
         if answer.media_type().ends_with("json") {
             let fits = self.fits(schema, &answer.json, "");
-            assert_eq!(fits, Ok(()), "{what}: {} {}", answer.status, answer.text);
+            assert_eq!(fits, Ok(()), "{what}: {status} {text}");
         }
+        // Every code with which an operation may answer has an example there.
+        if let Some(examples) = body.and_then(|body| body["examples"].as_object()) {
+            let example = examples.get(answer.json["code"].as_str().unwrap_or_default());
+            let example = example.map(|example| &self.resolved(example)["value"]);
+            let title = example.map(|example| &example["title"]);
+            assert_eq!(title, Some(&answer.json["title"]), "{what}: {status} {text}");
+        }
+    }
+
+    /// The same for status and headers alone; gives what the document says of the body, null where there is none. A head
+    /// that no operation gave is none of the document's business, if it is one that may be.
+    #[track_caller]
+    pub(super) fn check_head(&self, method: &Method, path: &str, answer: &Answer) -> Option<&Value> {
+        let Answer { what, status, text, headers, .. } = answer;
+        let Some(operation) = self.operation(method, path) else {
+            let is_page = *status < 400 && !path.starts_with("/v1");
+            let is_preflight = *method == Method::OPTIONS && *status == 204;
+            let may_be = is_page || is_preflight || matches!(status, 401 | 404 | 405 | 414);
+            assert!(may_be, "{what}: {status} from no operation");
+            return None;
+        };
+        let response = &operation["responses"][status.to_string()];
+        assert!(response.is_object(), "{what}: the document does not list {status}: {text}");
+        let documented = response["headers"].as_object().expect("every answer has headers");
+        for (name, header) in documented {
+            let header = self.resolved(header);
+            match headers.get(name).and_then(|value| value.to_str().ok()) {
+                Some(value) => {
+                    let value = value.parse::<i64>().map_or_else(|_| value.into(), Value::from);
+                    let is_text = header["schema"]["type"] == "string";
+                    let fits = is_text || self.fits(&header["schema"], &value, name).is_ok();
+                    assert!(fits, "{what}: {status} with {name}: {value}");
+                }
+                None => assert!(header["required"] != true, "{what}: {status} without {name}"),
+            }
+        }
+        let is_documented = |name: &str| documented.keys().any(|known| known.eq_ignore_ascii_case(name));
+        let strange = headers.keys().find(|name| !is_general(name.as_str()) && !is_documented(name.as_str()));
+        assert_eq!(strange, None, "{what}: {status} has a header of which the document does not speak");
+        if *method != Method::HEAD {
+            super::reached::note(operation["operationId"].as_str().expect("an operationId"), *status);
+        }
+        Some(response.get("content").unwrap_or(&Value::Null))
+    }
+
+    /// Panics unless this may be the data of a stream's frame.
+    #[track_caller]
+    pub(super) fn check_frame(&self, data: &Value) {
+        let fits = self.fits(&self.schemas()["StreamEvent"], data, "");
+        assert_eq!(fits, Ok(()), "a frame that the document does not foresee: {data}");
+    }
+
+    /// A part of the document, or what it refers to.
+    fn resolved<'d>(&'d self, part: &'d Value) -> &'d Value {
+        let pointer = part["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+        pointer.map_or(part, |pointer| self.json.pointer(pointer).expect("references lead somewhere"))
     }
 
     /// The operation of a path; one that names its segments comes before one that has parameters for them.
     fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
-        let path = path.split('?').next().unwrap_or_default();
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        // A HEAD is a GET without the body.
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
         let segments: Vec<&str> = path.split('/').collect();
         let parameters = |template: &str| template.matches('{').count();
         self.operations()
@@ -150,6 +202,48 @@ impl Document {
         }
         Ok(())
     }
+}
+
+/// Checks an exchange that was written and read by hand, if it is one request with a whole answer of ours.
+#[track_caller]
+pub fn check_exchange(asked: &[u8], answered: &str) {
+    let Some(document) = published() else { return };
+    let asked = String::from_utf8_lossy(asked);
+    let mut line = asked.lines().next().unwrap_or_default().split(' ');
+    let (Some(Ok(method)), Some(path)) = (line.next().map(str::parse::<Method>), line.next()) else {
+        return;
+    };
+    // What hyper refuses before it is a request has no body and no id.
+    let answer = Answer::parse(&format!("{method} {path}"), answered);
+    let ours = |answer: &Answer| path.starts_with('/') && !answer.header("x-request-id").is_empty();
+    let Some(answer) = answer.filter(ours) else { return };
+    if answer.media_type() == "text/event-stream" {
+        document.check_head(&method, path, &answer);
+    } else {
+        document.check(&method, path, &answer);
+    }
+}
+
+/// Headers that any answer of HTTP may have; what they mean is said elsewhere than in the document.
+fn is_general(name: &str) -> bool {
+    const GENERAL: [&str; 15] = [
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-security-policy",
+        "content-type",
+        "cross-origin-resource-policy",
+        "date",
+        "keep-alive",
+        "referrer-policy",
+        "server",
+        "strict-transport-security",
+        "transfer-encoding",
+        "vary",
+        "x-accel-buffering",
+        "x-content-type-options",
+    ];
+    GENERAL.contains(&name) || name.starts_with("access-control-")
 }
 
 fn bound(rule: &Value) -> u64 {

@@ -3,10 +3,13 @@
 
 use std::net::SocketAddr;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::DEADLINE;
+use super::answer::Answer;
 
 /// The head of an answer.
 #[derive(Debug)]
@@ -20,6 +23,16 @@ impl Head {
     /// A header, or an empty text.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// An answer of which no more is known.
+    pub(super) fn as_answer(&self, what: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+            headers.append(name, HeaderValue::from_str(value).expect("a header value"));
+        }
+        Answer { what: what.to_owned(), status: self.status, headers, text: String::new(), json: Value::Null }
     }
 }
 

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use reqwest::Method;
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
 use super::DEADLINE;
+use super::document::Document;
 use super::event_source::Parser;
 use super::http1::{Connection, Head};
 
@@ -18,10 +20,16 @@ pub struct Opening {
     headers: Vec<(String, String)>,
     receive_buffer: Option<u32>,
     from: Option<IpAddr>,
+    document: Option<&'static Document>,
 }
 
 impl Opening {
-    pub(super) fn new(address: SocketAddr, path: &str, bearer: Option<&str>) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        path: &str,
+        bearer: Option<&str>,
+        document: Option<&'static Document>,
+    ) -> Self {
         let headers = bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
         Self {
             address,
@@ -29,6 +37,7 @@ impl Opening {
             headers: headers.into_iter().collect(),
             receive_buffer: None,
             from: None,
+            document,
         }
     }
 
@@ -78,6 +87,7 @@ impl Opening {
 
     /// Opens it where the server may be gone or may refuse.
     pub async fn try_open(self) -> Result<EventStream, NoStream> {
+        let document = self.document;
         let mut stream = self.try_connect().await.map_err(NoStream::Broken)?;
         if stream.head.status == 200 {
             return Ok(stream);
@@ -85,6 +95,10 @@ impl Opening {
         let length = stream.head.header("content-length").parse().unwrap_or(0);
         let body = stream.connection.take(length).await.map_err(NoStream::Broken)?;
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if let Some(document) = document {
+            let fits = document.fits(&document.schemas()["Problem"], &problem, "");
+            assert_eq!(fits, Ok(()), "{}: {problem}", stream.head.status);
+        }
         Err(NoStream::Refused(stream.head.status, problem["code"].as_str().unwrap_or_default().to_owned()))
     }
 
@@ -111,7 +125,11 @@ impl Opening {
         request.push_str("\r\n");
         connection.try_send(request.as_bytes()).await.map_err(broke)?;
         let head = connection.try_head().await?;
-        Ok(EventStream { head, connection, parser: Parser::default(), frames: VecDeque::new(), end: None })
+        if let Some(document) = self.document {
+            document.check_head(&Method::GET, &self.path, &head.as_answer(&format!("GET {}", self.path)));
+        }
+        let (parser, frames) = (Parser::default(), VecDeque::new());
+        Ok(EventStream { head, connection, parser, frames, end: None, document: self.document })
     }
 }
 
@@ -122,6 +140,7 @@ pub struct EventStream {
     parser: Parser,
     frames: VecDeque<Frame>,
     end: Option<Result<(), String>>,
+    document: Option<&'static Document>,
 }
 
 /// Why there is no stream.
@@ -200,6 +219,9 @@ impl EventStream {
     fn read(&mut self, bytes: &[u8]) {
         for event in self.parser.feed(bytes) {
             let data = serde_json::from_str(&event.data).unwrap_or_else(|_| panic!("not JSON: {event:?}"));
+            if let Some(document) = self.document {
+                document.check_frame(&data);
+            }
             self.frames.push_back(Frame { event: event.name, id: event.id, data }.checked());
         }
         assert!(self.parser.ignored.is_empty(), "nobody reads these lines: {:?}", self.parser.ignored);

@@ -1,4 +1,4 @@
-//! A socket by hand: bytes as they are, and how the connection came to its end. Knows no HTTP; `http1` does.
+//! A socket by hand: bytes as they are, and how the connection came to its end. Knows no HTTP; `http1` and `document` do.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::DEADLINE;
+use super::document::check_exchange;
 
 /// How the other end closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum End {
 
 pub struct Wire {
     socket: TcpStream,
+    /// All that was sent so far.
+    asked: Vec<u8>,
     /// All that has come so far.
     pub seen: Vec<u8>,
 }
@@ -26,7 +29,7 @@ pub struct Wire {
 impl Wire {
     pub async fn to(server: SocketAddr) -> Self {
         let socket = TcpStream::connect(server).await.expect("the server listens");
-        Self { socket, seen: Vec::new() }
+        Self { socket, asked: Vec::new(), seen: Vec::new() }
     }
 
     /// With a small receive buffer (bytes), so that not reading is felt at the other end.
@@ -34,7 +37,7 @@ impl Wire {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("the buffer can be set before connecting");
         let socket = socket.connect(server).await.expect("the server listens");
-        Self { socket, seen: Vec::new() }
+        Self { socket, asked: Vec::new(), seen: Vec::new() }
     }
 
     /// Opens and sends the head of a request, whose lines end with LF here.
@@ -49,6 +52,7 @@ impl Wire {
     }
 
     pub async fn tries_to_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.asked.extend_from_slice(bytes);
         self.socket.write_all(bytes).await
     }
 
@@ -101,6 +105,15 @@ impl Wire {
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Some(End::Reset),
             Err(error) => panic!("{error} after: {}", self.text()),
+        }
+    }
+}
+
+impl Drop for Wire {
+    /// What came is held against the document once it is all there.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            check_exchange(&self.asked, &self.text());
         }
     }
 }

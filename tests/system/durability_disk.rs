@@ -1,58 +1,14 @@
 //! A disk that is really full: writes are refused as such, reading and streams go on, and all is well once there is room.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::json;
 
 use crate::support::log::{assert_dense, history, messages, now, until_said};
-use crate::support::{Server, wait_for};
-
-/// A small file system in memory, gone at the end of the test.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        fs::create_dir_all(at).unwrap();
-        let options = "size=4m,mode=700";
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status().unwrap();
-        assert!(mounted.success(), "root can mount a tmpfs");
-        Self(at.to_owned())
-    }
-
-    /// Takes all room that is left.
-    fn fill(&self) {
-        let piece = vec![0_u8; 4096];
-        let mut file = fs::File::create(self.0.join("filler")).unwrap();
-        while std::io::Write::write_all(&mut file, &piece).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::support::{SmallDisk, wait_for};
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
-    if !rustix::process::getuid().is_root() {
-        println!("skipped: only root can mount the small file system that this test fills");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
-    let disk = SmallDisk::mount(&folder.path().join("small"));
-    let mut server = Server::start().await;
-    server.stop().await;
-    fs::remove_dir_all(server.data()).unwrap();
-    std::os::unix::fs::symlink(&disk.0, server.data()).unwrap();
-    server.restart().await;
+    let Some((disk, server)) = SmallDisk::with_server(folder.path(), &[]).await else { return };
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let room = ada.creates_room("room").await;
     bob.joins(&room).await;
