@@ -9,7 +9,9 @@ LISTEN ?= 127.0.0.1:8080
 ROWS ?=
 ROUNDS ?= 100
 CHROMIUM ?= $(shell command -v chromium)
-PARLOR_BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/parlor
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PARLOR_BIN := $(TARGET)/debug/parlor
+SCHEMATHESIS := $(TARGET)/fuzz/bin/schemathesis
 
 # npm writes this file last of all, so it is as good as a stamp.
 WEB_PACKAGES := web/node_modules/.package-lock.json
@@ -18,7 +20,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test clients bench torture openapi tools test-tools clients-tools bench-tools
+.PHONY: help run dev test fuzz clients bench torture openapi tools test-tools clients-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,11 +40,19 @@ dev: tools $(API_CLIENT) ## Serve the web client with hot reload, against the se
 test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, types, derived files and every test
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	rm -f $(TARGET)/tmp/reached
 	cargo test --locked
+	cargo test --locked --test parlor -- --ignored --exact contract::table::every_cell_was_reached_or_has_a_reason
 	cd openapi && npm run lint
+	cd openapi && npm run diff
+	$(MAKE) fuzz
 	cd web && npm run check
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
+
+fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Ask the server what nobody would, and hold the answers against the document (a minute)
+	cargo build --locked
+	PARLOR_BIN="$(PARLOR_BIN)" SCHEMATHESIS="$(SCHEMATHESIS)" node openapi/fuzz/run.mjs
 
 clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in each language against a live server (LANG=go for one)
 	cargo build --locked
@@ -79,6 +89,11 @@ $(WEB_PACKAGES): web/package.json web/package-lock.json | tools
 
 $(LINT_PACKAGES): openapi/package.json openapi/package-lock.json | tools
 	cd openapi && npm ci
+	@touch $@
+
+$(SCHEMATHESIS): openapi/fuzz/requirements.txt | test-tools
+	python3 -m venv $(TARGET)/fuzz
+	$(TARGET)/fuzz/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(API_CLIENT): openapi/openapi.json web/openapi-ts.config.ts $(WEB_PACKAGES)
