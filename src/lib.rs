@@ -47,9 +47,11 @@
 //! * 2026-11-23: **Releasing the savepoint is the check that the transaction is still open.** SQLite rolls back by itself
 //!   on a full disk, and its savepoints go with the transaction: the next `RELEASE` fails before a second request can
 //!   write outside one. No raw handle, no unsafe code.
-//! * 2026-11-23: **Posts are written together.** A statement costs a change of threads and back, which was half of what the
-//!   server did under load. Those that stand next to each other in a batch share one look and one text, which also has the
-//!   commit when they are the last; if that fails they are undone, and each is written alone in its own savepoint.
+//! * 2026-11-23: **Posts go straight into the engine**, on the journal's own thread and through a connection of their own
+//!   (`storage::posting`, by `rusqlite`). All else that is written or read goes through `sqlx`, where each statement is sent to
+//!   another thread and back: for a lone post that was half of the time and of the CPU. Threads and runtimes of its own,
+//!   fewer statements, fewer results and spinning did not help. The posts of a batch share one transaction without
+//!   savepoints; if one of them stands in the way it is undone, and each is written alone.
 //! * 2026-11-23: **Refresh tokens are derived, not stored.** Session, generation and an HMAC over both: a used one is told
 //!   from a forged one without keeping any, and the child of a token whose answer was lost is simply made again.
 //! * 2026-11-23: **Whether a refresh token is spent is decided by `seen`**, the newest generation whose tokens came back.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::error::ErrorKind;
 use thiserror::Error;
 
 use crate::domain::refusal::Refusal;
@@ -36,15 +35,67 @@ pub enum Error {
 /// Reads report the engine's failure as it is.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if is_full(&error) { Self::Full } else { Self::Engine(error.to_string()) }
+        Failure::from(error).into()
     }
+}
+
+/// A failure of the engine, whichever library it was asked through.
+#[derive(Debug, Error)]
+#[error("{text}")]
+pub(super) struct Failure {
+    text: String,
+    /// `SQLite`'s primary result code; none where it was not the engine that failed.
+    code: Option<i32>,
 }
 
 /// Why a request inside a batch stops.
 #[derive(Debug)]
 pub(super) enum Stop {
     Refused(Refusal),
-    Engine(sqlx::Error),
+    Engine(Failure),
+}
+
+impl Failure {
+    /// `SQLITE_FULL`.
+    pub fn is_full(&self) -> bool {
+        self.code == Some(13)
+    }
+
+    /// `SQLITE_BUSY`: another connection held the file for longer than we wait.
+    pub fn is_busy(&self) -> bool {
+        self.code == Some(5)
+    }
+
+    /// `SQLITE_CONSTRAINT`: the statement is undone, the transaction goes on.
+    pub fn is_constraint(&self) -> bool {
+        self.code == Some(19)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        let extended = error.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok());
+        Self { text: error.to_string(), code: extended.map(|code| code & 0xff) }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|e| e.extended_code & 0xff);
+        Self { text: error.to_string(), code }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self { text: error.to_string(), code: None }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        if failure.is_full() { Self::Full } else { Self::Engine(failure.text) }
+    }
 }
 
 impl From<Refusal> for Stop {
@@ -53,9 +104,15 @@ impl From<Refusal> for Stop {
     }
 }
 
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Engine(failure)
+    }
+}
+
 impl From<sqlx::Error> for Stop {
     fn from(error: sqlx::Error) -> Self {
-        Self::Engine(error)
+        Self::Engine(error.into())
     }
 }
 
@@ -64,28 +121,7 @@ impl From<Stop> for Error {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Refused(refusal) => Self::Refused(refusal),
-            Stop::Engine(error) => error.into(),
+            Stop::Engine(failure) => failure.into(),
         }
     }
-}
-
-/// `SQLITE_FULL`, in any extended form.
-pub(super) fn is_full(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(13)
-}
-
-/// Another connection held the file for longer than we wait.
-pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(5)
-}
-
-/// A constraint said no: the statement is undone, the transaction goes on.
-pub(super) fn is_constraint(error: &sqlx::Error) -> bool {
-    let by_kind = error.as_database_error().is_some_and(|e| !matches!(e.kind(), ErrorKind::Other));
-    by_kind || primary_code(error) == Some(19)
-}
-
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
 }

@@ -1,11 +1,10 @@
-//! The journal: the one writer of a node. It drains a bounded queue into one transaction with one sync, then answers
+//! The journal: the one writer of a node. It drains a bounded queue into transactions with one sync each, then answers
 //! every request by itself. It knows when to write, not what: the nouns' files hand it their statements.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -14,14 +13,18 @@ use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::error::{Error, Stop};
 use super::meters::Meters;
+use super::posting::Posting;
+use super::posts::Post;
 use super::writing::Writing;
 
 /// Requests waiting for their batch. When it is full the next one is told to come back: 503.
 const QUEUE: usize = 4_096;
-/// Requests in one transaction. More would save no sync worth having and make the first one wait.
-pub(super) const BATCH: usize = 256;
+/// Requests taken from the queue at a time. More would save no sync worth having and make the first one wait.
+const BATCH: usize = 256;
 /// Waits at most this long for another connection; more would hold up the batch's requests.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of the write-ahead log's file that are kept when the log begins anew.
+pub(super) const LOG_KEPT: u32 = 64 << 20;
 
 /// What happens after a commit and before its requests are answered. It must not block.
 pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
@@ -29,8 +32,14 @@ pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
 /// The queue's end that requests are put into.
 #[derive(Clone)]
 pub(super) struct Journal {
-    queue: mpsc::Sender<Box<dyn Request>>,
+    queue: mpsc::Sender<Write>,
     meters: Arc<Meters>,
+}
+
+/// What the journal is asked for. Posts have a way of their own through it.
+enum Write {
+    Post(Box<Post>),
+    Other(Box<dyn Request>),
 }
 
 /// A request whose kind the journal need not know.
@@ -39,6 +48,23 @@ struct Pending<T, F> {
     outcome: Result<T, Error>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
+
+/// The queue's other end, and what it takes to write.
+pub(super) struct Writer {
+    pub requests: Requests,
+    pub posting: Posting,
+    pub writing: Writing,
+    pub checkpoints: Arc<Checkpoints>,
+    pub on_commit: OnCommit,
+    /// Cancelled when a commit fails in a way that leaves its outcome unknown: the process must end then, and recover at
+    /// its next start.
+    pub fatal: CancellationToken,
+    pub closing: CancellationToken,
+    pub meters: Arc<Meters>,
+}
+
+/// What waits in the queue.
+pub(super) struct Requests(mpsc::Receiver<Write>);
 
 impl<T, F> Request for Pending<T, F>
 where
@@ -66,19 +92,10 @@ where
 }
 
 impl Journal {
-    /// Starts the writer on its own connection. `fatal` is cancelled when a commit fails in a way that leaves its
-    /// outcome unknown: the process must end then, and recover at its next start.
-    pub fn start(
-        connection: SqliteConnection,
-        checkpoints: Arc<Checkpoints>,
-        on_commit: OnCommit,
-        fatal: CancellationToken,
-        closing: CancellationToken,
-        meters: Arc<Meters>,
-    ) -> (Self, impl Future<Output = ()> + Send) {
+    /// A journal and what a `Writer` takes from it.
+    pub fn new(meters: Arc<Meters>) -> (Self, Requests) {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let journal = Self { queue, meters: meters.clone() };
-        (journal, run(requests, Writing::new(connection), checkpoints, on_commit, fatal, closing, meters))
+        (Self { queue, meters }, Requests(requests))
     }
 
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.
@@ -88,65 +105,122 @@ impl Journal {
         F: for<'w> FnOnce(&'w mut Writing) -> BoxFuture<'w, Result<T, Stop>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.put(Pending { work: Some(work), outcome: Err(Error::OutcomeUnknown), reply }, answer).await
+        let pending = Pending { work: Some(work), outcome: Err(Error::OutcomeUnknown), reply };
+        self.put(Write::Other(Box::new(pending)), answer).await
     }
 
-    /// Puts a request into the queue and waits until it is answered.
-    pub async fn put<T>(
-        &self,
-        request: impl Request + 'static,
-        answer: oneshot::Receiver<Result<T, Error>>,
-    ) -> Result<T, Error> {
+    /// The same for a post.
+    pub async fn post<T>(&self, post: Post, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+        self.put(Write::Post(Box::new(post)), answer).await
+    }
+
+    async fn put<T>(&self, write: Write, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
         // Full, or closing: either way nothing was written, and it is worth coming back.
         let place = self.queue.try_reserve().map_err(|_| Error::Overloaded)?;
         self.meters.queue.inc();
-        place.send(Box::new(request));
+        place.send(write);
         answer.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 }
 
-async fn run(
-    mut requests: mpsc::Receiver<Box<dyn Request>>,
-    mut writing: Writing,
-    checkpoints: Arc<Checkpoints>,
-    on_commit: OnCommit,
-    fatal: CancellationToken,
-    closing: CancellationToken,
-    meters: Arc<Meters>,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        tokio::select! {
-            biased;
-            taken = requests.recv_many(&mut batch, BATCH) => if taken == 0 { break },
-            // What is queued is still written; the loop ends when nothing is left.
-            () = closing.cancelled(), if !requests.is_closed() => { requests.close(); continue }
+impl Writer {
+    /// Writes until the queue is closed and empty, or the journal cannot go on. Blocks its thread.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let Requests(requests) = &mut self.requests;
+            tokio::select! {
+                biased;
+                taken = requests.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+                // What is queued is still written; the loop ends when nothing is left.
+                () = self.closing.cancelled(), if !requests.is_closed() => { requests.close(); continue }
+            }
+            self.write(&mut batch).await;
+            if self.fatal.is_cancelled() {
+                return;
+            }
         }
-        let (size, began) = (batch.len(), Instant::now());
-        meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
-        match batch::write(&mut writing, &mut batch).await {
+        if let Err(error) = self.writing.close().await {
+            tracing::warn!(%error, "the database was not closed cleanly; the next start recovers it");
+        }
+    }
+
+    /// Posts together, and then the others together: whoever waits for one thing has not asked for the next yet, so that
+    /// nobody sees in which order they were written.
+    async fn write(&mut self, batch: &mut Vec<Write>) {
+        let size = batch.len();
+        self.meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
+        let (mut posts, mut others) = (Vec::with_capacity(size), Vec::new());
+        for write in batch.drain(..) {
+            match write {
+                Write::Post(post) => posts.push(*post),
+                Write::Other(other) => others.push(other),
+            }
+        }
+        if !posts.is_empty() {
+            self.write_posts(posts).await;
+        }
+        if !others.is_empty() && !self.fatal.is_cancelled() {
+            self.write_others(others).await;
+        }
+        self.checkpoints.after_batch(self.writing.sql(), size).await;
+    }
+
+    /// Writes posts together, and where one of them stands in the way of all each of them alone.
+    async fn write_posts(&mut self, mut posts: Vec<Post>) {
+        let began = Instant::now();
+        let written = self.posting.write(&mut posts);
+        if posts.len() > 1 && matches!(written, Err(BatchFailure::UndoneForOne(_))) {
+            for post in posts {
+                Box::pin(self.write_posts(vec![post])).await;
+            }
+            return;
+        }
+        let failure = self.conclude(written, posts.len(), began);
+        for mut post in posts {
+            if let Some(failure) = &failure {
+                post.refuse(failure.as_error());
+            } else {
+                post.find_repeated(self.writing.sql()).await;
+            }
+            post.answer();
+        }
+    }
+
+    async fn write_others(&mut self, mut others: Vec<Box<dyn Request>>) {
+        let began = Instant::now();
+        let written = batch::write(&mut self.writing, &mut others).await;
+        let failure = self.conclude(written, others.len(), began);
+        for mut other in others {
+            if let Some(failure) = &failure {
+                other.refuse(failure.as_error());
+            }
+            other.answer();
+        }
+    }
+
+    /// Tells the node what a transaction of so many requests has changed; what has failed comes back.
+    fn conclude(
+        &self,
+        written: Result<Committed, BatchFailure>,
+        requests: usize,
+        began: Instant,
+    ) -> Option<BatchFailure> {
+        match written {
             Ok(committed) => {
                 #[cfg(debug_assertions)]
                 crate::breakdown::at("journal", &committed.events);
-                meters.committed(size, began.elapsed());
-                on_commit(committed);
-                batch.drain(..).for_each(Request::answer);
+                self.meters.committed(requests, began.elapsed());
+                (self.on_commit)(committed);
+                None
             }
-            Err(failure) => {
-                tracing::error!(error = %failure.cause(), requests = size, "a batch of writes failed");
-                for mut request in batch.drain(..) {
-                    request.refuse(failure.as_error());
-                    request.answer();
+            Err(error) => {
+                tracing::error!(%error, requests, "a batch of writes failed");
+                if matches!(error, BatchFailure::AtCommit(_)) {
+                    self.fatal.cancel();
                 }
-                if matches!(failure, BatchFailure::AtCommit(_)) {
-                    fatal.cancel();
-                    return;
-                }
+                Some(error)
             }
         }
-        checkpoints.after_batch(writing.sql(), size).await;
-    }
-    if let Err(error) = writing.close().await {
-        tracing::warn!(%error, "the database was not closed cleanly; the next start recovers it");
     }
 }

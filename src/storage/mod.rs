@@ -13,10 +13,12 @@ mod members;
 mod messages;
 mod meters;
 mod open;
+mod posting;
 mod posts;
 mod probe;
 mod rooms;
 pub mod sessions;
+mod tail;
 mod writing;
 
 use std::fs::File;

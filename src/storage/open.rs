@@ -13,13 +13,16 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Row};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Store;
 use super::checkpoint::Checkpoints;
-use super::journal::{BATCH, Journal, LOCK_WAIT, OnCommit};
+use super::journal::{Journal, LOCK_WAIT, LOG_KEPT, OnCommit, Writer};
 use super::meters::Meters;
+use super::posting::Posting;
+use super::writing::Writing;
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
 
@@ -50,6 +53,8 @@ pub enum OpenError {
     NewerSchema(PathBuf, i64),
     #[error("the database {0} cannot be opened: {1}")]
     Database(PathBuf, sqlx::Error),
+    #[error("the database {0} cannot be opened: {1}")]
+    Posting(PathBuf, rusqlite::Error),
     #[error("the database {0} could not be brought up to date: {1}")]
     Migration(PathBuf, MigrateError),
     #[error("the database {0} does not keep its promises of durability here: {1}")]
@@ -81,6 +86,7 @@ impl Store {
         migrate(&mut writer, &file).await?;
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
+        let posting = Posting::open(&file).map_err(|e| OpenError::Posting(file.clone(), e))?;
         let checkpointer = options.connect().await.map_err(broken)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
         // A connection to a file does not go away; asking it would cost as much as reading.
@@ -91,24 +97,30 @@ impl Store {
             (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let checkpoints = Arc::new(Checkpoints::default());
         let meters = Arc::new(Meters::new(folder.join("parlor.db-wal")));
-        let (journal, writing) = Journal::start(
-            writer,
-            checkpoints.clone(),
+        let (journal, requests) = Journal::new(meters.clone());
+        let writer = Writer {
+            requests,
+            posting,
+            writing: Writing::new(writer),
+            checkpoints: checkpoints.clone(),
             on_commit,
-            fatal.clone(),
-            closing.clone(),
-            meters.clone(),
-        );
+            fatal: fatal.clone(),
+            closing: closing.clone(),
+            meters: meters.clone(),
+        };
+        // A thread of its own, which it may block: what it waits for is the disk.
+        let runtime = Handle::current();
+        let writing = tasks.spawn_blocking(move || runtime.block_on(writer.run()));
         let broken = fatal.clone();
         tasks.spawn(async move {
             let work = async {
                 // The checkpointer has nothing left to do once the journal is through.
                 tokio::select! {
-                    () = writing => {}
-                    () = checkpoints.run(checkpointer) => {}
+                    ended = writing => ended.is_err(),
+                    () = checkpoints.run(checkpointer) => false,
                 }
             };
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(work).catch_unwind().await.unwrap_or(true) {
                 tracing::error!("the journal broke down: nothing is written any more");
                 broken.cancel();
             }
@@ -126,10 +138,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(LOCK_WAIT)
-        // What a statement finds for a whole batch does not wait until it is taken.
-        .row_buffer_size(BATCH)
         .pragma("wal_autocheckpoint", "0")
-        .pragma("journal_size_limit", "67108864")
+        .pragma("journal_size_limit", LOG_KEPT.to_string())
         .disable_statement_logging()
 }
 

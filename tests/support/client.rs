@@ -58,9 +58,12 @@ impl Client {
         Self { bearer: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same client on another way to the server, such as through a proxy.
+    /// The same client on another way to the server, such as through a proxy, with a connection for each request: one that
+    /// keeps its connections and is cut off again and again on a busy machine may wait for one that never comes, with
+    /// nothing sent that is not answered.
     pub fn through(&self, address: SocketAddr) -> Self {
-        Self { address, ..self.clone() }
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
+        Self { bearer: self.bearer.clone(), ..Self::with(builder, address, self.document) }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -1,7 +1,9 @@
 //! The store without a server around it, for what a socket cannot show: which requests share a batch, what is announced.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 
 use parlor::domain::clock::Clock;
@@ -16,6 +18,7 @@ use parlor::live::{EventStream, Feed, Framing, Hub, Live, Reader, Registry, Sock
 use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use super::DEADLINE;
 use super::http1::Connection;
@@ -26,7 +29,12 @@ pub struct OpenStore {
     pub folder: TempDir,
     /// What was announced, batch by batch.
     pub batches: Arc<Mutex<Vec<Vec<Event>>>>,
+    /// At the next commit the journal says that it is there, and waits.
+    hold_up: Arc<Mutex<Option<HoldUp>>>,
 }
+
+/// Whom the journal tells that it waits, and what it waits for the end of.
+type HoldUp = (oneshot::Sender<()>, mpsc::Receiver<Infallible>);
 
 impl OpenStore {
     pub async fn new() -> Self {
@@ -34,9 +42,17 @@ impl OpenStore {
         let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
         let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
         let (feed, feeder) = feeder();
+        let hold_up = Arc::<Mutex<Option<HoldUp>>>::default();
         let on_commit = {
-            let (batches, registry) = (batches.clone(), registry.clone());
-            move |committed: Committed| announce(&registry, &feed, &batches, committed)
+            let (batches, registry, hold_up) = (batches.clone(), registry.clone(), hold_up.clone());
+            move |committed: Committed| {
+                announce(&registry, &feed, &batches, committed);
+                let waits = hold_up.lock().expect("nothing panics with it").take();
+                if let Some((says_so, goes_on)) = waits {
+                    says_so.send(()).expect("somebody waits for it");
+                    let _ = goes_on.recv();
+                }
+            }
         };
         let store = Store::open(folder.path(), Purpose::Serve, Ids, Box::new(on_commit)).await;
         let store = Arc::new(store.expect("the store opens"));
@@ -44,7 +60,7 @@ impl OpenStore {
         tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
         let (heartbeat, slow_after) = (Duration::from_secs(15), Duration::from_mins(1));
         let live = Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat, slow_after };
-        Self { live, folder, batches }
+        Self { live, folder, batches, hold_up }
     }
 
     pub fn store(&self) -> &Store {
@@ -71,10 +87,30 @@ impl OpenStore {
         NewMessage { id: Ids.message(), room: RoomRef::Id(room), author, body, client_id, at: Clock.now() }
     }
 
-    /// Puts them into the queue before the journal can look: one batch, in this order.
+    /// Puts them into the queue while the journal is busy: one batch, in this order.
     pub async fn post_together(&self, posts: Vec<NewMessage>) -> Vec<Result<Made<Message>, Error>> {
         let posts = posts.into_iter().map(|post| self.store().post_message(post, None));
-        futures_util::future::join_all(posts).await
+        self.together(futures_util::future::join_all(posts)).await
+    }
+
+    /// Polls a future, which puts what it writes into the queue, while the journal is held up.
+    pub async fn together<T>(&self, writes: impl Future<Output = T>) -> T {
+        let (held_up, is_held_up) = oneshot::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        *self.hold_up.lock().expect("nothing panics with it") = Some((held_up, goes_on));
+        let writing = async {
+            is_held_up.await.expect("the journal commits what was asked for");
+            let mut writes = std::pin::pin!(writes);
+            let at_once = futures_util::poll!(writes.as_mut());
+            drop(go_on);
+            match at_once {
+                Poll::Ready(done) => done,
+                Poll::Pending => writes.await,
+            }
+        };
+        let (tried, done) = tokio::join!(self.store().try_writing(), writing);
+        tried.expect("writing works");
+        done
     }
 }
 
@@ -108,6 +144,8 @@ pub async fn next_on(client: &mut Connection) -> Result<Option<String>, String> 
 
 fn announce(registry: &Registry, feed: &Feed, batches: &Mutex<Vec<Vec<Event>>>, committed: Committed) {
     registry.committed(&committed);
-    batches.lock().expect("nothing panics with it").push(committed.events.clone());
+    if !committed.events.is_empty() {
+        batches.lock().expect("nothing panics with it").push(committed.events.clone());
+    }
     feed.committed(committed.events);
 }

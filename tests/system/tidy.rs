@@ -21,8 +21,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("cli", &["app", "config"]),
 ];
 /// Libraries that stay behind one door, with the modules that may open it.
-const LIBRARIES: &[(&str, &[&str])] =
-    &[("sqlx", &["storage"]), ("poem", &["api", "http", "web"]), ("poem_openapi", &["api", "http"])];
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("sqlx", &["storage"]),
+    ("rusqlite", &["storage"]),
+    ("poem", &["api", "http", "web"]),
+    ("poem_openapi", &["api", "http"]),
+];
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc", "part2"];
 /// Lines at which a file has to be split, for sources and for tests.

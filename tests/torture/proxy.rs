@@ -10,12 +10,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::world::World;
 
 /// Bytes that the kernel keeps for a connection to the server that is not read: small, so that a stall is felt soon.
 const NARROW: u32 = 4_096;
+/// How long a connection is held up in all, one way. A request waits for its answer longer than that, on a busy machine too.
+const HELD_UP: Duration = Duration::from_secs(5);
 
 pub struct Proxy {
     pub address: SocketAddr,
@@ -146,21 +149,27 @@ async fn pass(
     world: &World,
 ) -> Carried {
     let mut buffer = vec![0; 16 * 1024];
-    let (mut passed, mut since_stall) = (0, 0);
+    let (mut passed, mut since_stall, mut held_up) = (0, 0, Duration::ZERO);
     loop {
         let mut most = buffer.len();
         if world.is_rough() {
             if let Some((bytes, how_long)) = spoils.stall
                 && since_stall >= bytes
+                && held_up < HELD_UP
             {
                 since_stall = 0;
+                let began = Instant::now();
                 world.lasts(how_long).await;
+                held_up += began.elapsed();
             }
             if spoils.cut_after.is_some_and(|at| passed >= at) && world.is_rough() {
                 return Carried::Cut;
             }
             let until_cut = spoils.cut_after.map_or(u64::MAX, |at| at.saturating_sub(passed).max(1));
-            most = most.min(spoils.portion).min(usize::try_from(until_cut).unwrap_or(usize::MAX));
+            most = most.min(usize::try_from(until_cut).unwrap_or(usize::MAX));
+            if held_up < HELD_UP {
+                most = most.min(spoils.portion);
+            }
         }
         let Ok(count @ 1..) = from.read(&mut buffer[..most]).await else {
             let _ = to.shutdown().await;

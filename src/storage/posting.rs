@@ -1,0 +1,210 @@
+//! The transaction of posts. The most frequent write by far, and nobody waits for it longer than for the disk: it runs on the
+//! journal's own thread, straight in the engine, where a statement costs what the engine needs for it. It knows what a post
+//! writes, not who waits for it.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use super::batch::BatchFailure;
+use super::committed::Committed;
+use super::error::{Error, Failure};
+use super::journal::{LOCK_WAIT, LOG_KEPT};
+use super::posts::{NewMessage, Post};
+use super::tail::Tail;
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::ids::{Position, RoomId, UserId};
+use crate::domain::message::Message;
+use crate::domain::names::{DisplayName, Username};
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{RoomRef, Visibility};
+use crate::domain::user::UserRef;
+
+/// The author in the room, if it is there: its name is that of a public one. The message is the one of an earlier try.
+const LOOK: &str = "\
+    SELECT r.id, r.visibility, r.head, m.role, g.position, u.username, u.display_name \
+    FROM users u JOIN rooms r ON r.id = coalesce(?2, \
+    (SELECT p.id FROM rooms p WHERE p.name = ?3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) \
+    LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
+    LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = ?4 \
+    WHERE u.id = ?1 AND r.deleted_at IS NULL";
+const MESSAGE: &str = "\
+    INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const EVENT: &str = "\
+    INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const ROOM: &str = "UPDATE rooms SET head = ?2 WHERE id = ?1";
+const LOG: &str = "UPDATE log SET head = ?1";
+
+/// The connection that posts are written by.
+pub(super) struct Posting {
+    connection: Connection,
+}
+
+/// A room as the author of a post finds it.
+struct Found {
+    room: RoomId,
+    last_seq: i64,
+    author: UserRef,
+    /// There is a message of this room, author and client id.
+    is_repeat: bool,
+}
+
+impl Posting {
+    /// Opens a database that exists and is in write-ahead mode.
+    pub fn open(file: &Path) -> Result<Self, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+        Ok(Self { connection })
+    }
+
+    /// Writes posts in one transaction and says what it has changed. Each post knows then what it came to, but for a repeat,
+    /// which knows that it is one.
+    pub fn write(&mut self, posts: &mut [Post]) -> Result<Committed, BatchFailure> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_all(posts)));
+        let failure = match written {
+            Ok(Ok(tail)) if tail.committed.events.is_empty() => {
+                return self.roll_back().map(|()| tail.committed);
+            }
+            Ok(Ok(tail)) => match self.connection.execute_batch("COMMIT").map_err(Failure::from) {
+                Ok(()) => return Ok(tail.committed),
+                Err(failure) if failure.is_full() => BatchFailure::Undone(failure),
+                Err(failure) => return Err(BatchFailure::AtCommit(failure)),
+            },
+            Ok(Err(failure)) if failure.is_constraint() => BatchFailure::UndoneForOne(failure.into()),
+            Ok(Err(failure)) => BatchFailure::Undone(failure),
+            Err(_) => BatchFailure::UndoneForOne(Error::Panicked),
+        };
+        self.roll_back()?;
+        Err(failure)
+    }
+
+    /// Everything but the commit. The first failure ends it: `SQLite` may have rolled back by itself.
+    fn write_all(&self, posts: &mut [Post]) -> Result<Tail, Failure> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let head = self.connection.prepare_cached("SELECT head FROM log")?;
+        let mut tail = Tail::after(Position({ head }.query_row([], |row| row.get(0))?));
+        let mut seqs = HashMap::new();
+        for post in posts {
+            let found = match self.look(&post.new)? {
+                Ok(found) => found,
+                Err(refusal) => {
+                    post.outcome = Err(refusal.into());
+                    continue;
+                }
+            };
+            post.repeats = found.is_repeat.then_some(found.room);
+            if found.is_repeat {
+                continue;
+            }
+            if let Err(retry_after) = post.admit(found.room) {
+                post.outcome = Err(Error::TooMany { retry_after });
+                continue;
+            }
+            let seq = seqs.entry(found.room).or_insert(found.last_seq);
+            *seq += 1;
+            let message = message_of(&post.new, found.room, *seq, found.author);
+            self.insert(&mut tail, &post.new, &message)?;
+            post.outcome = Ok(message);
+        }
+        for (room, seq) in seqs {
+            self.connection.prepare_cached(ROOM)?.execute(params![room.uuid(), seq])?;
+        }
+        self.connection.prepare_cached(LOG)?.execute([tail.head().0])?;
+        Ok(tail)
+    }
+
+    /// Finds the room of a post for its author.
+    fn look(&self, new: &NewMessage) -> Result<Result<Found, Refusal>, rusqlite::Error> {
+        let (id, name) = match &new.room {
+            RoomRef::Id(id) => (Some(id.uuid()), None),
+            RoomRef::Name(name) => (None, Some(name.as_str())),
+        };
+        let mut look = self.connection.prepare_cached(LOOK)?;
+        let asked = params![new.author.uuid(), id, name, new.client_id()];
+        let found = look.query_row(asked, |row| found_of(row, new.author)).optional()?;
+        Ok(found.unwrap_or(Err(Refusal::RoomNotFound)))
+    }
+
+    /// Writes a message and its event. No rule can refuse it any more.
+    fn insert(&self, tail: &mut Tail, new: &NewMessage, message: &Message) -> Result<(), Failure> {
+        let event = event_of(message);
+        let row = tail.number(&event)?;
+        let (position, room, at) = (row.position.0, message.room.uuid(), message.created_at.micros());
+        self.connection.prepare_cached(MESSAGE)?.execute(params![
+            position,
+            message.id.uuid(),
+            room,
+            message.seq,
+            message.author.id.uuid(),
+            message.body.as_str(),
+            new.client_id(),
+            new.client_hash(),
+            at,
+        ])?;
+        let (kind, seq) = (event.kind.as_str(), message.seq);
+        let mut insert = self.connection.prepare_cached(EVENT)?;
+        insert.execute(params![position, room, seq, kind, row.subject, row.data, at])?;
+        Ok(())
+    }
+
+    /// Leaves no transaction behind, whoever has ended it.
+    fn roll_back(&self) -> Result<(), BatchFailure> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.connection.execute_batch("ROLLBACK").map_err(|error| BatchFailure::AtCommit(error.into()))
+    }
+}
+
+fn found_of(row: &Row<'_>, author: UserId) -> Result<Result<Found, Refusal>, rusqlite::Error> {
+    if row.get_ref("role")?.data_type() == Type::Null {
+        let is_public = row.get_ref("visibility")?.as_str()? == Visibility::Public.as_str();
+        return Ok(Err(if is_public { Refusal::NotAMember } else { Refusal::RoomNotFound }));
+    }
+    Ok(Ok(Found {
+        room: RoomId::from_uuid(row.get("id")?),
+        last_seq: row.get("head")?,
+        author: UserRef {
+            id: author,
+            username: Username::stored(row.get("username")?),
+            display_name: DisplayName::stored(row.get("display_name")?),
+        },
+        is_repeat: row.get_ref("position")?.data_type() != Type::Null,
+    }))
+}
+
+fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef) -> Message {
+    Message {
+        id: new.id,
+        room,
+        seq,
+        author,
+        body: new.body.clone(),
+        client_id: new.client_id.as_ref().map(|(id, _)| id.clone()),
+        created_at: new.at,
+        edited_at: None,
+        deleted_at: None,
+    }
+}
+
+fn event_of(message: &Message) -> NewEvent {
+    NewEvent {
+        kind: EventType::MessagePosted,
+        room: message.room,
+        seq: message.seq,
+        at: message.created_at,
+        actor: message.author.clone(),
+        message: Some(message.clone()),
+        member: None,
+        room_state: None,
+    }
+}

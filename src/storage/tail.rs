@@ -1,0 +1,65 @@
+//! The end of the log as the running transaction has it: the next position, and what the rest of the node has to know
+//! once it is committed. It knows no engine.
+
+use sqlx::types::Uuid;
+
+use super::committed::Committed;
+use crate::domain::event::{Event, NewEvent, Subject};
+use crate::domain::ids::Position;
+
+/// Where the log ends, and what the transaction has added to it.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// The position that the next event takes.
+    pub next: Position,
+    pub committed: Committed,
+}
+
+/// A numbered event, to be stored beside what it tells of.
+pub(super) struct EventRow {
+    pub position: Position,
+    pub subject: Option<Uuid>,
+    pub data: String,
+}
+
+/// A point to come back to.
+#[derive(Clone, Copy)]
+pub(super) struct Mark(Position, [usize; 4]);
+
+impl Tail {
+    /// Begins a transaction in which the log ends at `head`.
+    pub fn after(head: Position) -> Self {
+        Self { next: head.next(), committed: Committed::default() }
+    }
+
+    /// The position of the last event.
+    pub fn head(&self) -> Position {
+        self.next.previous()
+    }
+
+    /// Gives an event its place. Called last in a request, when no rule can refuse it any more; whoever calls it stores
+    /// the row.
+    pub fn number(&mut self, event: &NewEvent) -> Result<EventRow, serde_json::Error> {
+        let position = self.next;
+        let data = serde_json::to_string(event)?;
+        let (subject, person) = match event.subject() {
+            Some(Subject::Person(user)) => (Some(user.uuid()), event.kind.is_membership().then_some(user)),
+            Some(Subject::Message(message)) => (Some(message.uuid()), None),
+            None => (None, None),
+        };
+        let published = Event { position, room: event.room, kind: event.kind, person, data: data.clone() };
+        self.committed.events.push(published);
+        self.next = position.next();
+        Ok(EventRow { position, subject, data })
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark(self.next, self.committed.marks())
+    }
+
+    /// Forgets what came after the mark.
+    pub fn cut(&mut self, Mark(next, marks): Mark) {
+        self.next = next;
+        self.committed.truncate(marks);
+    }
+}
