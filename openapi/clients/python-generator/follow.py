@@ -17,8 +17,8 @@ LONGEST_WAIT = 30.0
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
     """The events of a room after a cursor, from now without one.
 
-    It ends when the server says not to come back. A `reset` among the events says that some cannot be had any more:
-    fetch what you show anew.
+    It ends when the server says not to come back, or with the refusal that is final. A `reset` among the events says
+    that some cannot be had any more: fetch what you show anew.
     """
     events = EventsApi(session)
     patience, failures = LONGEST_WAIT, 0
@@ -30,8 +30,7 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
             response = events.stream_room_events_without_preload_content(
                 room, after=after, _request_timeout=(10.0, patience)
             )
-            if response.status in (401, 403, 404):
-                # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            if response.status >= 400:
                 raise ApiException(http_resp=response)
             for frame in SSEClient(response).events() if response.status == 200 else ():
                 event = StreamEvent.from_json(frame.data)
@@ -46,6 +45,10 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                     wait = event.retry_seconds
                 if frame.event in ("message", "reset"):
                     yield event
+        except ApiException as refused:
+            # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            if refused.status and refused.status != 429 and refused.status < 500:
+                raise
         except HTTPError:
             pass
         finally:

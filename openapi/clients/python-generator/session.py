@@ -1,5 +1,6 @@
 """Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401."""
 
+import threading
 from typing import Any
 
 from parlor_client import ApiClient, Configuration, LoginInput, Problem, RefreshInput, SessionsApi, SignIn
@@ -15,20 +16,25 @@ class Session(ApiClient):
         self._tokens: SignIn = self._anonymous.login(LoginInput(username=username, password=password))
         super().__init__(Configuration(host=base_url, access_token=self._tokens.access_token))
         self.renewals = 0
+        self._renewing = threading.Lock()
 
     def call_api(self, method: str, url: str, header_params: Any = None, *rest: Any, **named: Any) -> RESTResponse:
         response = super().call_api(method, url, header_params, *rest, **named)
         if response.status != 401:
             return response
         response.read()
-        self._renew()
+        self._renew(header_params.get("Authorization"))
         signed = header_params | {"Authorization": f"Bearer {self._tokens.access_token}"}
         return super().call_api(method, url, signed, *rest, **named)
 
-    def _renew(self) -> None:
-        self._tokens = self._anonymous.refresh(RefreshInput(refresh_token=self._tokens.refresh_token))
-        self.configuration.access_token = self._tokens.access_token
-        self.renewals += 1
+    def _renew(self, refused: str | None) -> None:
+        # Requests that meet a 401 at the same time share one renewal: a refresh token is good for one use.
+        with self._renewing:
+            if f"Bearer {self._tokens.access_token}" != refused:
+                return
+            self._tokens = self._anonymous.refresh(RefreshInput(refresh_token=self._tokens.refresh_token))
+            self.configuration.access_token = self._tokens.access_token
+            self.renewals += 1
 
 
 def problem_of(refused: ApiException) -> Problem | None:

@@ -4,7 +4,6 @@ import secrets
 import sys
 import time
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 
 from follow import follow
 from parlor_client import Client
@@ -76,21 +75,22 @@ def next_message(events: Generator[StreamEvent, None, None]) -> tuple[Message, s
 
 
 live = follow(ada, here, cursor)
-with ThreadPoolExecutor() as pool:
-    listening = pool.submit(next_message, live)
-    post("live")
-    heard, seen = listening.result()
+six = post("six")
+heard, _ = next_message(live)
+assert heard.id == six.id, "what was posted since the page is there, and the stream is open"
+post("live")
+heard, seen = next_message(live)
 assert heard.body == "live"
 print(f'heard "{heard.body}" as it was posted')
 
 live.close()
-missed = [post(text) for text in ("six", "seven", "eight")]
+missed = [post(text) for text in ("seven", "eight", "nine")]
 resumed = follow(ada, here, seen)
 for message in missed:
     got, _ = next_message(resumed)
     assert (got.id, got.seq) == (message.id, message.seq)
-post("nine")
-assert next_message(resumed)[0].body == "nine", "there is nothing after the three that were missed"
+post("ten")
+assert next_message(resumed)[0].body == "ten", "there is nothing after the three that were missed"
 resumed.close()
 print("away for three messages, and got exactly these")
 
@@ -106,4 +106,9 @@ try:
     sys.exit("the token is still good")
 except Refused as over:
     assert over.status == 401
-    print("signed out: the token is refused")
+try:
+    next_message(follow(ada, here))
+    sys.exit("the stream goes on")
+except Refused as over:
+    assert over.status == 401
+print("signed out: the token is refused")

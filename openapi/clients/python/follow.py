@@ -1,15 +1,14 @@
 """Owns following a room: one endless series of events over as many connections as it takes."""
 
-import json
 import random
 import time
 from collections.abc import Generator
 
 import httpx
 from httpx_sse import connect_sse
-from parlor_client.models import Problem, StreamEvent
+from parlor_client.models import StreamEvent
 from parlor_client.types import Unset
-from session import Refused, Session
+from session import Refused, Session, check
 
 LONGEST_WAIT = 30.0
 
@@ -17,8 +16,8 @@ LONGEST_WAIT = 30.0
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
     """The events of a room after a cursor, from now without one.
 
-    It ends when the server says not to come back. A `reset` among the events says that some cannot be had any more:
-    fetch what you show anew.
+    It ends when the server says not to come back, or with the refusal that is final. A `reset` among the events says
+    that some cannot be had any more: fetch what you show anew.
     """
     http = session.client.get_httpx_client()
     retry, patience, failures = 3.0, LONGEST_WAIT, 0
@@ -29,10 +28,9 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
             # A ping comes when nothing else does: without one for so long the connection is dead.
             timeout = httpx.Timeout(10, read=patience)
             with connect_sse(http, "GET", f"/v1/rooms/{room}/events", params=params, timeout=timeout) as stream:
-                if stream.response.status_code in (401, 403, 404):
-                    # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
-                    problem = Problem.from_dict(json.loads(stream.response.read()))
-                    raise Refused(stream.response.status_code, problem)
+                if stream.response.is_error:
+                    stream.response.read()
+                    check(stream.response)
                 for frame in stream.iter_sse():
                     if frame.retry is not None:
                         retry = frame.retry / 1000
@@ -49,6 +47,10 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                         wait = event.retry_seconds
                     if frame.event in ("message", "reset"):
                         yield event
+        except Refused as refused:
+            # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            if refused.status != 429 and refused.status < 500:
+                raise
         except httpx.TransportError:
             pass
         # With jitter, for a server that restarts should not meet all its readers at once.

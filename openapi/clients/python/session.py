@@ -1,13 +1,14 @@
 """Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401."""
 
+import threading
 from collections.abc import Generator
 from typing import TypeVar, cast
 
 import httpx
 from parlor_client import AuthenticatedClient, Client
-from parlor_client.api.sessions import login, refresh
+from parlor_client.api.sessions import login
 from parlor_client.models import LoginInput, Problem, RefreshInput, SignIn
-from parlor_client.types import Response
+from parlor_client.types import Response, Unset
 
 T = TypeVar("T")
 
@@ -28,6 +29,13 @@ def given(answer: Response[T | Problem]) -> T:
     return cast(T, answer.parsed)
 
 
+def check(response: httpx.Response) -> None:
+    """Raises a refusal that no generated call read: those take every body for JSON, also that of a proxy."""
+    if response.is_error:
+        is_problem = response.headers.get("Content-Type") == "application/problem+json"
+        raise Refused(response.status_code, Problem.from_dict(response.json()) if is_problem else None)
+
+
 class Session(httpx.Auth):
     """Somebody who signed in: `client` calls as them."""
 
@@ -36,19 +44,24 @@ class Session(httpx.Auth):
         self._tokens: SignIn = given(login.sync_detailed(client=self._anonymous, body=LoginInput(username, password)))
         self.client = AuthenticatedClient(base_url, str(self._tokens.access_token), httpx_args={"auth": self})
         self.renewals = 0
+        self._renewing = threading.Lock()
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        self._sign(request)
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self._tokens.access_token
+        request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if response.status_code == 401:
-            self._renew()
-            self._sign(request)
+            self._renew(token)
+            request.headers["Authorization"] = f"Bearer {self._tokens.access_token}"
             yield request
 
-    def _sign(self, request: httpx.Request) -> None:
-        request.headers["Authorization"] = f"Bearer {self._tokens.access_token}"
-
-    def _renew(self) -> None:
-        body = RefreshInput(self._tokens.refresh_token)
-        self._tokens = given(refresh.sync_detailed(client=self._anonymous, body=body))
-        self.renewals += 1
+    def _renew(self, refused: str | Unset) -> None:
+        # Requests that meet a 401 at the same time share one renewal: a refresh token is good for one use.
+        with self._renewing:
+            if self._tokens.access_token != refused:
+                return
+            body = RefreshInput(self._tokens.refresh_token).to_dict()
+            answer = self._anonymous.get_httpx_client().post("/v1/refresh", json=body)
+            check(answer)
+            self._tokens = SignIn.from_dict(answer.json())
+            self.renewals += 1

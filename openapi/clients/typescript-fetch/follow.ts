@@ -5,9 +5,15 @@ import { given, Refused, type Parlor } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
 
+/** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof Refused) return error.status === 429 || error.status >= 500;
+  return error instanceof TypeError || (error instanceof Error && error.name === 'AbortError');
+}
+
 /**
- * The events of a room after a cursor, from now without one. It ends when the server says not to come back; a `reset`
- * among the events says that some cannot be had any more: fetch what you show anew.
+ * The events of a room after a cursor, from now without one. It ends when the server says not to come back, or with the
+ * refusal that is final. A `reset` among the events says that some cannot be had any more: fetch what you show anew.
  */
 export async function* follow(api: Parlor, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
   let retry = 3000;
@@ -39,7 +45,7 @@ export async function* follow(api: Parlor, room: string, after?: string): AsyncG
       }
     } catch (error) {
       // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
-      if (error instanceof Refused && [401, 403, 404].includes(error.status)) throw error;
+      if (!mayPass(error)) throw error;
     } finally {
       clearTimeout(silence);
       connection.abort();

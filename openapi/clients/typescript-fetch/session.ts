@@ -16,7 +16,9 @@ export class Refused extends Error {
 
 /** What a call gave; its problem is thrown. */
 export function given<T>(answer: { data?: T; error?: Problem; response: Response }): T {
-  if (!answer.response.ok) throw new Refused(answer.response.status, answer.error);
+  // What is not JSON, openapi-fetch gives as the text that it is.
+  const problem = typeof answer.error === 'object' ? answer.error : undefined;
+  if (!answer.response.ok) throw new Refused(answer.response.status, problem);
   return answer.data as T;
 }
 

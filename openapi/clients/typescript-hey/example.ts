@@ -69,19 +69,23 @@ async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<[
 }
 
 const live = follow(ada.client, room.id, cursor);
-const [[heard, seen]] = await Promise.all([nextMessage(live), post('live')]);
+const six = await post('six');
+const [since] = await nextMessage(live);
+assert.equal(since.id, six.id, 'what was posted since the page is there, and the stream is open');
+await post('live');
+const [heard, seen] = await nextMessage(live);
 assert.equal(heard.body, 'live');
 console.log(`heard "${heard.body}" as it was posted`);
 
 await live.return();
-const missed = [await post('six'), await post('seven'), await post('eight')];
+const missed = [await post('seven'), await post('eight'), await post('nine')];
 const resumed = follow(ada.client, room.id, seen);
 for (const message of missed) {
   const [{ id, seq }] = await nextMessage(resumed);
   assert.deepEqual([id, seq], [message.id, message.seq]);
 }
-await post('nine');
-assert.equal((await nextMessage(resumed))[0].body, 'nine', 'there is nothing after the three that were missed');
+await post('ten');
+assert.equal((await nextMessage(resumed))[0].body, 'ten', 'there is nothing after the three that were missed');
 await resumed.return();
 console.log('away for three messages, and got exactly these');
 
@@ -95,4 +99,6 @@ console.log('the access token expired and was renewed');
 await parlor.logout({ ...ada, body: {} });
 const over = await parlor.getMe(ada).catch((error: unknown) => error);
 assert(over instanceof Refused && over.status === 401);
+const lost = await follow(ada.client, room.id).next().catch((error: unknown) => error);
+assert(lost instanceof Refused && lost.status === 401);
 console.log('signed out: the token is refused');

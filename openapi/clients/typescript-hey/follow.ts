@@ -6,9 +6,15 @@ import { Refused } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
 
+/** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof Refused) return error.status === 429 || error.status >= 500;
+  return error instanceof TypeError || (error instanceof Error && error.name === 'AbortError');
+}
+
 /**
- * The events of a room after a cursor, from now without one. It ends when the server says not to come back; a `reset`
- * among the events says that some cannot be had any more: fetch what you show anew.
+ * The events of a room after a cursor, from now without one. It ends when the server says not to come back, or with the
+ * refusal that is final. A `reset` among the events says that some cannot be had any more: fetch what you show anew.
  */
 export async function* follow(client: Client, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
   let retry = 3000;
@@ -49,7 +55,7 @@ export async function* follow(client: Client, room: string, after?: string): Asy
       connection.abort();
     }
     // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
-    if (failure instanceof Refused && [401, 403, 404].includes(failure.status)) throw failure;
+    if (failure !== undefined && !mayPass(failure)) throw failure;
     // With jitter, for a server that restarts should not meet all its readers at once.
     wait ??= Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
     await new Promise((resolve) => setTimeout(resolve, wait));
