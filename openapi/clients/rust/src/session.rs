@@ -6,7 +6,7 @@ use std::time::Duration;
 use progenitor_client::{ClientHooks, ClientInfo, OperationInfo};
 use reqwest::{Request, Response, StatusCode, header};
 
-use crate::parlor::types::{Problem, RefreshInputRefreshToken, SignIn};
+use crate::parlor::types::{Problem, RefreshInput, RefreshInputRefreshToken, SignIn};
 use crate::parlor::{Client, Error};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -70,22 +70,23 @@ fn signed(mut request: Request, token: &str) -> Request {
     request
 }
 
-/// Whether there is another token than the one that was refused; else the session is over.
+/// Whether there is another token than the one that was refused; else the session is over. An error says neither: whoever
+/// cannot renew now may be able to later.
 async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
     if client.inner().access().as_deref() != Some(refused) {
         return Ok(true);
     }
     let Some(token) = client.inner().refresh() else { return Ok(false) };
-    let anonymous = Client::new_with_client(client.baseurl(), client.client().clone(), Tokens::default());
-    let renewal = anonymous.refresh().body_map(|input| input.refresh_token(token));
-    match Box::pin(renewal.send()).await {
-        Ok(sign_in) => {
-            let mut held = client.inner().0.lock().unwrap();
-            held.sign_in = Some(sign_in.into_inner());
-            held.renewals += 1;
-            Ok(true)
-        }
-        Err(Error::CommunicationError(error)) => Err(error),
-        Err(_) => Ok(false),
+    // Not by the generated `refresh`: of its errors `exec` can hand on only those of reqwest.
+    let input = RefreshInput { refresh_token: Some(token) };
+    let url = format!("{}/v1/refresh", client.baseurl());
+    let answer = client.client().post(url).json(&input).send().await?;
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        return Ok(false);
     }
+    let sign_in: SignIn = answer.error_for_status()?.json().await?;
+    let mut held = client.inner().0.lock().unwrap();
+    held.sign_in = Some(sign_in);
+    held.renewals += 1;
+    Ok(true)
 }

@@ -4,7 +4,6 @@ package example
 import java.io.IOException
 import java.util.concurrent.TimeUnit
 import kotlin.random.Random
-import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.channels.trySendBlocking
@@ -36,22 +35,23 @@ fun Session.follow(room: String, after: String? = null): Flow<StreamEvent> = flo
     var cursor = after
     var backoff = 3.seconds
     while (true) {
-        var wait: Duration? = backoff
+        var bye: StreamEvent? = null
         try {
             connection(room, cursor).collect { frame ->
                 cursor = frame.id ?: cursor
                 backoff = 3.seconds
                 when (frame.name) {
                     null, "reset" -> emit(frame.event)
-                    "bye" -> wait = frame.event.retrySeconds?.seconds
+                    "bye" -> bye = frame.event
                 }
             }
         } catch (lost: Lost) {
             // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
             if (lost.status in setOf(401, 403, 404)) throw lost
         }
+        val wait = bye?.let { it.retrySeconds?.seconds ?: return@flow } ?: backoff
         // With jitter, for a server that restarts should not meet all its readers at once.
-        delay((wait ?: return@flow) * Random.nextDouble(0.5, 1.0))
+        delay(wait * Random.nextDouble(0.5, 1.0))
         backoff = minOf(backoff * 2, LONGEST_WAIT)
     }
 }
