@@ -9,6 +9,8 @@ LISTEN ?= 127.0.0.1:8080
 ROWS ?=
 ROUNDS ?= 100
 CHROMIUM ?= $(shell command -v chromium)
+# LANG is also a name in everybody's environment: only what stands on the command line is meant.
+CLIENT := $(if $(filter command line,$(origin LANG)),$(LANG))
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PARLOR_BIN := $(TARGET)/debug/parlor
 SCHEMATHESIS := $(TARGET)/fuzz/bin/schemathesis
@@ -56,7 +58,7 @@ fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Ask the server what nobo
 
 clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in each language against a live server (LANG=go for one)
 	cargo build --locked
-	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(if $(filter command line,$(origin LANG)),$(LANG))
+	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(CLIENT)
 
 bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)
@@ -78,7 +80,7 @@ test-tools:
 	@.ci/need test
 
 clients-tools:
-	@.ci/need clients
+	@.ci/need clients $(CLIENT)
 
 bench-tools:
 	@.ci/need bench
