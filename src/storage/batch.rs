@@ -1,5 +1,5 @@
-//! One batch of the journal: a transaction in which each request can be undone alone. It knows how requests share a
-//! transaction, not where they come from or what they write.
+//! One batch of everything but posts: a transaction in which each request can be undone alone. It knows how requests share
+//! a transaction, not where they come from or what they write.
 //!
 //! Each request runs in its own savepoint, so that a refusal, a broken constraint or a panic undoes that request alone.
 //! Any other failure of the engine ends the whole batch, because SQLite may have rolled the transaction back by itself,
@@ -26,15 +26,18 @@ pub(super) trait Request: Send {
     fn answer(self: Box<Self>);
 }
 
-/// Why nobody's request of a batch was written, as far as anybody knows.
+/// Why nobody's request of a transaction was written, as far as anybody knows.
 #[derive(Debug, Error)]
 pub(super) enum BatchFailure {
-    /// Rolled back: nothing of the batch was written.
+    /// Rolled back: nothing of it was written.
     #[error("{0}")]
     Undone(Failure),
-    /// Rolled back because of one request, which met this.
+    /// Rolled back because one of the requests broke a constraint.
     #[error("{0}")]
-    UndoneForOne(Error),
+    UndoneForOne(Failure),
+    /// Rolled back because one of the requests panicked.
+    #[error("a request panicked")]
+    UndoneForPanic,
     /// The commit itself failed, or what it left behind could not be rolled back.
     #[error("{0}")]
     AtCommit(Failure),
@@ -43,12 +46,15 @@ pub(super) enum BatchFailure {
 impl BatchFailure {
     pub fn as_error(&self) -> Error {
         match self {
-            Self::Undone(failure) if failure.is_full() => Error::Full,
-            Self::Undone(failure) if failure.is_busy() => Error::Overloaded,
-            Self::UndoneForOne(Error::Panicked) => Error::Panicked,
-            Self::Undone(_) | Self::UndoneForOne(_) => Error::Engine(self.to_string()),
+            Self::Undone(failure) | Self::UndoneForOne(failure) => failure.clone().into(),
+            Self::UndoneForPanic => Error::Panicked,
             Self::AtCommit(_) => Error::OutcomeUnknown,
         }
+    }
+
+    /// Whether the others might be written without one of them.
+    pub fn is_for_one(&self) -> bool {
+        matches!(self, Self::UndoneForOne(_) | Self::UndoneForPanic)
     }
 }
 

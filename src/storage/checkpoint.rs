@@ -1,6 +1,6 @@
 //! Keeps the write-ahead log short without ever making a writer wait for long.
 //!
-//! Automatic checkpoints are off: they would run inside some post's commit. A second connection checkpoints passively; as
+//! Automatic checkpoints are off: they would run inside some post's commit. A connection of its own checkpoints passively; as
 //! a passive checkpoint cannot restart a log that is being read all the time, the journal restarts it itself between two
 //! batches once it has grown large.
 

@@ -40,7 +40,7 @@ impl From<sqlx::Error> for Error {
 }
 
 /// A failure of the engine, whichever library it was asked through.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{text}")]
 pub(super) struct Failure {
     text: String,
@@ -66,7 +66,7 @@ impl Failure {
         self.code == Some(5)
     }
 
-    /// `SQLITE_CONSTRAINT`: the statement is undone, the transaction goes on.
+    /// `SQLITE_CONSTRAINT`: the statement is undone, and the transaction goes on unless a trigger has rolled it back.
     pub fn is_constraint(&self) -> bool {
         self.code == Some(19)
     }
@@ -94,7 +94,13 @@ impl From<serde_json::Error> for Failure {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        if failure.is_full() { Self::Full } else { Self::Engine(failure.text) }
+        if failure.is_full() {
+            Self::Full
+        } else if failure.is_busy() {
+            Self::Overloaded
+        } else {
+            Self::Engine(failure.text)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The journal: the one writer of a node. It drains a bounded queue into transactions with one sync each, then answers
-//! every request by itself. It knows when to write, not what: the nouns' files hand it their statements.
+//! The journal: the one writer of a node. It drains a bounded queue into transactions with one sync each, one of posts and
+//! one of everything else, then answers every request by itself. What is written stands in the nouns' files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -124,7 +124,7 @@ impl Journal {
 }
 
 impl Writer {
-    /// Writes until the queue is closed and empty, or the journal cannot go on. Blocks its thread.
+    /// Writes until the queue is closed and empty, or the journal cannot go on. It blocks: for a thread of its own.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -145,8 +145,7 @@ impl Writer {
         }
     }
 
-    /// Posts together, and then the others together: whoever waits for one thing has not asked for the next yet, so that
-    /// nobody sees in which order they were written.
+    /// Posts together, and then the others together: all were asked for before any was answered, so either order is right.
     async fn write(&mut self, batch: &mut Vec<Write>) {
         let size = batch.len();
         self.meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
@@ -163,34 +162,51 @@ impl Writer {
         if !others.is_empty() && !self.fatal.is_cancelled() {
             self.write_others(others).await;
         }
-        self.checkpoints.after_batch(self.writing.sql(), size).await;
+        if !self.fatal.is_cancelled() {
+            self.checkpoints.after_batch(self.writing.sql(), size).await;
+        }
     }
 
     /// Writes posts together, and where one of them stands in the way of all each of them alone.
     async fn write_posts(&mut self, mut posts: Vec<Post>) {
         let began = Instant::now();
         let written = self.posting.write(&mut posts);
-        if posts.len() > 1 && matches!(written, Err(BatchFailure::UndoneForOne(_))) {
-            for post in posts {
-                Box::pin(self.write_posts(vec![post])).await;
-            }
-            return;
+        if posts.len() == 1 || !written.as_ref().is_err_and(BatchFailure::is_for_one) {
+            return self.answer_posts(written, posts, began).await;
         }
-        let failure = self.conclude(written, posts.len(), began);
-        for mut post in posts {
-            if let Some(failure) = &failure {
-                post.refuse(failure.as_error());
-            } else {
-                post.find_repeated(self.writing.sql()).await;
+        for post in posts {
+            // Those that are left learn that nobody knows what became of theirs.
+            if self.fatal.is_cancelled() {
+                return;
             }
-            post.answer();
+            let (began, mut alone) = (Instant::now(), vec![post]);
+            let written = self.posting.write(&mut alone);
+            self.answer_posts(written, alone, began).await;
+        }
+    }
+
+    async fn answer_posts(
+        &mut self,
+        written: Result<Option<Committed>, BatchFailure>,
+        mut posts: Vec<Post>,
+        began: Instant,
+    ) {
+        if let Some(failure) = self.conclude(written, posts.len(), began) {
+            for post in &mut posts {
+                post.refuse(failure.as_error());
+            }
+        }
+        // A repeat is looked up first, which nobody else should wait for.
+        let (repeats, others): (Vec<_>, Vec<_>) = posts.into_iter().partition(Post::is_repeat);
+        for post in others.into_iter().chain(repeats) {
+            post.answer(self.writing.sql()).await;
         }
     }
 
     async fn write_others(&mut self, mut others: Vec<Box<dyn Request>>) {
         let began = Instant::now();
         let written = batch::write(&mut self.writing, &mut others).await;
-        let failure = self.conclude(written, others.len(), began);
+        let failure = self.conclude(written.map(Some), others.len(), began);
         for mut other in others {
             if let Some(failure) = &failure {
                 other.refuse(failure.as_error());
@@ -202,12 +218,13 @@ impl Writer {
     /// Tells the node what a transaction of so many requests has changed; what has failed comes back.
     fn conclude(
         &self,
-        written: Result<Committed, BatchFailure>,
+        written: Result<Option<Committed>, BatchFailure>,
         requests: usize,
         began: Instant,
     ) -> Option<BatchFailure> {
         match written {
-            Ok(committed) => {
+            Ok(None) => None,
+            Ok(Some(committed)) => {
                 #[cfg(debug_assertions)]
                 crate::breakdown::at("journal", &committed.events);
                 self.meters.committed(requests, began.elapsed());

@@ -86,7 +86,11 @@ impl Store {
         migrate(&mut writer, &file).await?;
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
-        let posting = Posting::open(&file).map_err(|e| OpenError::Posting(file.clone(), e))?;
+        let broken_too = |e| OpenError::Posting(file.clone(), e);
+        let posting = Posting::open(&file).map_err(broken_too)?;
+        if !posting.is_durable().map_err(broken_too)? {
+            return Err(OpenError::NotDurable(file, "posts would not be synchronised"));
+        }
         let checkpointer = options.connect().await.map_err(broken)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
         // A connection to a file does not go away; asking it would cost as much as reading.

@@ -1,6 +1,5 @@
-//! The transaction of posts. The most frequent write by far, and nobody waits for it longer than for the disk: it runs on the
-//! journal's own thread, straight in the engine, where a statement costs what the engine needs for it. It knows what a post
-//! writes, not who waits for it.
+//! The transaction of posts, the most frequent write by far. It runs on the journal's own thread, straight in the engine, so
+//! that a statement costs what the engine needs for it and no change of threads. It knows what a post writes, not who waits.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +12,7 @@ use super::batch::BatchFailure;
 use super::committed::Committed;
 use super::error::{Error, Failure};
 use super::journal::{LOCK_WAIT, LOG_KEPT};
-use super::posts::{NewMessage, Post};
+use super::posts::{NewMessage, Outcome, Post};
 use super::tail::Tail;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -23,7 +22,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, Visibility};
 use crate::domain::user::UserRef;
 
-/// The author in the room, if it is there: its name is that of a public one. The message is the one of an earlier try.
+/// The author (`?1`) in the room with an id (`?2`), or in the public one with a name (`?3`). `position` is that of an earlier
+/// message under the same client id (`?4`).
 const LOOK: &str = "\
     SELECT r.id, r.visibility, r.head, m.role, g.position, u.username, u.display_name \
     FROM users u JOIN rooms r ON r.id = coalesce(?2, \
@@ -66,22 +66,29 @@ impl Posting {
         Ok(Self { connection })
     }
 
-    /// Writes posts in one transaction and says what it has changed. Each post knows then what it came to, but for a repeat,
-    /// which knows that it is one.
-    pub fn write(&mut self, posts: &mut [Post]) -> Result<Committed, BatchFailure> {
+    /// Some file systems accept the settings and do not keep them.
+    pub fn is_durable(&self) -> Result<bool, rusqlite::Error> {
+        let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let level: i64 = self.connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        Ok(mode == "wal" && level == 2)
+    }
+
+    /// Writes posts in one transaction and says what it has changed; none when there was nothing to write. Each post knows
+    /// then what it came to.
+    pub fn write(&mut self, posts: &mut [Post]) -> Result<Option<Committed>, BatchFailure> {
         let written = catch_unwind(AssertUnwindSafe(|| self.write_all(posts)));
         let failure = match written {
             Ok(Ok(tail)) if tail.committed.events.is_empty() => {
-                return self.roll_back().map(|()| tail.committed);
+                return self.roll_back().map(|()| None);
             }
             Ok(Ok(tail)) => match self.connection.execute_batch("COMMIT").map_err(Failure::from) {
-                Ok(()) => return Ok(tail.committed),
+                Ok(()) => return Ok(Some(tail.committed)),
                 Err(failure) if failure.is_full() => BatchFailure::Undone(failure),
                 Err(failure) => return Err(BatchFailure::AtCommit(failure)),
             },
-            Ok(Err(failure)) if failure.is_constraint() => BatchFailure::UndoneForOne(failure.into()),
+            Ok(Err(failure)) if failure.is_constraint() => BatchFailure::UndoneForOne(failure),
             Ok(Err(failure)) => BatchFailure::Undone(failure),
-            Err(_) => BatchFailure::UndoneForOne(Error::Panicked),
+            Err(_) => BatchFailure::UndoneForPanic,
         };
         self.roll_back()?;
         Err(failure)
@@ -90,36 +97,41 @@ impl Posting {
     /// Everything but the commit. The first failure ends it: `SQLite` may have rolled back by itself.
     fn write_all(&self, posts: &mut [Post]) -> Result<Tail, Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let head = self.connection.prepare_cached("SELECT head FROM log")?;
-        let mut tail = Tail::after(Position({ head }.query_row([], |row| row.get(0))?));
+        let head = self.connection.prepare_cached("SELECT head FROM log")?.query_row([], |row| row.get(0))?;
+        let mut tail = Tail::after(Position(head));
         let mut seqs = HashMap::new();
         for post in posts {
-            let found = match self.look(&post.new)? {
-                Ok(found) => found,
-                Err(refusal) => {
-                    post.outcome = Err(refusal.into());
-                    continue;
-                }
-            };
-            post.repeats = found.is_repeat.then_some(found.room);
-            if found.is_repeat {
-                continue;
-            }
-            if let Err(retry_after) = post.admit(found.room) {
-                post.outcome = Err(Error::TooMany { retry_after });
-                continue;
-            }
-            let seq = seqs.entry(found.room).or_insert(found.last_seq);
-            *seq += 1;
-            let message = message_of(&post.new, found.room, *seq, found.author);
-            self.insert(&mut tail, &post.new, &message)?;
-            post.outcome = Ok(message);
+            post.outcome = self.write_one(post, &mut tail, &mut seqs)?;
         }
         for (room, seq) in seqs {
             self.connection.prepare_cached(ROOM)?.execute(params![room.uuid(), seq])?;
         }
         self.connection.prepare_cached(LOG)?.execute([tail.head().0])?;
         Ok(tail)
+    }
+
+    /// Writes a post unless a rule says no. `seqs` are the last ones of the rooms that were posted to.
+    fn write_one(
+        &self,
+        post: &mut Post,
+        tail: &mut Tail,
+        seqs: &mut HashMap<RoomId, i64>,
+    ) -> Result<Outcome, Failure> {
+        let found = match self.look(&post.new)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Outcome::Refused(refusal.into())),
+        };
+        if found.is_repeat {
+            return Ok(Outcome::Repeat(found.room));
+        }
+        if let Err(retry_after) = post.admit(found.room) {
+            return Ok(Outcome::Refused(Error::TooMany { retry_after }));
+        }
+        let seq = seqs.entry(found.room).or_insert(found.last_seq);
+        *seq += 1;
+        let message = message_of(&post.new, found.room, *seq, found.author);
+        self.insert(tail, &post.new, &message)?;
+        Ok(Outcome::Written(message))
     }
 
     /// Finds the room of a post for its author.

@@ -51,8 +51,8 @@ impl Store {
         admission: Option<Admission>,
     ) -> Result<Made<Message>, Error> {
         let (reply, answer) = oneshot::channel();
-        let outcome = Err(Error::OutcomeUnknown);
-        self.journal.post(Post { new, admission, outcome, repeats: None, reply }, answer).await
+        let outcome = Outcome::Refused(Error::OutcomeUnknown);
+        self.journal.post(Post { new, admission, outcome, reply }, answer).await
     }
 }
 
@@ -60,11 +60,16 @@ impl Store {
 pub(super) struct Post {
     pub new: NewMessage,
     admission: Option<Admission>,
-    /// What was written.
-    pub outcome: Result<Message, Error>,
-    /// The room in which the same was posted before.
-    pub repeats: Option<RoomId>,
+    pub outcome: Outcome,
     reply: oneshot::Sender<Result<Made<Message>, Error>>,
+}
+
+/// What a post came to.
+pub(super) enum Outcome {
+    Refused(Error),
+    Written(Message),
+    /// The same was posted in this room before; what became of it is looked up after the commit.
+    Repeat(RoomId),
 }
 
 impl Post {
@@ -75,22 +80,26 @@ impl Post {
         Ok(())
     }
 
-    /// Makes what was posted before the outcome of a repeat.
-    pub async fn find_repeated(&mut self, sql: &mut SqliteConnection) {
-        if let Some(room) = self.repeats {
-            self.outcome = posted_before(sql, room, &self.new).await.map_err(Into::into);
-        }
+    pub fn is_repeat(&self) -> bool {
+        matches!(self.outcome, Outcome::Repeat(_))
     }
 
     pub fn refuse(&mut self, error: Error) {
-        self.outcome = Err(error);
+        self.outcome = Outcome::Refused(error);
     }
 
-    /// The batch is over: whatever the post came to is told.
-    pub fn answer(self) {
-        let new = self.repeats.is_none();
+    /// The transaction is over: whatever the post came to is told.
+    pub async fn answer(self, sql: &mut SqliteConnection) {
+        let answer = match self.outcome {
+            Outcome::Refused(error) => Err(error),
+            Outcome::Written(value) => Ok(Made { value, new: true }),
+            Outcome::Repeat(room) => match posted_before(sql, room, &self.new).await {
+                Ok(value) => Ok(Made { value, new: false }),
+                Err(stop) => Err(stop.into()),
+            },
+        };
         // Nobody listens when the client has hung up; what was written stays written.
-        let _ = self.reply.send(self.outcome.map(|value| Made { value, new }));
+        let _ = self.reply.send(answer);
     }
 }
 

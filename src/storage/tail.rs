@@ -1,7 +1,7 @@
 //! The end of the log as the running transaction has it: the next position, and what the rest of the node has to know
 //! once it is committed. It knows no engine.
 
-use sqlx::types::Uuid;
+use uuid::Uuid;
 
 use super::committed::Committed;
 use crate::domain::event::{Event, NewEvent, Subject};
