@@ -74,12 +74,12 @@ pub(super) async fn access(sql: &mut SqliteConnection, room: &RoomRef, user: Use
     Ok(access)
 }
 
-/// What somebody is told who is not in the room of a row with `visibility`, but must be.
-pub(super) fn refusal_of_outsider(row: &SqliteRow) -> Result<Refusal, sqlx::Error> {
-    Ok(match visibility_of(row)? {
+/// What somebody is told who is not in a room of this visibility, but must be.
+pub(super) fn refusal_of_outsider(visibility: Visibility) -> Refusal {
+    match visibility {
         Visibility::Public => Refusal::NotAMember,
         Visibility::Private => Refusal::RoomNotFound,
-    })
+    }
 }
 
 /// The end of the log. Read first, it also fixes the snapshot of its transaction.
@@ -100,7 +100,7 @@ pub(super) fn room_of(row: &SqliteRow) -> Result<RoomState, sqlx::Error> {
     })
 }
 
-fn visibility_of(row: &SqliteRow) -> Result<Visibility, sqlx::Error> {
+pub(super) fn visibility_of(row: &SqliteRow) -> Result<Visibility, sqlx::Error> {
     Visibility::parse(row.try_get("visibility")?).ok_or_else(|| unknown("visibility"))
 }
 

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::committed::Committed;
 use super::error::{Error, Failure, Stop};
-use super::writing::{Stage, Writing};
+use super::writing::Writing;
 
 /// A request of whatever kind, as a batch sees it.
 pub(super) trait Request: Send {
@@ -44,6 +44,11 @@ pub(super) enum BatchFailure {
 }
 
 impl BatchFailure {
+    /// A commit that failed. Where the disk was full nothing was written; else nobody knows.
+    pub fn of_commit(failure: Failure) -> Self {
+        if failure.is_full() { Self::Undone(failure) } else { Self::AtCommit(failure) }
+    }
+
     pub fn as_error(&self) -> Error {
         match self {
             Self::Undone(failure) | Self::UndoneForOne(failure) => failure.clone().into(),
@@ -63,19 +68,19 @@ pub(super) async fn write(
     writing: &mut Writing,
     batch: &mut [Box<dyn Request>],
 ) -> Result<Committed, BatchFailure> {
-    let written = write_all(writing, batch).await;
-    let (stage, committed) = (writing.stage(), writing.take());
-    match written {
-        Ok(()) => Ok(committed),
-        Err(failure) if stage == Stage::InDoubt && !failure.is_full() => Err(BatchFailure::AtCommit(failure)),
-        Err(failure) => {
-            writing.roll_back().await.map_err(|error| BatchFailure::AtCommit(error.into()))?;
-            Err(BatchFailure::Undone(failure))
-        }
+    let written = match run_all(writing, batch).await {
+        Ok(()) => writing.commit().await,
+        Err(failure) => Err(BatchFailure::Undone(failure)),
+    };
+    let committed = writing.take();
+    if let Err(BatchFailure::Undone(_)) = written {
+        writing.roll_back().await.map_err(|error| BatchFailure::AtCommit(error.into()))?;
     }
+    written.map(|()| committed)
 }
 
-async fn write_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Result<(), Failure> {
+/// Everything but the commit.
+async fn run_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Result<(), Failure> {
     for request in batch {
         writing.begin_request();
         let outcome = AssertUnwindSafe(request.run(writing)).catch_unwind().await;
@@ -84,7 +89,7 @@ async fn write_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Res
             writing.undo().await?;
         }
     }
-    Ok(writing.commit().await?)
+    Ok(())
 }
 
 /// What stops a request alone; what stops the batch comes back as an error.

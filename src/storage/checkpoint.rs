@@ -81,7 +81,7 @@ impl Checkpoints {
 async fn restart(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     set_lock_wait(connection, RESTART_WAIT_MS).await?;
     let outcome = sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *connection).await;
-    let usual = u32::try_from(super::journal::LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
+    let usual = u32::try_from(super::open::LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
     set_lock_wait(connection, usual).await?;
     Ok(outcome?.try_get::<i64, _>(0)? == 0)
 }

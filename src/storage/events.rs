@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::types::Uuid;
 
 use super::Store;
-use super::access::refusal_of_outsider;
+use super::access::{refusal_of_outsider, visibility_of};
 use super::error::{Error, Stop};
 use super::writing::Writing;
 use crate::domain::clock::Timestamp;
@@ -98,7 +98,9 @@ impl Store {
         };
         let row = query.bind(user.uuid()).fetch_optional(&self.readers).await?;
         let row = row.ok_or(Refusal::RoomNotFound)?;
-        let Some(membership) = membership_of(&row)? else { return Err(refusal_of_outsider(&row)?.into()) };
+        let Some(membership) = membership_of(&row)? else {
+            return Err(refusal_of_outsider(visibility_of(&row)?).into());
+        };
         let (head, floor) = ends_of(&row)?;
         Ok(Snapshot { head, floor, rooms: vec![membership] })
     }

@@ -2,7 +2,7 @@
 //! one of everything else, then answers every request by itself. What is written stands in the nouns' files.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -21,10 +21,6 @@ use super::writing::Writing;
 const QUEUE: usize = 4_096;
 /// Requests taken from the queue at a time. More would save no sync worth having and make the first one wait.
 const BATCH: usize = 256;
-/// Waits at most this long for another connection; more would hold up the batch's requests.
-pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Bytes of the write-ahead log's file that are kept when the log begins anew.
-pub(super) const LOG_KEPT: u32 = 64 << 20;
 
 /// What happens after a commit and before its requests are answered. It must not block.
 pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;

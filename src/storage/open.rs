@@ -5,12 +5,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Row};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -19,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Store;
 use super::checkpoint::Checkpoints;
-use super::journal::{Journal, LOCK_WAIT, LOG_KEPT, OnCommit, Writer};
+use super::journal::{Journal, OnCommit, Writer};
 use super::meters::Meters;
 use super::posting::Posting;
 use super::writing::Writing;
@@ -30,6 +29,16 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
 
 /// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
 const READERS: u32 = 4;
+/// Waits at most this long for another connection; more would hold up a batch's requests.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// What every connection is told. Checkpoints are made by a task of ours; 64 MiB of the write-ahead log's file are kept
+/// when the log begins anew.
+pub(super) const SETTINGS: [(&str, &str); 4] = [
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("wal_autocheckpoint", "0"),
+    ("journal_size_limit", "67108864"),
+];
 /// Epochs kept. A cursor of an older one asks for a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
 
@@ -52,9 +61,7 @@ pub enum OpenError {
     #[error("the database {0} was written by a newer parlor (schema {1}); run that version or a newer one")]
     NewerSchema(PathBuf, i64),
     #[error("the database {0} cannot be opened: {1}")]
-    Database(PathBuf, sqlx::Error),
-    #[error("the database {0} cannot be opened: {1}")]
-    Posting(PathBuf, rusqlite::Error),
+    Database(PathBuf, Box<dyn std::error::Error + Send + Sync>),
     #[error("the database {0} could not be brought up to date: {1}")]
     Migration(PathBuf, MigrateError),
     #[error("the database {0} does not keep its promises of durability here: {1}")]
@@ -72,11 +79,11 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let lock = lock_folder(folder)?;
         let file = folder.join("parlor.db");
-        let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e);
+        let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e.into());
         let options = options(&file);
 
         let mut writer = options.connect().await.map_err(broken)?;
-        check_durability(&mut writer, &file).await?;
+        let posting = posting(&file)?;
         // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
         let recovered =
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
@@ -86,11 +93,6 @@ impl Store {
         migrate(&mut writer, &file).await?;
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
-        let broken_too = |e| OpenError::Posting(file.clone(), e);
-        let posting = Posting::open(&file).map_err(broken_too)?;
-        if !posting.is_durable().map_err(broken_too)? {
-            return Err(OpenError::NotDurable(file, "posts would not be synchronised"));
-        }
         let checkpointer = options.connect().await.map_err(broken)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
         // A connection to a file does not go away; asking it would cost as much as reading.
@@ -135,16 +137,20 @@ impl Store {
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(LOCK_WAIT)
-        .pragma("wal_autocheckpoint", "0")
-        .pragma("journal_size_limit", LOG_KEPT.to_string())
-        .disable_statement_logging()
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal).busy_timeout(LOCK_WAIT);
+    let settings = SETTINGS.iter().fold(options, |options, &(name, value)| options.pragma(name, value));
+    settings.disable_statement_logging()
+}
+
+/// Opens the connection for posts, and refuses to serve where they would not be durable.
+fn posting(file: &Path) -> Result<Posting, OpenError> {
+    let broken = |e: rusqlite::Error| OpenError::Database(file.to_owned(), e.into());
+    let posting = Posting::open(file).map_err(broken)?;
+    match posting.lacks().map_err(broken)? {
+        Some(lacking) => Err(OpenError::NotDurable(file.to_owned(), lacking)),
+        None => Ok(posting),
+    }
 }
 
 fn lock_folder(folder: &Path) -> Result<File, OpenError> {
@@ -158,20 +164,6 @@ fn lock_folder(folder: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
         Err(TryLockError::Error(e)) => Err(unusable(e)),
     }
-}
-
-/// Some file systems accept the settings and do not keep them.
-async fn check_durability(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
-    let broken = |e| OpenError::Database(file.to_owned(), e);
-    let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *writer).await.map_err(broken)?;
-    if mode.try_get::<String, _>(0).map_err(broken)? != "wal" {
-        return Err(OpenError::NotDurable(file.to_owned(), "write-ahead logging is not available"));
-    }
-    let level = sqlx::query("PRAGMA synchronous").fetch_one(writer).await.map_err(broken)?;
-    if level.try_get::<i64, _>(0).map_err(broken)? != 2 {
-        return Err(OpenError::NotDurable(file.to_owned(), "full synchronisation is not available"));
-    }
-    Ok(())
 }
 
 async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {

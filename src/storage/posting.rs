@@ -8,12 +8,13 @@ use std::path::Path;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
+use super::access::refusal_of_outsider;
 use super::batch::BatchFailure;
 use super::committed::Committed;
 use super::error::{Error, Failure};
-use super::journal::{LOCK_WAIT, LOG_KEPT};
+use super::open::{LOCK_WAIT, SETTINGS};
 use super::posts::{NewMessage, Outcome, Post};
-use super::tail::Tail;
+use super::tail::{INSERT_EVENT, Tail};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::message::Message;
@@ -34,8 +35,6 @@ const LOOK: &str = "\
 const MESSAGE: &str = "\
     INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const EVENT: &str = "\
-    INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const ROOM: &str = "UPDATE rooms SET head = ?2 WHERE id = ?1";
 const LOG: &str = "UPDATE log SET head = ?1";
 
@@ -59,18 +58,21 @@ impl Posting {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(LOCK_WAIT)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+        for (name, value) in SETTINGS {
+            connection.pragma_update(None, name, value)?;
+        }
         Ok(Self { connection })
     }
 
-    /// Some file systems accept the settings and do not keep them.
-    pub fn is_durable(&self) -> Result<bool, rusqlite::Error> {
+    /// What a commit would lack here to be durable: some file systems accept the settings and do not keep them.
+    pub fn lacks(&self) -> Result<Option<&'static str>, rusqlite::Error> {
         let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         let level: i64 = self.connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-        Ok(mode == "wal" && level == 2)
+        Ok(match (&*mode, level) {
+            ("wal", 2) => None,
+            ("wal", _) => Some("full synchronisation is not available"),
+            _ => Some("write-ahead logging is not available"),
+        })
     }
 
     /// Writes posts in one transaction and says what it has changed; none when there was nothing to write. Each post knows
@@ -81,16 +83,17 @@ impl Posting {
             Ok(Ok(tail)) if tail.committed.events.is_empty() => {
                 return self.roll_back().map(|()| None);
             }
-            Ok(Ok(tail)) => match self.connection.execute_batch("COMMIT").map_err(Failure::from) {
+            Ok(Ok(tail)) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => return Ok(Some(tail.committed)),
-                Err(failure) if failure.is_full() => BatchFailure::Undone(failure),
-                Err(failure) => return Err(BatchFailure::AtCommit(failure)),
+                Err(error) => BatchFailure::of_commit(error.into()),
             },
             Ok(Err(failure)) if failure.is_constraint() => BatchFailure::UndoneForOne(failure),
             Ok(Err(failure)) => BatchFailure::Undone(failure),
             Err(_) => BatchFailure::UndoneForPanic,
         };
-        self.roll_back()?;
+        if !matches!(failure, BatchFailure::AtCommit(_)) {
+            self.roll_back()?;
+        }
         Err(failure)
     }
 
@@ -163,7 +166,7 @@ impl Posting {
             at,
         ])?;
         let (kind, seq) = (event.kind.as_str(), message.seq);
-        let mut insert = self.connection.prepare_cached(EVENT)?;
+        let mut insert = self.connection.prepare_cached(INSERT_EVENT)?;
         insert.execute(params![position, room, seq, kind, row.subject, row.data, at])?;
         Ok(())
     }
@@ -179,8 +182,9 @@ impl Posting {
 
 fn found_of(row: &Row<'_>, author: UserId) -> Result<Result<Found, Refusal>, rusqlite::Error> {
     if row.get_ref("role")?.data_type() == Type::Null {
-        let is_public = row.get_ref("visibility")?.as_str()? == Visibility::Public.as_str();
-        return Ok(Err(if is_public { Refusal::NotAMember } else { Refusal::RoomNotFound }));
+        let visibility = row.get_ref("visibility")?.as_str()?;
+        let visibility = Visibility::parse(visibility).ok_or(rusqlite::Error::InvalidQuery)?;
+        return Ok(Err(refusal_of_outsider(visibility)));
     }
     Ok(Ok(Found {
         room: RoomId::from_uuid(row.get("id")?),

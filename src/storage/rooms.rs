@@ -149,7 +149,7 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
     let owner = members::person(w.sql(), new.owner).await?;
     w.append(&event(EventType::RoomCreated, &room, &owner, new.at)).await?;
     let (room, _) = add_member(w, room, &owner, &owner, Role::Owner, new.at).await?;
-    let head = Position(w.next_position().0 - 1);
+    let head = w.head();
     Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
 }
 
@@ -164,7 +164,7 @@ async fn created_before(w: &mut Writing, new: &NewRoom) -> Result<Option<RoomVie
     if row.try_get::<&[u8], _>(1)? != hash {
         return Err(Refusal::ClientIdReused.into());
     }
-    let head = Position(w.next_position().0 - 1);
+    let head = w.head();
     Ok(Some(RoomView { state: access.room, role: access.role, head }))
 }
 
@@ -185,7 +185,7 @@ async fn update(
         ..before.clone()
     };
     if (RoomState { last_seq: before.last_seq, ..after.clone() }) == before {
-        let head = Position(w.next_position().0 - 1);
+        let head = w.head();
         return Ok(RoomView { state: before, role, head });
     }
     if after.visibility == Visibility::Public && !is_free(w.sql(), &after.name, after.id).await? {

@@ -1,11 +1,15 @@
 //! The end of the log as the running transaction has it: the next position, and what the rest of the node has to know
-//! once it is committed. It knows no engine.
+//! once it is committed. It knows no connection.
 
 use uuid::Uuid;
 
 use super::committed::Committed;
 use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::Position;
+
+/// Stores a numbered event: its position, room, seq, type, subject, data and time.
+pub(super) const INSERT_EVENT: &str = "\
+    INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// Where the log ends, and what the transaction has added to it.
 #[derive(Debug, Default)]

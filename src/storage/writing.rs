@@ -4,9 +4,10 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
+use super::batch::BatchFailure;
 use super::committed::Committed;
 use super::error::{Failure, Stop};
-use super::tail::{Mark, Tail};
+use super::tail::{INSERT_EVENT, Mark, Tail};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
 
@@ -14,23 +15,15 @@ use crate::domain::ids::Position;
 pub(super) struct Writing {
     connection: SqliteConnection,
     tail: Tail,
-    stage: Stage,
+    /// The transaction has begun.
+    is_open: bool,
     /// Where the running request began; none until it has its savepoint.
     began: Option<Mark>,
 }
 
-/// How far the transaction of a batch has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    Before,
-    Open,
-    /// The commit itself failed.
-    InDoubt,
-}
-
 impl Writing {
     pub fn new(connection: SqliteConnection) -> Self {
-        Self { connection, tail: Tail::default(), stage: Stage::Before, began: None }
+        Self { connection, tail: Tail::default(), is_open: false, began: None }
     }
 
     pub fn sql(&mut self) -> &mut SqliteConnection {
@@ -42,16 +35,21 @@ impl Writing {
     /// Releasing the savepoint of the request before is also the check that the transaction is still open: when SQLite
     /// has rolled back by itself the savepoint is gone and the release fails, before anything is written outside.
     pub async fn open(&mut self) -> Result<(), sqlx::Error> {
-        if self.stage == Stage::Open {
+        if self.is_open {
             sqlx::query("RELEASE request; SAVEPOINT request").execute(&mut self.connection).await?;
         } else {
             let begin = sqlx::query("BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log");
             let head = begin.fetch_one(&mut self.connection).await?.try_get(0)?;
             self.tail = Tail::after(Position(head));
-            self.stage = Stage::Open;
+            self.is_open = true;
         }
         self.began = Some(self.tail.mark());
         Ok(())
+    }
+
+    /// The position of the last event.
+    pub fn head(&self) -> Position {
+        self.tail.head()
     }
 
     /// The position that the next event takes.
@@ -62,8 +60,7 @@ impl Writing {
     /// Writes an event into the log. Called last in a request, when no rule can refuse it any more.
     pub async fn append(&mut self, event: &NewEvent) -> Result<Position, Stop> {
         let row = self.tail.number(event).map_err(Failure::from)?;
-        let sql = "INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        let insert = sqlx::query(sql).bind(row.position.0).bind(event.room.uuid()).bind(event.seq);
+        let insert = sqlx::query(INSERT_EVENT).bind(row.position.0).bind(event.room.uuid()).bind(event.seq);
         let insert =
             insert.bind(event.kind.as_str()).bind(row.subject).bind(row.data).bind(event.at.micros());
         insert.execute(&mut self.connection).await?;
@@ -76,12 +73,11 @@ impl Writing {
     }
 
     /// Ends the batch: the log's new head, and the synced commit.
-    pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
+    pub async fn commit(&mut self) -> Result<(), BatchFailure> {
         let head = sqlx::query("RELEASE request; UPDATE log SET head = $1").bind(self.tail.head().0);
-        head.execute(&mut self.connection).await?;
+        head.execute(&mut self.connection).await.map_err(|error| BatchFailure::Undone(error.into()))?;
         let committed = sqlx::query("COMMIT").execute(&mut self.connection).await;
-        self.stage = if committed.is_ok() { Stage::Before } else { Stage::InDoubt };
-        committed.map(drop)
+        committed.map(drop).map_err(|error| BatchFailure::of_commit(error.into()))
     }
 
     /// From here on there is nothing to undo until the next request has its savepoint.
@@ -96,13 +92,9 @@ impl Writing {
         sqlx::query("ROLLBACK TO request").execute(&mut self.connection).await.map(drop)
     }
 
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
     /// Makes ready for the next batch, and gives what this one has to tell.
     pub fn take(&mut self) -> Committed {
-        self.stage = Stage::Before;
+        self.is_open = false;
         std::mem::take(&mut self.tail.committed)
     }
 
