@@ -41,7 +41,7 @@ pub use wire::{End, Wire};
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// How long anything may take that a test waits for.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 /// How often a state is looked at while a test waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

@@ -19,8 +19,8 @@ pub enum Note {
     Adopt(Box<Adoption>),
     /// Something has happened to a stream: its socket, its reader, or the registry's word.
     Stirred(Key),
-    /// What was read from the log for a stream.
-    Read(Key, Answer),
+    /// What was read from the log for streams.
+    Read(Vec<Key>, Answer),
 }
 
 /// Notes in the order in which they were put in. Bounded by what puts them there: one stir a stream, one answer a read,

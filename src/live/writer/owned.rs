@@ -70,13 +70,19 @@ impl Writer {
     }
 
     /// What the log said.
-    pub(super) fn answered(&mut self, key: Key, answer: Answer) {
+    pub(super) fn answered(&mut self, keys: &[Key], answer: &Answer) {
         self.reads.answered(answer.number);
+        for &key in keys {
+            self.hears_answer(key, answer);
+        }
+    }
+
+    fn hears_answer(&mut self, key: Key, answer: &Answer) {
         let Some(owned) = self.streams.get_mut(key) else { return };
         if !owned.stream.awaits(answer.number) {
             return;
         }
-        match answer.found {
+        match &answer.found {
             Ok(Found::Stretch(stretch)) => {
                 if !owned.stream.take_stretch(stretch) {
                     let (reader, scope) = (owned.stream.reader(), owned.stream.scope());
@@ -84,8 +90,8 @@ impl Writer {
                     owned.stream.asked(number);
                 }
             }
-            Ok(Found::Snapshot(snapshot)) => self.start_over(key, &snapshot),
-            Ok(Found::NoAccess(reason)) => owned.stream.say_bye(reason, &self.shared),
+            Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
+            Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
             Err(error) => {
                 tracing::error!(%error, "a stream could not read the log");
                 return self.follow_up(key, Written::Gone(End::Failed));

@@ -1,5 +1,6 @@
 //! Reading the log for streams that are not level with it: a page at a time, in the order in which they were asked for,
-//! so that two thousand readers who come back at once hold in memory what a few of them need.
+//! so that two thousand readers who come back at once hold in memory what a few of them need. Those of one room who were
+//! cut off at the same event, as all are when a server stops, get the same page.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -24,10 +25,11 @@ const AT_ONCE: usize = 1;
 /// the one before it: no stream may take them for its own.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
-/// What a stream wants to know.
-#[derive(Clone, Copy, Debug)]
+/// What streams want to know.
+#[derive(Clone, Debug)]
 pub struct Question {
-    pub key: Key,
+    /// Who asks. More than one only for a page of a room, which is the same for all who may read it.
+    pub keys: Vec<Key>,
     /// No two questions have the same: a stream knows a late answer to another one.
     pub number: u64,
     pub reader: UserId,
@@ -79,8 +81,12 @@ impl Reads {
 
     /// Asks, and gives the number that the answer will carry.
     pub fn ask(&mut self, key: Key, reader: UserId, scope: Scope, what: What) -> u64 {
+        if let Some(same) = self.waiting.iter_mut().find(|question| question.answers(scope, what)) {
+            same.keys.push(key);
+            return same.number;
+        }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        self.waiting.push_back(Question { key, number, reader, scope, what });
+        self.waiting.push_back(Question { keys: vec![key], number, reader, scope, what });
         self.go_on();
         number
     }
@@ -93,7 +99,10 @@ impl Reads {
 
     /// Nobody waits for the answer any more.
     pub fn forget(&mut self, key: Key) {
-        self.waiting.retain(|question| question.key != key);
+        self.waiting.retain_mut(|question| {
+            question.keys.retain(|other| *other != key);
+            !question.keys.is_empty()
+        });
     }
 
     fn go_on(&mut self) {
@@ -103,9 +112,25 @@ impl Reads {
             self.under_way.insert(question.number);
             let (live, mailbox) = (self.live.clone(), self.mailbox.clone());
             self.tasks.spawn(async move {
-                let found = find(&live, question).await;
-                mailbox.put(Note::Read(question.key, Answer { number: question.number, found }));
+                let found = find(&live, &question).await;
+                mailbox.put(Note::Read(question.keys, Answer { number: question.number, found }));
             });
+        }
+    }
+}
+
+impl Question {
+    /// Whether its answer is the answer to another question, too: a page that begins at the same event of the same room and
+    /// does not go further.
+    fn answers(&self, scope: Scope, what: What) -> bool {
+        match (self.what, what) {
+            (What::Page(after, upto), What::Page(other_after, other_upto)) => {
+                matches!(scope, Scope::Room(_))
+                    && self.scope == scope
+                    && after == other_after
+                    && upto <= other_upto
+            }
+            _ => false,
         }
     }
 }
@@ -120,13 +145,13 @@ impl Reads {
     /// The question whose turn it is, for who holds them.
     pub fn held(&mut self) -> Option<Question> {
         let question = if self.under_way.len() == AT_ONCE { self.waiting.pop_front() } else { None };
-        self.under_way.extend(question.map(|question| question.number));
+        self.under_way.extend(question.as_ref().map(|question| question.number));
         question
     }
 }
 
-async fn find(live: &Live, question: Question) -> Result<Found, Error> {
-    let Question { reader, scope, what, .. } = question;
+async fn find(live: &Live, question: &Question) -> Result<Found, Error> {
+    let Question { reader, scope, what, .. } = *question;
     let store = &live.store;
     Ok(match (what, scope) {
         (What::Page(after, upto), Scope::Room(room)) => {
@@ -161,4 +186,28 @@ fn stretch(live: &Live, page: Page) -> Stretch {
         through = events.last().map_or(through, |event| event.position);
     }
     Stretch { run: Run::of(&events, live.store.cursors()), through, floor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Ids;
+
+    #[test]
+    fn only_the_page_of_a_room_that_goes_no_further_is_shared() {
+        let (room, other) = (Scope::Room(Ids.room()), Scope::Room(Ids.room()));
+        let page = |after, upto| What::Page(Position(after), Position(upto));
+        let waiting = |scope, what| Question { keys: vec![0], number: 0, reader: Ids.user(), scope, what };
+        let question = waiting(room, page(3, 7));
+        assert!(question.answers(room, page(3, 7)));
+        assert!(question.answers(room, page(3, 8)), "the rest is asked for afterwards");
+        assert!(!question.answers(room, page(3, 6)), "it would show what the channel shows again");
+        assert!(!question.answers(room, page(2, 7)));
+        assert!(!question.answers(other, page(3, 7)));
+        assert!(
+            !waiting(Scope::Person, page(3, 7)).answers(Scope::Person, page(3, 7)),
+            "each sees other rooms"
+        );
+        assert!(!waiting(room, What::Snapshot).answers(room, What::Snapshot), "each has their own");
+    }
 }

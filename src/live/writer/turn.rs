@@ -33,7 +33,7 @@ impl Writer {
             match note {
                 Note::Adopt(adoption) => self.adopt(*adoption),
                 Note::Stirred(key) => self.stirred(key),
-                Note::Read(key, answer) => self.answered(key, answer),
+                Note::Read(keys, answer) => self.answered(&keys, &answer),
             }
         }
     }

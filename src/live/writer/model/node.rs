@@ -139,10 +139,10 @@ impl Node {
             while let Some(question) = writer.reads.held() {
                 let (node, mailbox) = (self.clone(), mailbox.clone());
                 thread::spawn(move || {
-                    let (events, through) = node.log.lock().expect("no task fails").find(question);
+                    let (events, through) = node.log.lock().expect("no task fails").find(&question);
                     let run = Run::of(&events, node.live.store.cursors());
                     let found = Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }));
-                    mailbox.put(Note::Read(question.key, Answer { number: question.number, found }));
+                    mailbox.put(Note::Read(question.keys, Answer { number: question.number, found }));
                 });
             }
         }
@@ -214,7 +214,7 @@ impl Log {
         committed
     }
 
-    fn find(&self, question: Question) -> (Vec<Event>, Position) {
+    fn find(&self, question: &Question) -> (Vec<Event>, Position) {
         let What::Page(after, upto) = question.what else { unreachable!("nothing is purged") };
         assert!(upto <= self.head(), "asked for what is not committed");
         let is_shown = |event: &&Event| match question.scope {

@@ -71,11 +71,11 @@ impl Stream {
 
     /// Takes a stretch of the log. False when what was asked for is not in the log any more.
     #[must_use]
-    pub fn take_stretch(&mut self, stretch: Stretch) -> bool {
+    pub fn take_stretch(&mut self, stretch: &Stretch) -> bool {
         if stretch.floor > self.seen {
             return false;
         }
-        self.ready.extend(stretch.run.frames);
+        self.ready.extend(stretch.run.frames.iter().cloned());
         self.seen = stretch.through;
         let Phase::Replaying(replay) = &mut self.phase else { return true };
         replay.asked = None;
