@@ -22,6 +22,9 @@ use super::problem::Problem;
 use super::site::Site;
 use super::{RequestId, auth};
 
+/// What a request without a good `Host` is told.
+pub const HOST_RULE: &str = "The request must have one Host header, with a host and perhaps a port.";
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps an endpoint so that it never fails.
@@ -81,7 +84,7 @@ impl<E: Endpoint<Output = Response>> Answering<E> {
             _ => false,
         };
         if !is_one {
-            return malformed("The request must have one Host header, with a host and perhaps a port.");
+            return malformed(HOST_RULE);
         }
         // hyper takes any list that ends in it; who decodes the rest differently sees another request (RFC 9112, 6.1).
         let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();

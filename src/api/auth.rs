@@ -127,7 +127,8 @@ fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Problem::new(Code::InvalidRequest).at("", "has more than one Authorization header"));
+        let detail = "The request must have at most one Authorization header.";
+        return Err(Problem::new(Code::InvalidRequest).detail(detail));
     }
     let text = value.to_str().unwrap_or_default();
     let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

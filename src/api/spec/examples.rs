@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::node::Node;
+use crate::api::answer::HOST_RULE;
 use crate::api::code::Code;
 use crate::api::problem::Problem;
 use crate::api::wire::event::StreamEvent;
@@ -53,6 +54,7 @@ pub fn of(schema: &str) -> Option<Node> {
 pub fn problem(code: Code) -> Node {
     let problem = Problem::new(code);
     let problem = match code {
+        Code::InvalidRequest => problem.detail(HOST_RULE),
         Code::InvalidBody => problem.at("/username", "is required"),
         Code::InvalidParameter => problem.at("?limit", "must be a whole number from 1 to 200"),
         Code::TextNotAllowed => problem.at("/display_name", "contains a character that is not allowed"),

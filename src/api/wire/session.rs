@@ -67,7 +67,7 @@ pub struct SignIn {
     /// A JWT for `Authorization: Bearer`; absent when it was set as a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token: Option<String>,
-    /// `Bearer` or `Cookie`.
+    /// How the tokens travel: `Bearer` or `Cookie`; more may come.
     pub token_type: String,
     /// Seconds until the access token expires: refresh before.
     pub expires_in: i64,
