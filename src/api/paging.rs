@@ -26,16 +26,21 @@ pub fn history_start(
     after: Option<String>,
     around: Option<String>,
 ) -> Result<HistoryStart, Problem> {
-    let wrong = |place, detail| Problem::new(Code::InvalidParameter).at(place, detail);
+    let problem = Problem::new(Code::InvalidParameter);
     match (before, after, around) {
         (None, None, None) => Ok(HistoryStart::Newest),
         (Some(cursor), None, None) => Ok(HistoryStart::Before(cursor)),
         (None, Some(cursor), None) => Ok(HistoryStart::After(cursor)),
         (None, None, Some(id)) => {
             let message =
-                MessageId::parse(&id).ok_or_else(|| wrong("?around", "must be the id of a message"))?;
+                MessageId::parse(&id).ok_or_else(|| problem.at("?around", "must be the id of a message"))?;
             Ok(HistoryStart::Around(message))
         }
-        _ => Err(wrong("", "only one of before, after and around can be given")),
+        (before, after, around) => {
+            let places = [("?before", before), ("?after", after), ("?around", around)];
+            let given = places.into_iter().filter(|(_, value)| value.is_some());
+            Err(given
+                .fold(problem, |problem, (place, _)| problem.at(place, "cannot be given with the others")))
+        }
     }
 }
