@@ -8,7 +8,7 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::document::{Document, check_exchange};
+use super::document::{check_exchange, published};
 use super::http1;
 use super::stream::Opening;
 
@@ -21,27 +21,22 @@ pub struct Client {
     pub(super) address: SocketAddr,
     pub(super) bearer: Option<String>,
     http: reqwest::Client,
-    document: Option<&'static Document>,
 }
 
 impl Client {
-    pub(super) fn new(address: SocketAddr, document: Option<&'static Document>) -> Self {
-        Self::with(reqwest::Client::builder(), address, document)
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self::with(reqwest::Client::builder(), address)
     }
 
-    pub(super) fn browser(address: SocketAddr, document: Option<&'static Document>) -> Self {
+    pub(super) fn browser(address: SocketAddr) -> Self {
         let mut headers = reqwest::header::HeaderMap::new();
         headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
-        Self::with(reqwest::Client::builder().cookie_store(true).default_headers(headers), address, document)
+        Self::with(reqwest::Client::builder().cookie_store(true).default_headers(headers), address)
     }
 
-    fn with(
-        builder: reqwest::ClientBuilder,
-        address: SocketAddr,
-        document: Option<&'static Document>,
-    ) -> Self {
+    fn with(builder: reqwest::ClientBuilder, address: SocketAddr) -> Self {
         let http = builder.no_proxy().timeout(TIMEOUT).build().expect("a client can be built");
-        Self { address, bearer: None, http, document }
+        Self { address, bearer: None, http }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -63,7 +58,7 @@ impl Client {
     /// nothing sent that is not answered.
     pub fn through(&self, address: SocketAddr) -> Self {
         let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
-        Self { bearer: self.bearer.clone(), ..Self::with(builder, address, self.document) }
+        Self { bearer: self.bearer.clone(), ..Self::with(builder, address) }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -125,24 +120,20 @@ impl Client {
         }
         let answer = Answer::read(self.http.execute(request).await?, &format!("{method} {path}")).await?;
         answer.keeps_the_manners();
-        if let Some(document) = self.document {
-            document.check(&method, path, &answer);
-        }
+        published().check(&method, path, &answer);
         Ok(answer)
     }
 
     /// Prepares a stream at a path such as `/v1/events?after=...`; nothing is sent before it is opened.
     pub fn opening(&self, path: &str) -> Opening {
-        Opening::new(self.address, path, self.bearer.as_deref(), self.document)
+        Opening::new(self.address, path, self.bearer.as_deref())
     }
 
     /// Sends bytes as they are, for requests that no client library makes; gives all that came back until the server
     /// closed the connection.
     pub async fn exchange(&self, bytes: &[u8]) -> String {
         let answer = http1::exchange(self.address, bytes).await;
-        if self.document.is_some() {
-            check_exchange(bytes, &answer);
-        }
+        check_exchange(bytes, &answer);
         answer
     }
 }

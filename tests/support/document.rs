@@ -10,25 +10,29 @@ use serde_json::{Map, Value};
 
 use super::answer::Answer;
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// `openapi/openapi.json`, parsed.
 pub struct Document {
     pub text: String,
     pub json: Value,
 }
 
-/// The committed document; `None` before there is one.
-pub fn published() -> Option<&'static Document> {
-    static DOCUMENT: OnceLock<Option<Document>> = OnceLock::new();
-    let read = || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
-        let text = std::fs::read_to_string(path).ok()?;
-        let json = serde_json::from_str(&text).expect("openapi.json is JSON");
-        Some(Document { text, json })
-    };
-    DOCUMENT.get_or_init(read).as_ref()
+/// The committed document.
+pub fn published() -> &'static Document {
+    static DOCUMENT: OnceLock<Document> = OnceLock::new();
+    DOCUMENT.get_or_init(|| Document::committed("openapi.json"))
 }
 
 impl Document {
+    /// A document of the folder `openapi`.
+    pub fn committed(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi").join(name);
+        let text = std::fs::read_to_string(path).expect("the document is committed");
+        let json = serde_json::from_str(&text).expect("the document is JSON");
+        Self { text, json }
+    }
+
     /// Every operation with its path and method.
     pub fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         let paths = self.json["paths"].as_object().into_iter().flatten();
@@ -52,6 +56,11 @@ impl Document {
             assert!(text.is_empty(), "{what}: a body for HEAD: {text}");
             return;
         }
+        // The frames are checked as they come.
+        if answer.media_type() == EVENT_STREAM {
+            assert_eq!(*status, 200, "{what}");
+            return;
+        }
         let Some(content) = content else {
             let fits = self.fits(&self.schemas()["Problem"], &answer.json, "");
             assert!(*status < 400 || fits.is_ok(), "{what}: {status} {text}");
@@ -70,17 +79,18 @@ impl Document {
         }
         // Every code with which an operation may answer has an example there.
         if let Some(examples) = body.and_then(|body| body["examples"].as_object()) {
-            let example = examples.get(answer.json["code"].as_str().unwrap_or_default());
-            let example = example.map(|example| &self.resolved(example)["value"]);
-            let title = example.map(|example| &example["title"]);
-            assert_eq!(title, Some(&answer.json["title"]), "{what}: {status} {text}");
+            let code = answer.json["code"].as_str().unwrap_or_default();
+            let example =
+                examples.get(code).unwrap_or_else(|| panic!("{what}: {code} is not listed: {text}"));
+            assert_eq!(said(&answer.json), said(&self.resolved(example)["value"]), "{what}: {status} {text}");
+            super::reached::note(super::reached::PROBLEM, code);
         }
     }
 
     /// The same for status and headers alone; gives what the document says of the body, null where there is none. A head
     /// that no operation gave is none of the document's business, if it is one that may be.
     #[track_caller]
-    pub(super) fn check_head(&self, method: &Method, path: &str, answer: &Answer) -> Option<&Value> {
+    fn check_head(&self, method: &Method, path: &str, answer: &Answer) -> Option<&Value> {
         let Answer { what, status, text, headers, .. } = answer;
         let Some(operation) = self.operation(method, path) else {
             let is_page = *status < 400 && !path.starts_with("/v1");
@@ -108,7 +118,8 @@ impl Document {
         let strange = headers.keys().find(|name| !is_general(name.as_str()) && !is_documented(name.as_str()));
         assert_eq!(strange, None, "{what}: {status} has a header of which the document does not speak");
         if *method != Method::HEAD {
-            super::reached::note(operation["operationId"].as_str().expect("an operationId"), *status);
+            let operation = operation["operationId"].as_str().expect("an operationId");
+            super::reached::note(operation, &status.to_string());
         }
         Some(response.get("content").unwrap_or(&Value::Null))
     }
@@ -170,11 +181,12 @@ impl Document {
                 "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= bound(rule)),
                 "minimum" => value.as_f64() >= rule.as_f64(),
                 "maximum" => value.as_f64() <= rule.as_f64(),
+                // Answers may grow, but not by what the document does not tell.
                 "properties" => {
-                    for (name, schema) in rule.as_object().into_iter().flatten() {
-                        if let Some(value) = value.get(name) {
-                            self.fits(schema, value, &format!("{at}/{name}"))?;
-                        }
+                    for (name, value) in value.as_object().into_iter().flatten() {
+                        let at = format!("{at}/{name}");
+                        let schema = rule.get(name).ok_or_else(|| format!("{at}: is not in the document"))?;
+                        self.fits(schema, value, &at)?;
                     }
                     true
                 }
@@ -190,10 +202,9 @@ impl Document {
                     }
                     true
                 }
-                // What an object may have beside its properties: anything in answers, so that they can grow.
-                "additionalProperties" => rule == &Value::Bool(true) || keywords.contains_key("properties"),
-                // Notes for readers. Patterns and formats have their tests beside the types that keep them.
-                "description" | "example" | "title" | "format" | "default" | "pattern" => true,
+                "format" => has_format(rule, value),
+                // Notes for readers.
+                "description" | "example" | "title" | "default" => true,
                 other => return Err(format!("{at}: this check does not know the keyword {other}")),
             };
             if !fits {
@@ -207,21 +218,32 @@ impl Document {
 /// Checks an exchange that was written and read by hand, if it is one request with a whole answer of ours.
 #[track_caller]
 pub fn check_exchange(asked: &[u8], answered: &str) {
-    let Some(document) = published() else { return };
     let asked = String::from_utf8_lossy(asked);
     let mut line = asked.lines().next().unwrap_or_default().split(' ');
     let (Some(Ok(method)), Some(path)) = (line.next().map(str::parse::<Method>), line.next()) else {
         return;
     };
-    // What hyper refuses before it is a request has no body and no id.
-    let answer = Answer::parse(&format!("{method} {path}"), answered);
-    let ours = |answer: &Answer| path.starts_with('/') && !answer.header("x-request-id").is_empty();
-    let Some(answer) = answer.filter(ours) else { return };
-    if answer.media_type() == "text/event-stream" {
-        document.check_head(&method, path, &answer);
-    } else {
-        document.check(&method, path, &answer);
+    let Some(answer) = Answer::parse(&format!("{method} {path}"), answered) else { return };
+    // What hyper refuses before it is a request.
+    if answer.header("x-request-id").is_empty() {
+        let is_refused_head = matches!(answer.status, 400 | 414 | 431) && answer.text.is_empty();
+        assert!(is_refused_head, "{}: {} without X-Request-Id: {}", answer.what, answer.status, answer.text);
+        return;
     }
+    answer.keeps_the_manners();
+    if path.starts_with('/') {
+        published().check(&method, path, &answer);
+    }
+}
+
+/// What two problems of one code have in common: all but the names of the request and what was wrong with it, of which only
+/// is told that they are there.
+fn said(problem: &Value) -> Map<String, Value> {
+    let mut problem = problem.as_object().cloned().unwrap_or_default();
+    for name in ["request_id", "detail", "errors"] {
+        problem.entry(name).and_modify(|value| *value = Value::Bool(true));
+    }
+    problem
 }
 
 /// Headers that any answer of HTTP may have; what they mean is said elsewhere than in the document.
@@ -244,6 +266,19 @@ fn is_general(name: &str) -> bool {
         "x-content-type-options",
     ];
     GENERAL.contains(&name) || name.starts_with("access-control-")
+}
+
+/// Numbers and texts that look as their format says; times as all of ours do, in UTC with six digits.
+fn has_format(rule: &Value, value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let is_digit = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    match rule.as_str() {
+        Some("int32") => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+        Some("int64") => value.is_i64(),
+        Some("uuid") => text.parse().is_ok_and(|id: uuid::Uuid| id.to_string() == text),
+        Some("date-time") => text.chars().map(is_digit).eq("0000-00-00T00:00:00.000000Z".chars()),
+        _ => false,
+    }
 }
 
 fn bound(rule: &Value) -> u64 {
@@ -270,13 +305,17 @@ mod tests {
     #[test]
     fn a_value_that_does_not_fit_is_noticed() {
         let json = json!({ "components": { "schemas": { "User": {
-            "type": "object", "required": ["id"], "properties": { "id": { "type": "string", "maxLength": 3 } },
+            "type": "object", "required": ["id"], "properties": {
+                "id": { "type": "string", "maxLength": 3 },
+                "at": { "type": "string", "format": "date-time" },
+                "number": { "type": "integer", "format": "int32" },
+            },
         } } } });
         let document = Document { text: String::new(), json };
         let list = json!({ "type": "array", "items": { "$ref": "#/components/schemas/User" } });
         let fits = |value| document.fits(&list, &value, "").is_ok();
         assert!(fits(json!([])));
-        assert!(fits(json!([{ "id": "ada", "new": 1 }])), "answers may grow");
+        assert!(fits(json!([{ "id": "ada", "at": "2026-11-23T09:30:00.000000Z", "number": 1 }])));
         for wrong in [
             json!({}),
             json!([1]),
@@ -284,6 +323,9 @@ mod tests {
             json!([{ "id": 1 }]),
             json!([{ "id": null }]),
             json!([{ "id": "long" }]),
+            json!([{ "id": "ada", "new": 1 }]),
+            json!([{ "id": "ada", "at": "2026-11-23T09:30:00Z" }]),
+            json!([{ "id": "ada", "number": 3_000_000_000_u64 }]),
         ] {
             assert!(!fits(wrong.clone()), "{wrong}");
         }

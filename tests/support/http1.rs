@@ -25,14 +25,16 @@ impl Head {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// An answer of which no more is known.
-    pub(super) fn as_answer(&self, what: &str) -> Answer {
+    /// The answer with this body.
+    pub(super) fn with_body(&self, what: &str, body: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
             headers.append(name, HeaderValue::from_str(value).expect("a header value"));
         }
-        Answer { what: what.to_owned(), status: self.status, headers, text: String::new(), json: Value::Null }
+        let text = String::from_utf8_lossy(body).into_owned();
+        let json = serde_json::from_slice(body).unwrap_or(Value::Null);
+        Answer { what: what.to_owned(), status: self.status, headers, text, json }
     }
 }
 

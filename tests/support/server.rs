@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::client::Client;
 use super::person::Person;
 use super::program::{command, signal};
-use super::{DEADLINE, PASSWORD, document};
+use super::{DEADLINE, PASSWORD};
 
 /// Longer than the server's own time to shut down.
 const STOPS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
@@ -157,12 +157,12 @@ impl Server {
 
     /// Somebody without an account.
     pub fn anonymous(&self) -> Client {
-        Client::new(self.address, document::published())
+        Client::new(self.address)
     }
 
     /// A browser on a page of this server: keeps cookies, and says that its requests are same-origin.
     pub fn browser(&self) -> Client {
-        Client::browser(self.address, document::published())
+        Client::browser(self.address)
     }
 
     pub fn address(&self) -> SocketAddr {

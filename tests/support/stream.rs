@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::net::TcpSocket;
 
 use super::DEADLINE;
-use super::document::Document;
+use super::answer::Answer;
+use super::document::published;
 use super::event_source::Parser;
 use super::http1::{Connection, Head};
 
@@ -20,16 +21,10 @@ pub struct Opening {
     headers: Vec<(String, String)>,
     receive_buffer: Option<u32>,
     from: Option<IpAddr>,
-    document: Option<&'static Document>,
 }
 
 impl Opening {
-    pub(super) fn new(
-        address: SocketAddr,
-        path: &str,
-        bearer: Option<&str>,
-        document: Option<&'static Document>,
-    ) -> Self {
+    pub(super) fn new(address: SocketAddr, path: &str, bearer: Option<&str>) -> Self {
         let headers = bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
         Self {
             address,
@@ -37,7 +32,6 @@ impl Opening {
             headers: headers.into_iter().collect(),
             receive_buffer: None,
             from: None,
-            document,
         }
     }
 
@@ -66,14 +60,8 @@ impl Opening {
     /// Opens it; anything but a stream fails the test.
     pub async fn open(self) -> EventStream {
         let path = self.path.clone();
-        let mut stream = self.connect().await;
-        let status = stream.head.status;
-        assert_eq!(
-            status,
-            200,
-            "{path} gave no stream, but {}",
-            String::from_utf8_lossy(&stream.connection.rest().await)
-        );
+        let stream = self.connect().await;
+        let stream = stream.unwrap_or_else(|answer| panic!("{path} gave no stream, but {}", answer.text));
         assert_eq!(stream.head.header("content-type"), "text/event-stream", "{path}");
         assert_eq!(stream.head.header("cache-control"), "no-store, no-transform", "{path}");
         assert_eq!(stream.head.header("transfer-encoding"), "chunked", "{path}");
@@ -82,33 +70,27 @@ impl Opening {
 
     /// Only asks; gives the status.
     pub async fn status(self) -> u16 {
-        self.connect().await.head.status
+        self.connect().await.map_or_else(|answer| answer.status, |stream| stream.head.status)
     }
 
     /// Opens it where the server may be gone or may refuse.
     pub async fn try_open(self) -> Result<EventStream, NoStream> {
-        let document = self.document;
-        let mut stream = self.try_connect().await.map_err(NoStream::Broken)?;
-        if stream.head.status == 200 {
-            return Ok(stream);
-        }
-        let length = stream.head.header("content-length").parse().unwrap_or(0);
-        let body = stream.connection.take(length).await.map_err(NoStream::Broken)?;
-        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if let Some(document) = document {
-            let fits = document.fits(&document.schemas()["Problem"], &problem, "");
-            assert_eq!(fits, Ok(()), "{}: {problem}", stream.head.status);
-        }
-        Err(NoStream::Refused(stream.head.status, problem["code"].as_str().unwrap_or_default().to_owned()))
+        let answer = match self.try_connect().await.map_err(NoStream::Broken)? {
+            Ok(stream) => return Ok(stream),
+            Err(answer) => answer,
+        };
+        let code = answer.json["code"].as_str().unwrap_or_default();
+        Err(NoStream::Refused(answer.status, code.to_owned()))
     }
 
-    async fn connect(self) -> EventStream {
+    async fn connect(self) -> Result<EventStream, Answer> {
         let opening = tokio::time::timeout(DEADLINE, self.try_connect());
         let opened = opening.await.expect("the stream opens in time");
         opened.unwrap_or_else(|error| panic!("no answer: {error}"))
     }
 
-    async fn try_connect(self) -> Result<EventStream, String> {
+    /// The stream, or the refusal; an error where the connection broke. Either is held against the document.
+    async fn try_connect(self) -> Result<Result<EventStream, Answer>, String> {
         let broke = |error: std::io::Error| error.to_string();
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = self.receive_buffer {
@@ -125,11 +107,17 @@ impl Opening {
         request.push_str("\r\n");
         connection.try_send(request.as_bytes()).await.map_err(broke)?;
         let head = connection.try_head().await?;
-        if let Some(document) = self.document {
-            document.check_head(&Method::GET, &self.path, &head.as_answer(&format!("GET {}", self.path)));
+        // A stream tells no length.
+        let length = head.header("content-length").parse().unwrap_or(0);
+        let body = connection.take(length).await?;
+        let answer = head.with_body(&format!("GET {}", self.path), &body);
+        answer.keeps_the_manners();
+        published().check(&Method::GET, &self.path, &answer);
+        if head.status != 200 {
+            return Ok(Err(answer));
         }
         let (parser, frames) = (Parser::default(), VecDeque::new());
-        Ok(EventStream { head, connection, parser, frames, end: None, document: self.document })
+        Ok(Ok(EventStream { head, connection, parser, frames, end: None }))
     }
 }
 
@@ -140,7 +128,6 @@ pub struct EventStream {
     parser: Parser,
     frames: VecDeque<Frame>,
     end: Option<Result<(), String>>,
-    document: Option<&'static Document>,
 }
 
 /// Why there is no stream.
@@ -219,9 +206,7 @@ impl EventStream {
     fn read(&mut self, bytes: &[u8]) {
         for event in self.parser.feed(bytes) {
             let data = serde_json::from_str(&event.data).unwrap_or_else(|_| panic!("not JSON: {event:?}"));
-            if let Some(document) = self.document {
-                document.check_frame(&data);
-            }
+            published().check_frame(&data);
             self.frames.push_back(Frame { event: event.name, id: event.id, data }.checked());
         }
         assert!(self.parser.ignored.is_empty(), "nobody reads these lines: {:?}", self.parser.ignored);
