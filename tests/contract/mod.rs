@@ -1,5 +1,6 @@
 //! What programs and people outside the project rely on: the command line, the document, the README.
 
+mod baseline;
 mod clients;
 mod command_line;
 mod derived;
