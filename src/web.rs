@@ -49,13 +49,13 @@ impl Endpoint for Web {
 
 /// A path that is no file is a page of the client, which finds its own way, if a page is asked for: a program that has the
 /// address of the API wrong must not be told 200. Nor is a missing asset a page: one that is older than the server must
-/// fail to load it, and not run the index page as a script.
+/// fail to load it, and not run the index page as a script. A slash behind the address of a page makes no difference.
 fn find(path: &str, wants_page: bool) -> Option<&'static File> {
     let path = path.trim_start_matches('/');
     let exact = |path: &str| FILES.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &FILES[at]);
     match path {
         "docs" | "docs/" => exact("docs/index.html"),
-        "docs/example" => exact(EXAMPLE),
+        "docs/example" | "docs/example/" => exact(EXAMPLE),
         path if path.starts_with("assets/") || path.starts_with("docs/") => exact(path),
         path => exact(path).or_else(|| exact("index.html").filter(|_| wants_page || path.is_empty())),
     }

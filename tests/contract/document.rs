@@ -75,9 +75,13 @@ async fn the_document_is_served_byte_for_byte() {
 #[tokio::test]
 async fn the_client_the_api_browser_and_the_example_answer_without_a_redirect() {
     let server = Server::start().await;
-    for path in ["/", "/docs", "/docs/example"] {
-        let page = server.anonymous().get(path).await;
+    let client = server.anonymous();
+    client.get("/").await.ok(200);
+    for path in ["/docs", "/docs/example"] {
+        let page = client.get(path).await;
         assert_eq!((page.status, page.media_type()), (200, "text/html"), "{path}");
+        let with_slash = client.get(&format!("{path}/")).await;
+        assert_eq!(with_slash.but_for_its_id(), page.but_for_its_id(), "{path}/");
     }
 }
 
