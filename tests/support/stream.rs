@@ -85,8 +85,10 @@ impl Opening {
 
     async fn connect(self) -> Result<EventStream, Answer> {
         let opening = tokio::time::timeout(DEADLINE, self.try_connect());
-        let opened = opening.await.expect("the stream opens in time");
-        opened.unwrap_or_else(|error| panic!("no answer: {error}"))
+        match opening.await.expect("the stream opens in time") {
+            Ok(outcome) => outcome,
+            Err(error) => panic!("no answer: {error}"),
+        }
     }
 
     /// The stream, or the refusal; an error where the connection broke. Either is held against the document.
