@@ -1,6 +1,7 @@
 // Tomorrow's server: a proxy that adds to every answer what a later version of Parlor might, within what the document
-// promises: fields, event types, values of open sets and problem codes that nobody knows yet. It counts what it added, so
-// that a test can tell that it did. Must not know which client is behind it.
+// promises: fields, event types, values of open sets and problem codes that nobody knows yet. It also has a bad day: once it
+// is too busy for a stream and for a renewal, once it resets a stream and once it ends one. It counts what it did and what
+// its clients made of it, so that a test can tell. Must not know which client is behind it.
 //
 // By itself: `node tomorrow.mjs http://127.0.0.1:8080` prints the address at which tomorrow's server listens.
 import { createServer, request } from 'node:http';
@@ -19,16 +20,66 @@ const UNKNOWN_VALUES = {
 };
 
 /** Event types of tomorrow: one of the log, at the cursor of the event before it, one without a place, one of the stream. */
-const unknownEvents = (id, room) => [
-  `id: ${id}\ndata: ${JSON.stringify({ type: 'poll.opened', cursor: id, room, ...UNKNOWN_FIELDS })}\n\n`,
-  `data: ${JSON.stringify({ type: 'weather', room, ...UNKNOWN_FIELDS })}\n\n`,
-  `event: notice\ndata: ${JSON.stringify({ type: 'notice', ...UNKNOWN_FIELDS })}\n\n`,
-];
+const unknownEvents = (id, room) => ({
+  'poll.opened': `id: ${id}\ndata: ${JSON.stringify({ type: 'poll.opened', cursor: id, room, ...UNKNOWN_FIELDS })}\n\n`,
+  weather: `data: ${JSON.stringify({ type: 'weather', room, ...UNKNOWN_FIELDS })}\n\n`,
+  notice: `event: notice\ndata: ${JSON.stringify({ type: 'notice', ...UNKNOWN_FIELDS })}\n\n`,
+});
 
-/** Listens on loopback and passes everything on to `target`. `changes` counts what was added since it was last reset. */
+/** How long a client is asked to wait: longer than the 3 s that it would by itself, so that it can be seen to have listened. */
+const WAIT_SECONDS = 4;
+/** A timer may be this much early, by its own count. */
+const TIMER_SLACK_MS = 50;
+
+/** What goes on in one proxy. */
+class Day {
+  /** How often each kind of change was made, and each wait was kept or not. */
+  changes = {};
+  /** Troubles that are still to come. */
+  #troubles = new Set(['busy stream', 'busy renewal', 'reset', 'bye']);
+  /** Who was asked to wait, by where they go on: the cursor of a stream, or the path. */
+  #waits = new Map();
+
+  count(kind) {
+    this.changes[kind] = (this.changes[kind] ?? 0) + 1;
+  }
+
+  /** Whether this trouble comes now, for it comes once. */
+  meets(trouble) {
+    const isDue = this.#troubles.delete(trouble);
+    if (isDue) this.count(trouble);
+    return isDue;
+  }
+
+  asksToWait(key, kind) {
+    this.#waits.set(key, { kind, begun: performance.now() });
+  }
+
+  /** Whether a request is refused; `key` is where it goes on, if somebody was asked to wait there. */
+  isTooBusy(trouble, key) {
+    this.#endsWait(key);
+    const isBusy = this.meets(trouble);
+    if (isBusy) this.asksToWait(key, trouble);
+    return isBusy;
+  }
+
+  #endsWait(key) {
+    const wait = this.#waits.get(key);
+    if (!wait) return;
+    this.#waits.delete(key);
+    const isEarly = performance.now() - wait.begun < WAIT_SECONDS * 1000 - TIMER_SLACK_MS;
+    this.count(`${isEarly ? 'too early' : 'back'} after ${wait.kind}`);
+  }
+}
+
+/** Listens on loopback and passes everything on to `target`. `changes` counts what was done. */
 export async function startTomorrow(target) {
-  const changes = { fields: 0, values: 0, codes: 0, events: 0 };
+  const day = new Day();
   const proxy = createServer((asked, answer) => {
+    const { pathname, searchParams } = new URL(asked.url, target);
+    const cursor = asked.headers['last-event-id'] ?? searchParams.get('after');
+    if (pathname.endsWith('/events') && day.isTooBusy('busy stream', cursor)) return refuse(asked, answer);
+    if (pathname === '/v1/refresh' && day.isTooBusy('busy renewal', pathname)) return refuse(asked, answer);
     const passed = request(
       new URL(asked.url, target),
       { method: asked.method, headers: { ...asked.headers, host: new URL(target).host } },
@@ -41,8 +92,8 @@ export async function startTomorrow(target) {
         answer.writeHead(answered.statusCode, headers);
         answer.flushHeaders();
         const type = answered.headers['content-type'] ?? '';
-        if (type.startsWith('text/event-stream')) passStream(answered, answer, changes);
-        else if (/^application\/(problem\+)?json/.test(type)) passJson(answered, answer, changes);
+        if (type.startsWith('text/event-stream')) passStream(answered, answer, day);
+        else if (/^application\/(problem\+)?json/.test(type)) passJson(answered, answer, day);
         else answered.pipe(answer);
       },
     );
@@ -54,63 +105,99 @@ export async function startTomorrow(target) {
     proxy.closeAllConnections();
     return new Promise((resolve) => proxy.close(resolve));
   };
-  return { url: `http://127.0.0.1:${proxy.address().port}`, changes, close };
+  return { url: `http://127.0.0.1:${proxy.address().port}`, changes: day.changes, close };
 }
 
-function passJson(answered, answer, changes) {
+/** As a queue that is full does: nothing was done, and it says for how long to stay away. */
+function refuse(asked, answer) {
+  asked.resume();
+  const code = 'tomorrow_overloaded';
+  const problem = { type: `urn:parlor:problem:${code}`, title: 'The server is busy', status: 503, code, request_id: code };
+  answer.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': WAIT_SECONDS, 'x-request-id': code });
+  answer.end(JSON.stringify({ ...problem, ...UNKNOWN_FIELDS }));
+}
+
+function passJson(answered, answer, day) {
   let text = '';
   answered.setEncoding('utf8');
   answered.on('data', (part) => (text += part));
-  answered.on('end', () => answer.end(text && JSON.stringify(grown(JSON.parse(text), changes))));
+  answered.on('end', () => answer.end(text && JSON.stringify(grown(JSON.parse(text), day))));
 }
 
 /** Frame by frame, each in two writes, for a client must not take a chunk for a frame. */
-function passStream(answered, answer, changes) {
+function passStream(answered, answer, day) {
   const decoder = new StringDecoder('utf8');
+  const write = (text) => {
+    const middle = text.length >> 1;
+    answer.write(text.slice(0, middle));
+    answer.write(text.slice(middle));
+  };
   let rest = '';
+  let hello;
+  let isTroubled = false;
   answered.on('data', (part) => {
     const frames = (rest + decoder.write(part)).split('\n\n');
     rest = frames.pop();
     for (const frame of frames) {
-      const text = grownFrame(frame, changes);
-      const middle = text.length >> 1;
-      answer.write(text.slice(0, middle));
-      answer.write(text.slice(middle));
+      const { text, event } = grownFrame(frame, day);
+      write(text);
+      if (!event?.cursor) continue;
+      hello ??= event;
+      // One trouble a stream, after an event of the log: what follows is missed by whoever does not come back to that place.
+      if (event === hello || isTroubled) continue;
+      if (day.meets('reset')) {
+        day.count('reason');
+        write(`id: ${event.cursor}\nevent: reset\ndata: ${JSON.stringify({ ...hello, ...RESET, cursor: event.cursor })}\n\n`);
+        isTroubled = true;
+      } else if (day.meets('bye')) {
+        day.count('reason');
+        write(`retry: ${WAIT_SECONDS * 1000}\nevent: bye\ndata: ${JSON.stringify(BYE)}\n\n`);
+        day.asksToWait(event.cursor, 'bye');
+        answer.end();
+        return answered.destroy();
+      }
     }
   });
   answered.on('end', () => answer.end(rest));
 }
 
-function grownFrame(frame, changes) {
+/** Its cursor is where the stream is, so nothing is missed by a client that only follows. */
+const RESET = { type: 'reset', reason: UNKNOWN_VALUES.reason, resumed: false };
+const BYE = { type: 'bye', reason: UNKNOWN_VALUES.reason, retry_seconds: WAIT_SECONDS, ...UNKNOWN_FIELDS };
+
+/** The frame of a later version, with new ones behind it, and the event that it was. */
+function grownFrame(frame, day) {
   const lines = frame.split('\n');
   const at = lines.findIndex((line) => line.startsWith('data:'));
-  if (at < 0) return `${frame}\n\n`;
+  if (at < 0) return { text: `${frame}\n\n` };
   const event = JSON.parse(lines[at].slice('data:'.length));
-  lines[at] = `data: ${JSON.stringify(grown(event, changes))}`;
-  const text = `${lines.join('\n')}\n\n`;
-  const isLast = event.type === 'bye';
-  if (!event.cursor || isLast) return text;
-  const more = unknownEvents(event.cursor, event.room);
-  changes.events += more.length;
-  return text + more.join('');
+  lines[at] = `data: ${JSON.stringify(grown(event, day))}`;
+  let text = `${lines.join('\n')}\n\n`;
+  if (event.cursor) {
+    for (const [type, more] of Object.entries(unknownEvents(event.cursor, event.room))) {
+      day.count(type);
+      text += more;
+    }
+  }
+  return { text, event };
 }
 
 /** The same value as a later version might say it. */
-export function grown(value, changes) {
-  if (Array.isArray(value)) return value.map((element) => grown(element, changes));
+function grown(value, day) {
+  if (Array.isArray(value)) return value.map((element) => grown(element, day));
   if (value === null || typeof value !== 'object') return value;
   const isProblem = typeof value.code === 'string' && typeof value.request_id === 'string';
   const entries = Object.entries(value).map(([name, inner]) => {
     if (name in UNKNOWN_VALUES && typeof inner === 'string') {
-      changes.values += 1;
+      day.count(name);
       return [name, UNKNOWN_VALUES[name]];
     }
-    return [name, grown(inner, changes)];
+    return [name, grown(inner, day)];
   });
   const more = Object.fromEntries([...entries, ...Object.entries(UNKNOWN_FIELDS)]);
-  changes.fields += 1;
+  day.count('field');
   if (isProblem) {
-    changes.codes += 1;
+    day.count('code');
     more.code = `tomorrow_${value.code}`;
     more.type = `urn:parlor:problem:${more.code}`;
   }

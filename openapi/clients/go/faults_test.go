@@ -1,4 +1,5 @@
-// What a caller sees when a request is refused, whichever layer says no. PARLOR_URL is the address of a server.
+// What a caller sees when a request is refused, whichever layer says no. PARLOR_URL is the address of a server, BARE_URL that
+// of ../bare.mjs, which answers what a server cannot be made to.
 
 package main
 
@@ -54,6 +55,12 @@ func TestFaults(t *testing.T) {
 		refused(t, answer, err, 404, "not_found")
 	})
 
+	bare := NewClient(os.Getenv("BARE_URL"), http.DefaultTransport)
+	t.Run("a server that broke", func(t *testing.T) {
+		_, answer, err := bare.AccountsAPI.GetUser(ctx, "500").Execute()
+		refused(t, answer, err, 500, "internal")
+	})
+
 	// What is refused before it is known to be a request is answered without a body: there is an error, but no code.
 	empty := map[string]struct {
 		client   *parlor.APIClient
@@ -62,6 +69,8 @@ func TestFaults(t *testing.T) {
 	}{
 		"an address that is too long to be read": {anonymous, strings.Repeat("a", 70_000), 431},
 		"more headers than are read":             {manyHeaders(url), username, 431},
+		"an empty 400":                           {bare, "400", 400},
+		"an empty 414":                           {bare, "414", 414},
 		"a head that is no HTTP":                 {NewClient(url, &http.Transport{DialContext: dialGarbled}), username, 400},
 	}
 	for claim, given := range empty {

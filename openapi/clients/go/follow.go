@@ -17,7 +17,12 @@ import (
 	parlor "parlor-example/generated"
 )
 
-const largestEvent = 1 << 20
+const (
+	largestEvent = 1 << 20
+	longestWait  = 30 * time.Second
+	// How long a connection may be silent until hello has told how often it gives a sign of life.
+	firstPatience = 30 * time.Second
+)
 
 // Follow gives the events of a room after a cursor, from now without one. A reset among them says that some cannot be
 // had any more: fetch what you show anew. It ends when the server says not to come back, or with the error that it gave.
@@ -36,10 +41,10 @@ func (s *Session) Follow(ctx context.Context, room, after string) iter.Seq2[parl
 			return
 		}
 		// It remembers the cursor, which is the id of each frame, and comes back after the server's `retry`, with jitter.
-		transport := &streams{session: s, patience: 30 * time.Second}
+		transport := &streams{session: s, patience: firstPatience}
 		client := sse.Client{
 			HTTPClient: &http.Client{Transport: transport},
-			Backoff:    sse.Backoff{Multiplier: 2, Jitter: 0.5, MaxInterval: 30 * time.Second},
+			Backoff:    sse.Backoff{InitialInterval: time.Second, Multiplier: 2, MaxInterval: longestWait},
 		}
 		connection := client.NewConnection(request)
 		connection.Buffer(nil, largestEvent)
@@ -58,6 +63,7 @@ func (s *Session) Follow(ctx context.Context, room, after string) iter.Seq2[parl
 				over = !yield(event, nil)
 			case "bye":
 				over = event.RetrySeconds == nil
+				transport.notBefore = time.Now().Add(time.Duration(event.GetRetrySeconds()) * time.Second)
 			}
 			if over {
 				stop()
@@ -72,11 +78,15 @@ func (s *Session) Follow(ctx context.Context, room, after string) iter.Seq2[parl
 // streams tells what is worth another connection from what is final: go-sse comes back after an error of the transport,
 // and gives up after an answer that is no stream (401 after a renewal, 403, 404).
 type streams struct {
-	session  *Session
-	patience time.Duration
+	session   *Session
+	patience  time.Duration
+	notBefore time.Time // for go-sse, which knows of `retry` alone, may wait for less than the server asked
 }
 
 func (t *streams) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := sleep(request.Context(), time.Until(t.notBefore)); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(request.Context())
 	silence := time.AfterFunc(t.patience, cancel)
 	response, err := t.session.RoundTrip(request.WithContext(ctx))
@@ -87,6 +97,7 @@ func (t *streams) RoundTrip(request *http.Request) (*http.Response, error) {
 	response.Body = &watched{response.Body, t, silence, cancel}
 	if response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500 {
 		response.Body.Close()
+		t.notBefore = time.Now().Add(retryAfter(response))
 		return nil, fmt.Errorf("the server is busy: %s", response.Status)
 	}
 	return response, nil

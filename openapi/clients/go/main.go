@@ -28,6 +28,8 @@ func main() {
 	unique := strings.ToLower(rand.Text()[:8])
 
 	anonymous := NewClient(url, http.DefaultTransport)
+	server := must(anonymous.ServerAPI.GetServer(ctx).Execute())
+	fmt.Printf("%s %s, registration: %s\n", server.Name, server.Version, server.Registration)
 	var people []*Session
 	for _, name := range []string{"ada-" + unique, "grace-" + unique} {
 		registration := parlor.Registration{Username: name, Password: password}
@@ -118,8 +120,11 @@ func nextMessage(next func() (parlor.StreamEvent, error, bool)) parlor.StreamEve
 	for {
 		event, err, ok := next()
 		check(ok && err == nil, "the stream goes on: ", err)
-		if event.Type == "message.posted" {
+		switch event.Type {
+		case "message.posted":
 			return event
+		case "reset":
+			fmt.Println("told to begin anew:", event.GetReason())
 		}
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"sync"
+	"time"
 
 	parlor "parlor-example/generated"
 )
@@ -88,7 +90,15 @@ func (s *Session) renew(ctx context.Context, refused string) error {
 		return nil
 	}
 	input := parlor.RefreshInput{RefreshToken: s.tokens.RefreshToken}
-	tokens, _, err := s.anonymous.SessionsAPI.Refresh(ctx).RefreshInput(input).Execute()
+	ask := s.anonymous.SessionsAPI.Refresh(ctx).RefreshInput(input)
+	tokens, answer, err := ask.Execute()
+	if wait := retryAfter(answer); err != nil && wait > 0 {
+		// Too busy for now, and the refresh token is as good as it was: once more.
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		tokens, _, err = ask.Execute()
+	}
 	if err != nil {
 		return err
 	}
@@ -105,4 +115,22 @@ func Problem(err error) (parlor.Problem, bool) {
 	}
 	problem, ok := refused.Model().(parlor.Problem)
 	return problem, ok
+}
+
+// retryAfter is how long the server asks to wait before another try.
+func retryAfter(answer *http.Response) time.Duration {
+	if answer == nil {
+		return 0
+	}
+	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+	return time.Duration(seconds) * time.Second
+}
+
+func sleep(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

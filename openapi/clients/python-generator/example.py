@@ -18,6 +18,7 @@ from parlor_client import (
     Registration,
     RoomInput,
     RoomsApi,
+    ServerApi,
     SessionsApi,
     StreamEvent,
 )
@@ -28,7 +29,10 @@ base_url = sys.argv[1]
 password = "correct horse battery staple"
 unique = secrets.token_hex(4)
 
-anonymous = AccountsApi(ApiClient(Configuration(host=base_url)))
+client = ApiClient(Configuration(host=base_url))
+server = ServerApi(client).get_server()
+print(f"{server.name} {server.version}, registration: {server.registration}")
+anonymous = AccountsApi(client)
 for username in (f"ada-{unique}", f"grace-{unique}"):
     user = anonymous.register_user(Registration(username=username, password=password))
     assert user.display_name == username
@@ -82,6 +86,8 @@ def next_message(events: Generator[StreamEvent, None, None]) -> tuple[Message, s
         if event.type == "message.posted":
             assert event.message and event.cursor
             return event.message, event.cursor
+        if event.type == "reset":
+            print(f"told to begin anew: {event.reason}")
     raise AssertionError("the stream is over")
 
 

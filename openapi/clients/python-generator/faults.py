@@ -1,4 +1,7 @@
-"""What a caller sees when things go wrong, whichever layer says no. Usage: python faults.py http://127.0.0.1:8080"""
+"""What a caller sees when things go wrong, whichever layer says no.
+
+Usage: python faults.py http://127.0.0.1:8080 BARE_URL, the address of ../bare.mjs: it answers what a server cannot be made to.
+"""
 
 import secrets
 import sys
@@ -16,7 +19,7 @@ from parlor_client import (
 from parlor_client.exceptions import ApiException, UnprocessableEntityException
 from session import problem_of
 
-base_url = sys.argv[1]
+base_url, bare_url = sys.argv[1:]
 anonymous = ApiClient(Configuration(host=base_url))
 username = f"ada-{secrets.token_hex(4)}"
 
@@ -60,3 +63,9 @@ print("one that is not even read: a status without a problem")
 elsewhere = AccountsApi(ApiClient(Configuration(host=f"{base_url}/elsewhere")))
 assert code_of(refusal(elsewhere.get_user, username)) == (404, "not_found")
 print("the wrong address: nothing is there")
+
+bare = AccountsApi(ApiClient(Configuration(host=bare_url)))
+for status in (400, 414, 431):
+    assert code_of(refusal(bare.get_user, str(status))) == (status, None)
+assert code_of(refusal(bare.get_user, "500")) == (500, "internal")
+print("an empty answer is its status; a server that broke is a problem")

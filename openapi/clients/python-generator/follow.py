@@ -6,12 +6,14 @@ from collections.abc import Generator
 
 from parlor_client import EventsApi, StreamEvent
 from parlor_client.exceptions import ApiException
-from session import Session
+from session import Session, retry_after
 from sseclient import SSEClient
 from urllib3.exceptions import HTTPError
 
 RETRY = 3.0
 LONGEST_WAIT = 30.0
+FIRST_PATIENCE = 30.0
+"""How long a connection may be silent until `hello` has told how often it gives a sign of life."""
 
 
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
@@ -21,9 +23,10 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
     that some cannot be had any more: fetch what you show anew.
     """
     events = EventsApi(session)
-    patience, failures = LONGEST_WAIT, 0
+    patience, failures = FIRST_PATIENCE, 0
     while True:
         wait: float | None = None
+        least_wait = 0.0
         response = None
         try:
             # A ping comes when nothing else does: without one for so long the connection is dead.
@@ -49,6 +52,7 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
             # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
             if refused.status and refused.status != 429 and refused.status < 500:
                 raise
+            least_wait = retry_after(refused)
         except HTTPError:
             pass
         finally:
@@ -56,6 +60,6 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                 response.close()
         # With jitter, for a server that restarts should not meet all its readers at once.
         if wait is None:
-            wait = min(RETRY * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1)
+            wait = max(min(RETRY * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1), least_wait)
             failures += 1
         time.sleep(wait)

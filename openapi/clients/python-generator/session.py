@@ -1,6 +1,7 @@
 """Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401."""
 
 import threading
+import time
 from typing import Any
 
 from parlor_client import ApiClient, Configuration, LoginInput, Problem, RefreshInput, SessionsApi, SignIn
@@ -32,7 +33,15 @@ class Session(ApiClient):
         with self._renewing:
             if f"Bearer {self._tokens.access_token}" != refused:
                 return
-            self._tokens = self._anonymous.refresh(RefreshInput(refresh_token=self._tokens.refresh_token))
+            newest = RefreshInput(refresh_token=self._tokens.refresh_token)
+            try:
+                self._tokens = self._anonymous.refresh(newest)
+            except ApiException as busy:
+                if not retry_after(busy):
+                    raise
+                # Too busy for now, and the refresh token is as good as it was: once more.
+                time.sleep(retry_after(busy))
+                self._tokens = self._anonymous.refresh(newest)
             self.configuration.access_token = self._tokens.access_token
             self.renewals += 1
 
@@ -40,3 +49,9 @@ class Session(ApiClient):
 def problem_of(refused: ApiException) -> Problem | None:
     """Why a request was refused. An answer that is not of this API, from a proxy perhaps, has no problem."""
     return refused.data if isinstance(refused.data, Problem) else None
+
+
+def retry_after(refused: ApiException) -> float:
+    """How many seconds the server asks to wait before another try."""
+    seconds = refused.headers.get("Retry-After", "") if refused.headers else ""
+    return float(seconds) if seconds.isdecimal() else 0.0

@@ -6,21 +6,23 @@ import time
 from collections.abc import Generator
 
 from follow import follow
-from parlor_client import Client
 from parlor_client.api.accounts import get_me, register_user
 from parlor_client.api.members import join_room
 from parlor_client.api.messages import list_messages, post_message
 from parlor_client.api.rooms import create_room, get_room
+from parlor_client.api.server import get_server
 from parlor_client.api.sessions import logout
 from parlor_client.models import LogoutInput, Message, MessageInput, Problem, Registration, RoomInput, StreamEvent
 from parlor_client.types import Unset
-from session import Refused, Session, given
+from session import Refused, Session, anonymous_at, given
 
 base_url = sys.argv[1]
 password = "correct horse battery staple"
 unique = secrets.token_hex(4)
 
-anonymous = Client(base_url)
+anonymous = anonymous_at(base_url)
+server = given(get_server.sync_detailed(client=anonymous))
+print(f"{server.name} {server.version}, registration: {server.registration}")
 for username in (f"ada-{unique}", f"grace-{unique}"):
     user = given(register_user.sync_detailed(client=anonymous, body=Registration(username, password)))
     assert user.display_name == username
@@ -71,6 +73,8 @@ def next_message(events: Generator[StreamEvent, None, None]) -> tuple[Message, s
         if event.type_ == "message.posted":
             assert isinstance(event.message, Message) and isinstance(event.cursor, str)
             return event.message, event.cursor
+        if event.type_ == "reset":
+            print(f"told to begin anew: {event.reason}")
     raise AssertionError("the stream is over")
 
 

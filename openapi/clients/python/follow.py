@@ -11,6 +11,8 @@ from parlor_client.types import Unset
 from session import Refused, Session, check
 
 LONGEST_WAIT = 30.0
+FIRST_PATIENCE = 30.0
+"""How long a connection may be silent until `hello` has told how often it gives a sign of life."""
 
 
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
@@ -20,9 +22,10 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
     that some cannot be had any more: fetch what you show anew.
     """
     http = session.client.get_httpx_client()
-    retry, patience, failures = 3.0, LONGEST_WAIT, 0
+    retry, patience, failures = 3.0, FIRST_PATIENCE, 0
     while True:
         wait: float | None = None
+        least_wait = 0.0
         try:
             params = {"after": after} if after else {}
             # A ping comes when nothing else does: without one for so long the connection is dead.
@@ -32,7 +35,7 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                     stream.response.read()
                     check(stream.response)
                 for frame in stream.iter_sse():
-                    if frame.retry is not None:
+                    if frame.retry:
                         retry = frame.retry / 1000
                     if not frame.data:
                         continue
@@ -51,10 +54,11 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
             # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
             if refused.status != 429 and refused.status < 500:
                 raise
+            least_wait = refused.retry_after
         except httpx.TransportError:
             pass
         # With jitter, for a server that restarts should not meet all its readers at once.
         if wait is None:
-            wait = min(retry * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1)
+            wait = max(min(retry * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1), least_wait)
             failures += 1
         time.sleep(wait)

@@ -13,6 +13,8 @@ const password = 'correct horse battery staple';
 const unique = randomBytes(4).toString('hex');
 
 const anonymous = createClient<paths>({ baseUrl });
+const server = given(await anonymous.GET('/v1/server'));
+console.log(`${server.name} ${server.version}, registration: ${server.registration}`);
 for (const username of [`ada-${unique}`, `grace-${unique}`]) {
   const user = given(await anonymous.POST('/v1/users', { body: { username, password } }));
   assert.equal(user.display_name, username);
@@ -64,6 +66,7 @@ async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<[
     const { value: event } = await events.next();
     assert(event, 'the stream is over');
     if (event.type === 'message.posted') return [event.message!, event.cursor!];
+    if (event.type === 'reset') console.log(`told to begin anew: ${event.reason}`);
   }
 }
 

@@ -1,12 +1,13 @@
-// What a caller sees when things go wrong, whichever layer says no. Usage: node dist/faults.js http://127.0.0.1:8080
+// What a caller sees when things go wrong, whichever layer says no. Usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL
+// with the address of ../bare.mjs, which answers what a server cannot be made to.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import createClient from 'openapi-fetch';
 import type { paths, Problem } from './generated/parlor.js';
 import { given, Refused } from './session.js';
 
-const baseUrl = process.argv[2];
-assert(baseUrl, 'usage: node dist/faults.js http://127.0.0.1:8080');
+const [baseUrl, bareUrl] = process.argv.slice(2);
+assert(baseUrl && bareUrl, 'usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL');
 const anonymous = createClient<paths>({ baseUrl });
 const username = `ada-${randomBytes(4).toString('hex')}`;
 
@@ -48,3 +49,12 @@ console.log(`one that is not even read: ${longer.message}`);
 const elsewhere = await refusal(user(username, createClient<paths>({ baseUrl: `${baseUrl}/elsewhere` })));
 assert.deepEqual([elsewhere.status, elsewhere.problem?.code], [404, 'not_found']);
 console.log(`the wrong address: ${elsewhere.message}`);
+
+const bare = createClient<paths>({ baseUrl: bareUrl });
+for (const status of [400, 414, 431]) {
+  const empty = await refusal(user(String(status), bare));
+  assert.deepEqual([empty.status, empty.problem], [status, undefined]);
+}
+const broken = await refusal(user('500', bare));
+assert.deepEqual([broken.status, broken.problem?.code], [500, 'internal']);
+console.log(`an empty answer is its status; a server that broke: ${broken.message}`);

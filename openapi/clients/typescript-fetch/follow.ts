@@ -1,9 +1,12 @@
 // Owns following a room: one endless series of events over as many connections as it takes.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { StreamEvent } from './generated/parlor.js';
 import { given, Refused, type Parlor } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
+/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
+const FIRST_PATIENCE_MS = 30_000;
 
 /** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
 function mayPass(error: unknown): boolean {
@@ -17,18 +20,19 @@ function mayPass(error: unknown): boolean {
  */
 export async function* follow(api: Parlor, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
   let retry = 3000;
+  let patience = FIRST_PATIENCE_MS;
   for (let failures = 0; ; failures += 1) {
     const connection = new AbortController();
-    let silence = setTimeout(() => connection.abort(), LONGEST_WAIT_MS);
+    let silence = setTimeout(() => connection.abort(), patience);
     let wait: number | undefined;
+    let leastWait = 0;
     try {
       const params = { path: { room }, query: { after } };
       const options = { params, parseAs: 'stream', signal: connection.signal } as const;
       const bytes = given(await api.GET('/v1/rooms/{room}/events', options))!;
       const frames = bytes
         .pipeThrough(new TextDecoderStream())
-        .pipeThrough(new EventSourceParserStream({ onRetry: (milliseconds) => (retry = milliseconds) }));
-      let patience = LONGEST_WAIT_MS;
+        .pipeThrough(new EventSourceParserStream({ onRetry: (ms) => (retry = ms || retry) }));
       for await (const frame of frames) {
         const event = JSON.parse(frame.data) as StreamEvent;
         after = frame.id ?? after;
@@ -46,12 +50,13 @@ export async function* follow(api: Parlor, room: string, after?: string): AsyncG
     } catch (error) {
       // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
       if (!mayPass(error)) throw error;
+      if (error instanceof Refused) leastWait = error.retryAfterMs;
     } finally {
       clearTimeout(silence);
       connection.abort();
     }
     // With jitter, for a server that restarts should not meet all its readers at once.
-    wait ??= Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    const backoff = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
+    await sleep(wait ?? Math.max(backoff, leastWait));
   }
 }

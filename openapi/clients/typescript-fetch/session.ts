@@ -1,4 +1,5 @@
 // Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401.
+import { setTimeout as sleep } from 'node:timers/promises';
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths, Problem, SignIn } from './generated/parlor.js';
 
@@ -9,6 +10,8 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     readonly problem?: Problem,
+    /** How long the server asks to wait before another try. */
+    readonly retryAfterMs = 0,
   ) {
     super(problem ? `${problem.title} (${problem.code})` : `status ${status}`);
   }
@@ -18,7 +21,8 @@ export class Refused extends Error {
 export function given<T>(answer: { data?: T; error?: Problem; response: Response }): T {
   // What is not JSON, openapi-fetch gives as the text that it is.
   const problem = typeof answer.error === 'object' ? answer.error : undefined;
-  if (!answer.response.ok) throw new Refused(answer.response.status, problem);
+  const retryAfterMs = Number(answer.response.headers.get('Retry-After')) * 1000 || 0;
+  if (!answer.response.ok) throw new Refused(answer.response.status, problem, retryAfterMs);
   return answer.data as T;
 }
 
@@ -61,8 +65,14 @@ export class Session {
   }
 
   async #renew(): Promise<void> {
-    const { refresh_token } = this.#tokens;
-    this.#tokens = given(await this.anonymous.POST('/v1/refresh', { body: { refresh_token: refresh_token! } }));
+    const body = { refresh_token: this.#tokens.refresh_token! };
+    const ask = async () => given(await this.anonymous.POST('/v1/refresh', { body }));
+    this.#tokens = await ask().catch(async (refused: unknown) => {
+      if (!(refused instanceof Refused) || !refused.retryAfterMs) throw refused;
+      // Too busy for now, and the refresh token is as good as it was: once more.
+      await sleep(refused.retryAfterMs);
+      return ask();
+    });
     this.renewals += 1;
   }
 }

@@ -13,6 +13,8 @@ const password = 'correct horse battery staple';
 const unique = randomBytes(4).toString('hex');
 
 const anonymous = { client: anonymousAt(baseUrl), throwOnError: true } as const;
+const { data: server } = await parlor.getServer(anonymous);
+console.log(`${server.name} ${server.version}, registration: ${server.registration}`);
 for (const username of [`ada-${unique}`, `grace-${unique}`]) {
   const { data: user } = await parlor.registerUser({ ...anonymous, body: { username, password } });
   assert.equal(user.display_name, username);
@@ -65,6 +67,7 @@ async function nextMessage(events: AsyncGenerator<StreamEvent, void>): Promise<[
     const { value: event } = await events.next();
     assert(event, 'the stream is over');
     if (event.type === 'message.posted') return [event.message!, event.cursor!];
+    if (event.type === 'reset') console.log(`told to begin anew: ${event.reason}`);
   }
 }
 

@@ -1,11 +1,12 @@
-// What a caller sees when things go wrong, whichever layer says no. Usage: node dist/faults.js http://127.0.0.1:8080
+// What a caller sees when things go wrong, whichever layer says no. Usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL
+// with the address of ../bare.mjs, which answers what a server cannot be made to.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as parlor from './generated/sdk.gen.js';
 import { anonymousAt, Refused } from './session.js';
 
-const baseUrl = process.argv[2];
-assert(baseUrl, 'usage: node dist/faults.js http://127.0.0.1:8080');
+const [baseUrl, bareUrl] = process.argv.slice(2);
+assert(baseUrl && bareUrl, 'usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL');
 const anonymous = { client: anonymousAt(baseUrl), throwOnError: true } as const;
 const username = `ada-${randomBytes(4).toString('hex')}`;
 
@@ -29,8 +30,8 @@ const signIn = () => refusal(parlor.login({ ...anonymous, body: { username, pass
 let tried = await signIn();
 while (tried.problem?.code === 'wrong_credentials') tried = await signIn();
 assert.deepEqual([tried.status, tried.problem?.code], [429, 'too_many_requests']);
-assert(tried.retryAfter! > 0);
-console.log(`a limit: ${tried.message}, for ${tried.retryAfter} s`);
+assert(tried.retryAfterMs > 0);
+console.log(`a limit: ${tried.message}, for ${tried.retryAfterMs / 1000} s`);
 
 const user = (name: string, client = anonymous.client) =>
   refusal(parlor.getUser({ client, path: { username: name }, throwOnError: true }));
@@ -45,3 +46,12 @@ console.log(`one that is not even read: ${longer.message}`);
 const elsewhere = await user(username, anonymousAt(`${baseUrl}/elsewhere`));
 assert.deepEqual([elsewhere.status, elsewhere.problem?.code], [404, 'not_found']);
 console.log(`the wrong address: ${elsewhere.message}`);
+
+const bare = anonymousAt(bareUrl);
+for (const status of [400, 414, 431]) {
+  const empty = await user(String(status), bare);
+  assert.deepEqual([empty.status, empty.problem], [status, undefined]);
+}
+const broken = await user('500', bare);
+assert.deepEqual([broken.status, broken.problem?.code], [500, 'internal']);
+console.log(`an empty answer is its status; a server that broke: ${broken.message}`);

@@ -1,10 +1,13 @@
 // Owns following a room: one endless series of events over as many connections as it takes.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './generated/client/index.js';
 import { streamRoomEvents } from './generated/sdk.gen.js';
 import type { StreamEvent } from './generated/types.gen.js';
 import { Refused } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
+/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
+const FIRST_PATIENCE_MS = 30_000;
 
 /** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
 function mayPass(error: unknown): boolean {
@@ -18,10 +21,10 @@ function mayPass(error: unknown): boolean {
  */
 export async function* follow(client: Client, room: string, after?: string): AsyncGenerator<StreamEvent, void> {
   let retry = 3000;
+  let patience = FIRST_PATIENCE_MS;
   for (let failures = 0; ; failures += 1) {
     const connection = new AbortController();
-    let silence = setTimeout(() => connection.abort(), LONGEST_WAIT_MS);
-    let patience = LONGEST_WAIT_MS;
+    let silence = setTimeout(() => connection.abort(), patience);
     let wait: number | undefined;
     let failure: unknown;
     try {
@@ -34,7 +37,7 @@ export async function* follow(client: Client, room: string, after?: string): Asy
         sseMaxRetryAttempts: 1,
         onSseError: (error) => (failure = error),
         onSseEvent: (frame) => {
-          retry = frame.retry ?? retry;
+          retry = frame.retry || retry;
           // A ping comes when nothing else does: without one for so long the connection is dead.
           clearTimeout(silence);
           silence = setTimeout(() => connection.abort(), patience);
@@ -56,8 +59,9 @@ export async function* follow(client: Client, room: string, after?: string): Asy
     }
     // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
     if (failure !== undefined && !mayPass(failure)) throw failure;
+    const leastWait = failure instanceof Refused ? failure.retryAfterMs : 0;
     // With jitter, for a server that restarts should not meet all its readers at once.
-    wait ??= Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    const backoff = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
+    await sleep(wait ?? Math.max(backoff, leastWait));
   }
 }

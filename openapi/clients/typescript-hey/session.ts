@@ -1,4 +1,5 @@
 // Owns who is calling: signs in, sends the access token with every request, and renews it when the server says 401.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client } from './generated/client/index.js';
 import { login, refresh } from './generated/sdk.gen.js';
 import type { Problem, SignIn } from './generated/types.gen.js';
@@ -8,8 +9,8 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     readonly problem?: Problem,
-    /** Seconds to wait before trying again. */
-    readonly retryAfter?: number,
+    /** How long the server asks to wait before another try. */
+    readonly retryAfterMs = 0,
   ) {
     super(problem ? `${problem.title} (${problem.code})` : `status ${status}`);
   }
@@ -17,7 +18,7 @@ export class Refused extends Error {
   static async by(response: Response): Promise<Refused> {
     const isProblem = response.headers.get('Content-Type') === 'application/problem+json';
     const problem = isProblem ? ((await response.json()) as Problem) : undefined;
-    return new Refused(response.status, problem, Number(response.headers.get('Retry-After')) || undefined);
+    return new Refused(response.status, problem, Number(response.headers.get('Retry-After')) * 1000 || 0);
   }
 }
 
@@ -74,8 +75,13 @@ export class Session {
 
   async #renew(): Promise<void> {
     const body = { refresh_token: this.#tokens.refresh_token! };
-    const { data } = await refresh({ client: this.#anonymous, body, throwOnError: true });
-    this.#tokens = data;
+    const ask = async () => (await refresh({ client: this.#anonymous, body, throwOnError: true })).data;
+    this.#tokens = await ask().catch(async (refused: unknown) => {
+      if (!(refused instanceof Refused) || !refused.retryAfterMs) throw refused;
+      // Too busy for now, and the refresh token is as good as it was: once more.
+      await sleep(refused.retryAfterMs);
+      return ask();
+    });
     this.renewals += 1;
   }
 }

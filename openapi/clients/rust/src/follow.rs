@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures_util::stream::{BoxStream, StreamExt};
+use reqwest::StatusCode;
 use tokio::time::{sleep, timeout};
 
 use crate::parlor::types::{Problem, StreamEvent};
 use crate::parlor::{Client, Error};
+use crate::session::retry_after;
 
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SHORTEST_WAIT: Duration = Duration::from_secs(3);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long a connection may be silent until `hello` has told how often it gives a sign of life.
+const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A room that is followed; dropping it drops the connection.
 pub struct Follow<'a> {
@@ -31,7 +35,7 @@ impl<'a> Follow<'a> {
             cursor,
             frames: None,
             backoff: SHORTEST_WAIT,
-            patience: LONGEST_WAIT,
+            patience: FIRST_PATIENCE,
         }
     }
 
@@ -42,14 +46,14 @@ impl<'a> Follow<'a> {
             let Some(frames) = &mut self.frames else {
                 match self.connect().await {
                     Err(error) if is_final(&error) => return Err(error),
-                    Err(_) => self.wait(self.backoff).await,
+                    Err(error) => self.back_off(least_wait(&error)).await,
                     Ok(()) => {}
                 }
                 continue;
             };
             // The end, an error and silence are all the same: come back.
             let Ok(Some(Ok(frame))) = timeout(self.patience, frames.next()).await else {
-                self.wait(self.backoff).await;
+                self.back_off(Duration::ZERO).await;
                 continue;
             };
             let Ok(event) = serde_json::from_str::<StreamEvent>(&frame.data) else { continue };
@@ -64,7 +68,10 @@ impl<'a> Follow<'a> {
             match frame.event.as_str() {
                 "message" | "reset" => return Ok(Some(event)),
                 "bye" => match event.retry_seconds {
-                    Some(seconds) => self.wait(seconds_of(seconds)).await,
+                    Some(seconds) => {
+                        self.frames = None;
+                        sleep(seconds_of(seconds)).await;
+                    }
                     None => return Ok(None),
                 },
                 _ => {} // hello and ping ask for nothing, and what a later version adds is passed over.
@@ -82,16 +89,26 @@ impl<'a> Follow<'a> {
     }
 
     /// With jitter, for a server that restarts should not meet all its readers at once.
-    async fn wait(&mut self, time: Duration) {
+    async fn back_off(&mut self, least: Duration) {
         self.frames = None;
-        sleep(time.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        sleep(least.max(self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0))).await;
         self.backoff = LONGEST_WAIT.min(self.backoff * 2);
     }
 }
 
 /// What another try will not change. A proxy's answer, which is no problem of this API, has no status here.
 fn is_final(error: &Error<Problem>) -> bool {
-    error.status().is_some_and(|status| status.is_client_error() && !error.is_retryable())
+    let status = error.status();
+    status.is_some_and(|status| status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS)
+}
+
+fn least_wait(error: &Error<Problem>) -> Duration {
+    let asked = match error {
+        Error::ErrorResponse(answer) => retry_after(answer.headers()),
+        Error::UnexpectedResponse(answer) => retry_after(answer.headers()),
+        _ => None,
+    };
+    asked.unwrap_or_default()
 }
 
 fn seconds_of(number: i32) -> Duration {

@@ -25,6 +25,8 @@ const PASSWORD: &str = "correct horse battery staple";
 async fn main() -> Result<(), Error<Problem>> {
     let url = std::env::args().nth(1).expect("usage: parlor-example http://127.0.0.1:8080");
     let unique = format!("{:08x}", fastrand::u32(..));
+    let server = anonymous(&url).get_server().send().await?;
+    println!("{} {}, registration: {}", server.name, server.version, server.registration);
 
     let (ada, grace) = (format!("ada-{unique}"), format!("grace-{unique}"));
     for name in [&ada, &grace] {
@@ -132,6 +134,9 @@ async fn next_message(events: &mut Follow<'_>) -> Result<(uuid::Uuid, StreamEven
         let event = events.next().await?.expect("the stream goes on");
         if let Some(message) = event.message.as_ref().filter(|_| event.type_ == "message.posted") {
             return Ok((message.id, event));
+        }
+        if event.type_ == "reset" {
+            println!("told to begin anew: {}", event.reason.unwrap_or_default());
         }
     }
 }

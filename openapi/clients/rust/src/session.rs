@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use progenitor_client::{ClientHooks, ClientInfo, OperationInfo};
 use reqwest::{Request, Response, StatusCode, header};
+use tokio::time::sleep;
 
 use crate::parlor::types::{Problem, RefreshInput, RefreshInputRefreshToken, SignIn};
 use crate::parlor::{Client, Error};
@@ -13,7 +14,11 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a client signs its requests with; one that nobody signed in with has nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Arc<Mutex<Held>>);
+pub struct Tokens {
+    held: Arc<Mutex<Held>>,
+    /// Requests that meet a 401 at the same time share one renewal: a refresh token is good for one use.
+    renewing: Arc<tokio::sync::Mutex<()>>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
@@ -24,15 +29,15 @@ struct Held {
 impl Tokens {
     /// How often the access token was renewed.
     pub fn renewals(&self) -> u32 {
-        self.0.lock().unwrap().renewals
+        self.held.lock().unwrap().renewals
     }
 
     fn access(&self) -> Option<String> {
-        self.0.lock().unwrap().sign_in.as_ref()?.access_token.clone()
+        self.held.lock().unwrap().sign_in.as_ref()?.access_token.clone()
     }
 
     fn refresh(&self) -> Option<RefreshInputRefreshToken> {
-        self.0.lock().unwrap().sign_in.as_ref()?.refresh_token.as_deref()?.parse().ok()
+        self.held.lock().unwrap().sign_in.as_ref()?.refresh_token.as_deref()?.parse().ok()
     }
 }
 
@@ -46,7 +51,7 @@ pub fn anonymous(url: &str) -> Client {
 pub async fn sign_in(url: &str, username: &str, password: &str) -> Result<Client, Error<Problem>> {
     let client = anonymous(url);
     let sign_in = client.login().body_map(|input| input.username(username).password(password)).send().await?;
-    client.inner().0.lock().unwrap().sign_in = Some(sign_in.into_inner());
+    client.inner().held.lock().unwrap().sign_in = Some(sign_in.into_inner());
     Ok(client)
 }
 
@@ -73,6 +78,7 @@ fn signed(mut request: Request, token: &str) -> Request {
 /// Whether there is another token than the one that was refused; else the session is over. An error says neither: whoever
 /// cannot renew now may be able to later.
 async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
+    let _alone = client.inner().renewing.lock().await;
     if client.inner().access().as_deref() != Some(refused) {
         return Ok(true);
     }
@@ -80,13 +86,25 @@ async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
     // Not by the generated `refresh`: of its errors `exec` can hand on only those of reqwest.
     let input = RefreshInput { refresh_token: Some(token) };
     let url = format!("{}/v1/refresh", client.baseurl());
-    let answer = client.client().post(url).json(&input).send().await?;
+    let ask = || client.client().post(&url).json(&input).send();
+    let mut answer = ask().await?;
+    if let Some(wait) = retry_after(answer.headers()) {
+        // Too busy for now, and the refresh token is as good as it was: once more.
+        sleep(wait).await;
+        answer = ask().await?;
+    }
     if answer.status() == StatusCode::UNAUTHORIZED {
         return Ok(false);
     }
     let sign_in: SignIn = answer.error_for_status()?.json().await?;
-    let mut held = client.inner().0.lock().unwrap();
+    let mut held = client.inner().held.lock().unwrap();
     held.sign_in = Some(sign_in);
     held.renewals += 1;
     Ok(true)
+}
+
+/// How long the server asks to wait before another try.
+pub fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }

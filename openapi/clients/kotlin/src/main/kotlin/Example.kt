@@ -9,9 +9,11 @@ import kotlinx.coroutines.channels.ReceiveChannel
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.collect
 import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.produceIn
 import kotlinx.coroutines.runBlocking
 import parlor.apis.AccountsApi
+import parlor.apis.ServerApi
 import parlor.infrastructure.ClientException
 import parlor.infrastructure.Success
 import parlor.models.LogoutInput
@@ -29,6 +31,8 @@ fun main(arguments: Array<String>) {
 }
 
 private suspend fun CoroutineScope.tell(url: String) {
+    val server = ServerApi(url).getServer()
+    println("${server.name} ${server.version}, registration: ${server.registration}")
     val unique = UUID.randomUUID().toString().take(8)
     for (username in listOf("ada-$unique", "grace-$unique")) {
         val user = AccountsApi(url).registerUser(Registration(username, PASSWORD))
@@ -104,4 +108,7 @@ private suspend fun CoroutineScope.tell(url: String) {
 
 /** What is posted after a cursor; everything else that happens is passed over. Cancelling drops the connection. */
 private fun CoroutineScope.messages(session: Session, room: String, after: String): ReceiveChannel<StreamEvent> =
-    session.follow(room, after).filter { it.type == "message.posted" }.produceIn(this)
+    session.follow(room, after)
+        .onEach { if (it.type == "reset") println("told to begin anew: ${it.reason}") }
+        .filter { it.type == "message.posted" }
+        .produceIn(this)

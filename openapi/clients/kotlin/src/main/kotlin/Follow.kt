@@ -2,8 +2,8 @@
 package example
 
 import java.io.IOException
-import java.util.concurrent.TimeUnit
 import kotlin.random.Random
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.channels.trySendBlocking
@@ -20,12 +20,17 @@ import okhttp3.sse.EventSources
 import parlor.infrastructure.Serializer
 import parlor.models.StreamEvent
 
-/** A ping comes when nothing else does, once a minute at least: a connection that is silent for twice as long is dead. */
-private const val PATIENCE_SECONDS = 120L
+private val SHORTEST_WAIT = 3.seconds
 private val LONGEST_WAIT = 30.seconds
+/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
+private val FIRST_PATIENCE = 30.seconds
 
 /** A connection that did not come about, or broke; [status] is the server's answer, if there was one. */
-class Lost(val status: Int?, cause: Throwable?) : IOException("the stream is lost: ${status ?: cause}", cause)
+class Lost(val status: Int?, val retryAfter: Duration?, cause: Throwable?) :
+    IOException("the stream is lost: ${status ?: cause}", cause) {
+    /** 401 was met after a renewal: the session is over. 403, 404: this room is not for us. */
+    val isFinal = status != null && status in 400..499 && status != 429
+}
 
 /**
  * The events of a room after a cursor, from now without one. A `reset` among them says that some cannot be had any more:
@@ -33,33 +38,37 @@ class Lost(val status: Int?, cause: Throwable?) : IOException("the stream is los
  */
 fun Session.follow(room: String, after: String? = null): Flow<StreamEvent> = flow {
     var cursor = after
-    var backoff = 3.seconds
+    var backoff = SHORTEST_WAIT
+    var patience = FIRST_PATIENCE
     while (true) {
         var bye: StreamEvent? = null
+        var leastWait = Duration.ZERO
         try {
-            connection(room, cursor).collect { frame ->
+            connection(room, cursor, patience).collect { frame ->
                 cursor = frame.id ?: cursor
-                backoff = 3.seconds
+                backoff = SHORTEST_WAIT
+                // A ping comes when nothing else does: a connection that is silent for twice as long is dead.
+                frame.event.heartbeatSeconds?.let { patience = it.seconds * 2 }
                 when (frame.name) {
                     null, "reset" -> emit(frame.event)
                     "bye" -> bye = frame.event
                 }
             }
         } catch (lost: Lost) {
-            // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
-            if (lost.status in setOf(401, 403, 404)) throw lost
+            if (lost.isFinal) throw lost
+            leastWait = lost.retryAfter ?: leastWait
         }
-        val wait = bye?.let { it.retrySeconds?.seconds ?: return@flow } ?: backoff
         // With jitter, for a server that restarts should not meet all its readers at once.
-        delay(wait * Random.nextDouble(0.5, 1.0))
-        backoff = minOf(backoff * 2, LONGEST_WAIT)
+        val wait = bye?.let { it.retrySeconds?.seconds ?: return@flow }
+        delay(wait ?: maxOf(backoff * Random.nextDouble(0.5, 1.0), leastWait))
+        if (wait == null) backoff = minOf(backoff * 2, LONGEST_WAIT)
     }
 }
 
 private class Frame(val id: String?, val name: String?, val event: StreamEvent)
 
 /** One connection: it ends when the server ends it, and is dropped when nobody collects it any more. */
-private fun Session.connection(room: String, after: String?): Flow<Frame> = callbackFlow {
+private fun Session.connection(room: String, after: String?, patience: Duration): Flow<Frame> = callbackFlow {
     val address = "$url/v1/rooms/$room/events".toHttpUrl().newBuilder()
     if (after != null) address.addQueryParameter("after", after)
     val events = Serializer.moshi.adapter(StreamEvent::class.java)
@@ -73,10 +82,10 @@ private fun Session.connection(room: String, after: String?): Flow<Frame> = call
         }
 
         override fun onFailure(eventSource: EventSource, t: Throwable?, response: Response?) {
-            close(Lost(response?.code, t))
+            close(Lost(response?.code, response?.header("Retry-After")?.toIntOrNull()?.seconds, t))
         }
     }
-    val patient = http.newBuilder().readTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).build()
+    val patient = http.newBuilder().readTimeout(patience).build()
     val source = EventSources.createFactory(patient).newEventSource(Request(address.build()), listener)
     awaitClose { source.cancel() }
 }

@@ -2,6 +2,9 @@
 package example
 
 import java.io.IOException
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 import okhttp3.OkHttpClient
 import okhttp3.Request
@@ -14,6 +17,7 @@ import parlor.apis.SessionsApi
 import parlor.infrastructure.ClientError
 import parlor.infrastructure.ClientException
 import parlor.infrastructure.Serializer
+import parlor.infrastructure.ServerError
 import parlor.infrastructure.ServerException
 import parlor.models.LoginInput
 import parlor.models.Problem
@@ -53,7 +57,7 @@ class Session private constructor(val url: String, @Volatile private var tokens:
         // Calls that meet a 401 at the same time share one renewal: a refresh token is good for one use.
         if (refused.request.header("Authorization") == "Bearer ${tokens.accessToken}") {
             try {
-                tokens = runBlocking { SessionsApi(url).refresh(RefreshInput(tokens.refreshToken)) }
+                tokens = runBlocking { refresh() }
             } catch (failure: ClientException) {
                 if (failure.statusCode == 401) return null
                 throw IOException(failure)
@@ -64,7 +68,22 @@ class Session private constructor(val url: String, @Volatile private var tokens:
         }
         return signed(refused.request)
     }
+
+    private suspend fun refresh(): SignIn {
+        val newest = RefreshInput(tokens.refreshToken)
+        return try {
+            SessionsApi(url).refresh(newest)
+        } catch (busy: ServerException) {
+            // Too busy for now, and the refresh token is as good as it was: once more.
+            delay(busy.retryAfter() ?: throw busy)
+            SessionsApi(url).refresh(newest)
+        }
+    }
 }
+
+/** How long the server asks to wait before another try. */
+fun ServerException.retryAfter(): Duration? =
+    (response as? ServerError<*>)?.headers?.get("Retry-After")?.firstOrNull()?.toIntOrNull()?.seconds
 
 /** What the server said was wrong. An answer of another kind, from a proxy perhaps, has no problem. */
 fun ClientException.problem(): Problem? {

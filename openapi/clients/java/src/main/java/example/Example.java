@@ -8,6 +8,7 @@ import java.util.UUID;
 import parlor.ApiException;
 import parlor.ApiResponse;
 import parlor.api.AccountsApi;
+import parlor.api.ServerApi;
 import parlor.model.LogoutInput;
 import parlor.model.Member;
 import parlor.model.Message;
@@ -17,6 +18,7 @@ import parlor.model.Problem;
 import parlor.model.Registration;
 import parlor.model.Room;
 import parlor.model.RoomInput;
+import parlor.model.ServerFacts;
 import parlor.model.StreamEvent;
 import parlor.model.User;
 
@@ -27,6 +29,8 @@ final class Example {
     String url = arguments[0];
     String unique = UUID.randomUUID().toString().substring(0, 8);
 
+    ServerFacts server = new ServerApi(Session.client(url)).getServer();
+    System.out.println(server.getName() + " " + server.getVersion() + ", registration: " + server.getRegistration());
     AccountsApi anonymous = new AccountsApi(Session.client(url));
     for (String username : List.of("ada-" + unique, "grace-" + unique)) {
       User user = anonymous.registerUser(new Registration().username(username).password(PASSWORD));
@@ -127,6 +131,7 @@ final class Example {
     for (;;) {
       StreamEvent event = events.next().orElseThrow();
       if (event.getType().equals("message.posted")) return event;
+      if (event.getType().equals("reset")) System.out.println("told to begin anew: " + event.getReason());
     }
   }
 

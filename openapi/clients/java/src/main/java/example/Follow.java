@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import okhttp3.Interceptor;
 import okhttp3.Request;
 import okhttp3.Response;
 import parlor.ApiClient;
@@ -25,13 +26,16 @@ import parlor.model.StreamEvent;
  * more: fetch what you show anew.
  */
 final class Follow implements Closeable {
-  // A ping comes when nothing else does, once a minute at least: a connection that is silent for twice as long is dead.
-  private static final int PATIENCE_SECONDS = 120;
+  private static final int FIRST_PATIENCE_SECONDS = 30;
 
   private final ObjectMapper json = ApiClient.createDefaultObjectMapper();
   private final Session session;
   private final EventSource source;
   private volatile Response answer;
+  /** How long a connection may be silent: as long as for the first one, until hello has told of its heartbeat. */
+  private volatile int patienceSeconds = FIRST_PATIENCE_SECONDS;
+  /** In ms of the clock. The library knows of the server's `retry` alone, and may wait for less than the server asked. */
+  private volatile long notBefore;
 
   Follow(Session session, String room, String after) {
     this.session = session;
@@ -39,11 +43,10 @@ final class Follow implements Closeable {
     // It remembers the cursor, which is the id of each frame, and comes back after the server's `retry`, with backoff
     // up to 30 seconds and jitter.
     source = new EventSource.Builder(ConnectStrategy.http(uri)
-            .readTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS)
             .requestTransformer(request -> signed(request, session.token()))
             .clientBuilderActions(client -> client
                 .authenticator((route, refused) -> renewed(refused))
-                .addInterceptor(chain -> answer = chain.proceed(chain.request()))))
+                .addInterceptor(this::connect)))
         .lastEventId(after)
         .errorStrategy(new Patient())
         .build();
@@ -54,6 +57,8 @@ final class Follow implements Closeable {
     for (;;) {
       MessageEvent frame = source.readMessage();
       StreamEvent event = json.readValue(frame.getData(), StreamEvent.class);
+      // A ping comes when nothing else does: a connection that is silent for twice as long is dead.
+      if (event.getHeartbeatSeconds() != null) patienceSeconds = 2 * event.getHeartbeatSeconds();
       switch (frame.getEventName()) {
         case "message", "reset" -> {
           return Optional.of(event);
@@ -63,6 +68,7 @@ final class Follow implements Closeable {
             close();
             return Optional.empty();
           }
+          notBefore = System.currentTimeMillis() + 1000L * event.getRetrySeconds();
         }
         default -> {} // hello and ping ask for nothing, and what a later version adds is passed over.
       }
@@ -74,6 +80,16 @@ final class Follow implements Closeable {
     source.close();
     // It cancels the call, but OkHttp wants the body closed as well.
     if (answer != null) answer.close();
+  }
+
+  private Response connect(Interceptor.Chain chain) throws IOException {
+    Session.sleep(notBefore - System.currentTimeMillis(), TimeUnit.MILLISECONDS);
+    // A `retry` of 0 is for once: nobody asks more often than each second.
+    notBefore = System.currentTimeMillis() + 1000;
+    answer = chain.withReadTimeout(patienceSeconds, TimeUnit.SECONDS).proceed(chain.request());
+    String retryAfter = answer.header("Retry-After");
+    if (retryAfter != null) notBefore = System.currentTimeMillis() + 1000 * Session.seconds(retryAfter);
+    return answer;
   }
 
   private static Request signed(Request request, String token) {
@@ -98,7 +114,7 @@ final class Follow implements Closeable {
     @Override
     public Result apply(StreamException failure) {
       boolean over = failure instanceof StreamHttpErrorException answer
-          && answer.getCode() < 500 && answer.getCode() != 408 && answer.getCode() != 429;
+          && answer.getCode() < 500 && answer.getCode() != 429;
       return new Result(over ? Action.THROW : Action.CONTINUE, this);
     }
   }

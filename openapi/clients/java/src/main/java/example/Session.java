@@ -3,6 +3,7 @@ package example;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import parlor.ApiClient;
 import parlor.ApiException;
 import parlor.api.AccountsApi;
@@ -73,8 +74,36 @@ final class Session {
   /** Calls that meet a 401 at the same time share one renewal: a refresh token is good for one use. */
   synchronized void renew(String refused) throws ApiException {
     if (!refused.equals(tokens.getAccessToken())) return;
-    tokens = anonymous.refresh(new RefreshInput().refreshToken(tokens.getRefreshToken()));
+    RefreshInput newest = new RefreshInput().refreshToken(tokens.getRefreshToken());
+    try {
+      tokens = anonymous.refresh(newest);
+    } catch (ApiException busy) {
+      if (retryAfter(busy) == 0) throw busy;
+      // Too busy for now, and the refresh token is as good as it was: once more.
+      sleep(retryAfter(busy), TimeUnit.SECONDS);
+      tokens = anonymous.refresh(newest);
+    }
     renewals++;
+  }
+
+  /** How many seconds the server asks to wait before another try. */
+  private static long retryAfter(ApiException refused) {
+    if (refused.getResponseHeaders() == null) return 0;
+    return refused.getResponseHeaders().firstValue("Retry-After").map(Session::seconds).orElse(0L);
+  }
+
+  /** The seconds of a `Retry-After`; 0 for a date, as a proxy might send it. */
+  static long seconds(String retryAfter) {
+    return retryAfter.matches("\\d{1,9}") ? Long.parseLong(retryAfter) : 0;
+  }
+
+  /** Waits, but not for a thread that is told to stop. */
+  static void sleep(long time, TimeUnit unit) {
+    try {
+      unit.sleep(time);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** What the server said was wrong. An answer of another kind, from a proxy perhaps, has no problem. */
