@@ -39,18 +39,24 @@ fn blocks(section: &str) -> Vec<(&str, Vec<&str>)> {
     blocks
 }
 
-/// The texts of a program, whatever folders it keeps them in.
-fn texts(folder: &Path) -> Vec<String> {
-    let mut texts = Vec::new();
+/// The files of a program with their texts, whatever folders it keeps them in.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut files = Vec::new();
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && !MADE.contains(&name) {
-            texts.extend(self::texts(&path));
+            files.extend(self::files(&path));
         } else if path.is_file() {
-            texts.extend(fs::read_to_string(&path));
+            files.extend(fs::read_to_string(&path).map(|text| (name.to_owned(), text)));
         }
     }
-    texts
+    files
+}
+
+/// Whether a file is part of the example itself: not its faults, not what drives it, not what tools read.
+fn is_example(name: &str) -> bool {
+    let (stem, kind) = name.split_once('.').unwrap_or((name, ""));
+    ["ts", "py", "go", "java", "kt", "rs", "html"].contains(&kind) && !stem.starts_with("faults")
 }
 
 /// Whether these lines follow each other in a text, however they are indented.
@@ -78,19 +84,33 @@ fn a_snippet_of_the_guide_stands_in_the_program() {
     let mut wrong = Vec::new();
     let guide = guide();
     for (name, section) in sections(&guide) {
-        let texts = texts(&openapi("clients").join(name));
+        let files = files(&openapi("clients").join(name));
         let blocks = blocks(section);
         let snippets: Vec<_> = blocks.iter().filter(|(kind, _)| !kind.starts_with("sh")).collect();
         if snippets.is_empty() {
             wrong.push(format!("{name}: shows no line of the program"));
         }
         for (kind, lines) in snippets {
-            if !texts.iter().any(|text| stands_in(lines, text)) {
+            if !files.iter().any(|(_, text)| stands_in(lines, text)) {
                 wrong.push(format!("{name}: stands in no file:\n```{kind}\n{}\n```", lines.join("\n")));
             }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_guide_tells_how_long_each_example_is() {
+    let guide = guide();
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let table: Vec<_> = guide.lines().filter(|line| line.starts_with("| `")).map(cells).collect();
+    for (name, _) in sections(&guide) {
+        let files = files(&openapi("clients").join(name));
+        let example = files.iter().filter(|(file, _)| is_example(file));
+        let lines: usize = example.map(|(_, text)| text.lines().count()).sum();
+        let row = table.iter().find(|row| row[1] == format!("`{name}`")).expect(name);
+        assert_eq!(row[2], lines.to_string(), "the lines of {name}");
+    }
 }
 
 #[test]
