@@ -1,6 +1,6 @@
 // Tomorrow's server: a proxy that adds to every answer what a later version of Parlor might, within what the document
 // promises: fields, event types, values of open sets and problem codes that nobody knows yet. It also has a bad day: once it
-// is too busy for a stream and for a renewal, once it resets a stream and once it ends one. It counts what it did and what
+// is too busy for a stream, twice for a renewal, once it resets a stream and once it ends one. It counts what it did and what
 // its clients made of it, so that a test can tell. Must not know which client is behind it.
 //
 // By itself: `node tomorrow.mjs http://127.0.0.1:8080` prints the address at which tomorrow's server listens.
@@ -36,7 +36,7 @@ class Day {
   /** How often each kind of change was made, and each wait was kept or not. */
   changes = {};
   /** Troubles that are still to come. */
-  #troubles = new Set(['busy stream', 'busy renewal', 'reset', 'bye']);
+  #troubles = new Set(['busy stream', 'busy renewal', 'another busy renewal', 'reset', 'bye']);
   /** Who was asked to wait, by where they go on: the cursor of a stream, or the path. */
   #waits = new Map();
 
@@ -55,9 +55,9 @@ class Day {
     this.#waits.set(key, { kind, begun: performance.now() });
   }
 
-  /** Whether a request is refused; `key` is where it goes on, if somebody was asked to wait there. */
+  /** Whether a request is refused, but not when it comes back to `key` from a wait. */
   isTooBusy(trouble, key) {
-    this.#endsWait(key);
+    if (this.#endsWait(key)) return false;
     const isBusy = this.meets(trouble);
     if (isBusy) this.asksToWait(key, trouble);
     return isBusy;
@@ -65,10 +65,11 @@ class Day {
 
   #endsWait(key) {
     const wait = this.#waits.get(key);
-    if (!wait) return;
+    if (!wait) return false;
     this.#waits.delete(key);
     const isEarly = performance.now() - wait.begun < WAIT_SECONDS * 1000 - TIMER_SLACK_MS;
     this.count(`${isEarly ? 'too early' : 'back'} after ${wait.kind}`);
+    return true;
   }
 }
 
@@ -79,7 +80,9 @@ export async function startTomorrow(target) {
     const { pathname, searchParams } = new URL(asked.url, target);
     const cursor = asked.headers['last-event-id'] ?? searchParams.get('after');
     if (pathname.endsWith('/events') && day.isTooBusy('busy stream', cursor)) return refuse(asked, answer);
-    if (pathname === '/v1/refresh' && day.isTooBusy('busy renewal', pathname)) return refuse(asked, answer);
+    // The first may be that of a stream, which comes back anyway; the next is that of whoever posts.
+    const renewal = day.changes['back after busy renewal'] ? 'another busy renewal' : 'busy renewal';
+    if (pathname === '/v1/refresh' && day.isTooBusy(renewal, pathname)) return refuse(asked, answer);
     const passed = request(
       new URL(asked.url, target),
       { method: asked.method, headers: { ...asked.headers, host: new URL(target).host } },
@@ -134,7 +137,8 @@ function passStream(answered, answer, day) {
   };
   let rest = '';
   let hello;
-  let isTroubled = false;
+  let events = 0;
+  let wasReset = false;
   answered.on('data', (part) => {
     const frames = (rest + decoder.write(part)).split('\n\n');
     rest = frames.pop();
@@ -143,13 +147,15 @@ function passStream(answered, answer, day) {
       write(text);
       if (!event?.cursor) continue;
       hello ??= event;
-      // One trouble a stream, after an event of the log: what follows is missed by whoever does not come back to that place.
-      if (event === hello || isTroubled) continue;
-      if (day.meets('reset')) {
+      if (event === hello) continue;
+      events += 1;
+      if (events === 1 && day.meets('reset')) {
+        wasReset = true;
         day.count('reason');
         write(`id: ${event.cursor}\nevent: reset\ndata: ${JSON.stringify({ ...hello, ...RESET, cursor: event.cursor })}\n\n`);
-        isTroubled = true;
-      } else if (day.meets('bye')) {
+      }
+      // In the middle of another stream: whoever does not come back to that place misses what follows.
+      if (events === 2 && !wasReset && day.meets('bye')) {
         day.count('reason');
         write(`retry: ${WAIT_SECONDS * 1000}\nevent: bye\ndata: ${JSON.stringify(BYE)}\n\n`);
         day.asksToWait(event.cursor, 'bye');
