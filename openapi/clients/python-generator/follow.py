@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 RETRY = 3.0
 LONGEST_WAIT = 30.0
-FIRST_PATIENCE = 30.0
+FIRST_PATIENCE = 120.0
 """How long a connection may be silent until `hello` has told how often it gives a sign of life."""
 
 

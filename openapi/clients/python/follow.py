@@ -11,7 +11,7 @@ from parlor_client.types import Unset
 from session import Refused, Session, check
 
 LONGEST_WAIT = 30.0
-FIRST_PATIENCE = 30.0
+FIRST_PATIENCE = 120.0
 """How long a connection may be silent until `hello` has told how often it gives a sign of life."""
 
 

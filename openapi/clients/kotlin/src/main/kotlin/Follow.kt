@@ -22,8 +22,8 @@ import parlor.models.StreamEvent
 
 private val SHORTEST_WAIT = 3.seconds
 private val LONGEST_WAIT = 30.seconds
-/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
-private val FIRST_PATIENCE = 30.seconds
+/** How long the first connection may be silent: no heartbeat is slower. `hello` tells it for those after it. */
+private val FIRST_PATIENCE = 120.seconds
 
 /** A connection that did not come about, or broke; [status] is the server's answer, if there was one. */
 class Lost(val status: Int?, val retryAfter: Duration?, cause: Throwable?) :

@@ -73,17 +73,23 @@ class Session private constructor(val url: String, @Volatile private var tokens:
         val newest = RefreshInput(tokens.refreshToken)
         return try {
             SessionsApi(url).refresh(newest)
-        } catch (busy: ServerException) {
+        } catch (refused: Exception) {
             // Too busy for now, and the refresh token is as good as it was: once more.
-            delay(busy.retryAfter() ?: throw busy)
+            delay(refused.retryAfter() ?: throw refused)
             SessionsApi(url).refresh(newest)
         }
     }
 }
 
 /** How long the server asks to wait before another try. */
-fun ServerException.retryAfter(): Duration? =
-    (response as? ServerError<*>)?.headers?.get("Retry-After")?.firstOrNull()?.toIntOrNull()?.seconds
+fun Exception.retryAfter(): Duration? {
+    val headers = when (this) {
+        is ClientException -> (response as? ClientError<*>)?.headers
+        is ServerException -> (response as? ServerError<*>)?.headers
+        else -> null
+    }
+    return headers?.get("Retry-After")?.firstOrNull()?.toIntOrNull()?.seconds
+}
 
 /** What the server said was wrong. An answer of another kind, from a proxy perhaps, has no problem. */
 fun ClientException.problem(): Problem? {

@@ -26,7 +26,7 @@ import parlor.model.StreamEvent;
  * more: fetch what you show anew.
  */
 final class Follow implements Closeable {
-  private static final int FIRST_PATIENCE_SECONDS = 30;
+  private static final int FIRST_PATIENCE_SECONDS = 120;
 
   private final ObjectMapper json = ApiClient.createDefaultObjectMapper();
   private final Session session;
