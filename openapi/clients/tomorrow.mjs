@@ -37,7 +37,7 @@ class Day {
   changes = {};
   /** Troubles that are still to come. */
   #troubles = new Set(['busy stream', 'busy renewal', 'another busy renewal', 'reset', 'bye']);
-  /** Who was asked to wait, by where they go on: the cursor of a stream, or the path. */
+  /** Who was asked to wait, by where they go on: the cursor of a stream, or what a renewal is asked with. */
   #waits = new Map();
 
   count(kind) {
@@ -76,13 +76,15 @@ class Day {
 /** Listens on loopback and passes everything on to `target`. `changes` counts what was done. */
 export async function startTomorrow(target) {
   const day = new Day();
-  const proxy = createServer((asked, answer) => {
+  const proxy = createServer(async (asked, answer) => {
+    const body = Buffer.concat(await asked.toArray().catch(() => []));
     const { pathname, searchParams } = new URL(asked.url, target);
     const cursor = asked.headers['last-event-id'] ?? searchParams.get('after');
-    if (pathname.endsWith('/events') && day.isTooBusy('busy stream', cursor)) return refuse(asked, answer);
+    if (pathname.endsWith('/events') && day.isTooBusy('busy stream', cursor)) return refuse(answer);
     // The first may be that of a stream, which comes back anyway; the next is that of whoever posts.
     const renewal = day.changes['back after busy renewal'] ? 'another busy renewal' : 'busy renewal';
-    if (pathname === '/v1/refresh' && day.isTooBusy(renewal, pathname)) return refuse(asked, answer);
+    const token = `${body}${asked.headers.cookie ?? ''}`;
+    if (pathname === '/v1/refresh' && day.isTooBusy(renewal, token)) return refuse(answer);
     const passed = request(
       new URL(asked.url, target),
       { method: asked.method, headers: { ...asked.headers, host: new URL(target).host } },
@@ -101,7 +103,7 @@ export async function startTomorrow(target) {
       },
     );
     passed.on('error', () => answer.destroy());
-    asked.pipe(passed);
+    passed.end(body);
   });
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   const close = () => {
@@ -112,8 +114,7 @@ export async function startTomorrow(target) {
 }
 
 /** As a queue that is full does: nothing was done, and it says for how long to stay away. */
-function refuse(asked, answer) {
-  asked.resume();
+function refuse(answer) {
   const code = 'tomorrow_overloaded';
   const problem = { type: `urn:parlor:problem:${code}`, title: 'The server is busy', status: 503, code, request_id: code };
   answer.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': WAIT_SECONDS, 'x-request-id': code });
