@@ -27,6 +27,10 @@ pub use self::socket::Deadlines;
 /// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
 const BACKLOG: u32 = 4096;
 
+/// Connections accepted in one go, before the others have their turn: thousands who come back at once would else all stand
+/// before the next request of those who are there.
+const ACCEPTS: usize = 4;
+
 /// How long to wait after accepting failed (out of descriptors, usually): trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,6 +75,7 @@ pub async fn serve<E>(
     let (endpoint, proxies) = (Arc::new(endpoint), Arc::new(limits.trusted_proxies));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
+    let mut accepted: usize = 0;
     while let Some((stream, peer, pass)) = next(&listener, &gate, &stop).await {
         let connection = Connection {
             endpoint: endpoint.clone(),
@@ -86,6 +91,10 @@ pub async fn serve<E>(
                 stream.write_to(socket, Box::new(pass));
             }
         });
+        accepted += 1;
+        if accepted.is_multiple_of(ACCEPTS) {
+            tokio::task::yield_now().await;
+        }
     }
     drop(listener);
     connections.close();

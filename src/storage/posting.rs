@@ -182,9 +182,9 @@ impl Posting {
 
 fn found_of(row: &Row<'_>, author: UserId) -> Result<Result<Found, Refusal>, rusqlite::Error> {
     if row.get_ref("role")?.data_type() == Type::Null {
-        let visibility = row.get_ref("visibility")?.as_str()?;
-        let visibility = Visibility::parse(visibility).ok_or(rusqlite::Error::InvalidQuery)?;
-        return Ok(Err(refusal_of_outsider(visibility)));
+        let visibility: String = row.get("visibility")?;
+        let parsed = Visibility::parse(&visibility).ok_or_else(|| unknown(&visibility))?;
+        return Ok(Err(refusal_of_outsider(parsed)));
     }
     Ok(Ok(Found {
         room: RoomId::from_uuid(row.get("id")?),
@@ -196,6 +196,11 @@ fn found_of(row: &Row<'_>, author: UserId) -> Result<Result<Found, Refusal>, rus
         },
         is_repeat: row.get_ref("position")?.data_type() != Type::Null,
     }))
+}
+
+/// What no version of Parlor has written.
+fn unknown(visibility: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(1, Type::Text, format!("visibility {visibility:?}").into())
 }
 
 fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef) -> Message {

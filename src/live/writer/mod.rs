@@ -15,6 +15,7 @@ mod shared;
 mod stream;
 mod turn;
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,6 +101,10 @@ struct Writer {
     timers: DelayQueue<Key>,
     /// Streams that may have something to write.
     dirty: Vec<Key>,
+    /// Streams whose readers have come back and have to catch up, in turn.
+    behind: VecDeque<Key>,
+    /// When the next of them are written to.
+    rested_at: Instant,
 }
 
 impl Writer {
@@ -113,6 +118,8 @@ impl Writer {
             streams: Slab::new(),
             timers: DelayQueue::new(),
             dirty: Vec::new(),
+            behind: VecDeque::new(),
+            rested_at: Instant::now(),
         }
     }
 
@@ -127,6 +134,7 @@ impl Writer {
                 () = self.feeds.moved() => {}
                 Some(timer) = next_timer(&mut self.timers), if !self.timers.is_empty() => due = Some(timer),
                 () = tokio::task::yield_now(), if !self.dirty.is_empty() => {}
+                () = tokio::time::sleep_until(self.rested_at), if !self.behind.is_empty() => {}
                 () = closing.cancelled(), if !is_closing => {
                     is_closing = true;
                     self.close();
@@ -143,6 +151,9 @@ impl Writer {
             self.pass_on().await;
             self.pass_time(due);
             self.write().await;
+            if self.rested_at <= Instant::now() {
+                self.catch_up();
+            }
             self.shared.publish();
         }
     }

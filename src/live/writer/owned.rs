@@ -27,6 +27,8 @@ pub struct Owned {
     /// Its timer, and when that rings.
     pub timer: Option<(delay_queue::Key, Instant)>,
     pub is_dirty: bool,
+    /// Whether it waits for its turn to catch up.
+    pub is_in_line: bool,
 }
 
 impl Writer {
@@ -53,7 +55,7 @@ impl Writer {
         if self.shared.live.registry.is_closing() {
             stream.end_at(self.shared.now);
         }
-        self.streams.insert(Owned { stream, stir, timer: None, is_dirty: false });
+        self.streams.insert(Owned { stream, stir, timer: None, is_dirty: false, is_in_line: false });
         self.rearm(key);
         self.stirred(key);
     }
@@ -72,6 +74,9 @@ impl Writer {
     /// What the log said.
     pub(super) fn answered(&mut self, keys: &[Key], answer: &Answer) {
         self.reads.answered(answer.number);
+        if let Err(error) = &answer.found {
+            tracing::error!(%error, streams = keys.len(), "the log could not be read for streams");
+        }
         for &key in keys {
             self.hears_answer(key, answer);
         }
@@ -92,10 +97,7 @@ impl Writer {
             }
             Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
             Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
-            Err(error) => {
-                tracing::error!(%error, "a stream could not read the log");
-                return self.follow_up(key, Written::Gone(End::Failed));
-            }
+            Err(_) => return self.follow_up(key, Written::Gone(End::Failed)),
         }
         self.mark(key);
     }

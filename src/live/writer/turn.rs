@@ -22,6 +22,11 @@ use crate::live::frame::{self, Chunk, Frame, Run};
 const SOCKETS: usize = 64;
 /// Frames put into queues before they do.
 const OFFERS: usize = 16 * 1024;
+/// Those who are behind are written to for so long ...
+const CATCH_UP: Duration = Duration::from_micros(500);
+/// ... and then not for so long when there are more of them: thousands who come back at once take a tenth of a core, so
+/// that whoever posts meanwhile hardly notices.
+const REST: Duration = Duration::from_millis(4);
 /// The streams of a node end over so long when it stops, so that not all come back at once ...
 const SPREAD: Duration = Duration::from_secs(5);
 /// ... and faster when they are few.
@@ -122,7 +127,7 @@ impl Writer {
         }
     }
 
-    /// Writes to every stream that may have something to say.
+    /// Writes to every stream that may have something to say. Who is behind has to line up.
     pub(super) async fn write(&mut self) {
         for (turn, key) in std::mem::take(&mut self.dirty).into_iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
@@ -130,11 +135,41 @@ impl Writer {
             }
             let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.is_dirty = false;
-            let written = owned.stream.write(&mut self.shared);
-            self.follow_up(key, written);
-            self.ask(key);
-            self.rearm(key);
+            owned.stream.look(&self.shared);
+            if owned.stream.is_behind(self.shared.now) {
+                if !owned.is_in_line {
+                    owned.is_in_line = true;
+                    self.behind.push_back(key);
+                }
+                self.rearm(key);
+            } else {
+                self.write_to(key);
+            }
         }
+    }
+
+    /// Writes to those who are behind, as many as have their turn now.
+    pub(super) fn catch_up(&mut self) {
+        let (began, mut now) = (Instant::now(), Instant::now());
+        while now < began + CATCH_UP
+            && let Some(key) = self.behind.pop_front()
+        {
+            if let Some(owned) = self.streams.get_mut(key) {
+                owned.is_in_line = false;
+                self.write_to(key);
+            }
+            now = Instant::now();
+        }
+        if !self.behind.is_empty() {
+            self.rested_at = now + REST;
+        }
+    }
+
+    fn write_to(&mut self, key: Key) {
+        let written = self.streams[key].stream.write(&mut self.shared);
+        self.follow_up(key, written);
+        self.ask(key);
+        self.rearm(key);
     }
 
     /// The server stops: the streams end one after the other.

@@ -123,12 +123,13 @@ impl Node {
                     biased;
                     () = mailbox.arrived() => {}
                     () = writer.feeds.moved() => {}
-                    () = async {}, if !writer.dirty.is_empty() => {}
+                    () = async {}, if !(writer.dirty.is_empty() && writer.behind.is_empty()) => {}
                     () = finish.cancelled(), if !is_finishing => is_finishing = true,
                 }
                 writer.read_mail();
                 writer.pass_on().await;
                 writer.write().await;
+                writer.catch_up();
             });
             turns += 1;
             if last == Some(&turns) {

@@ -52,6 +52,12 @@ impl Stream {
         frame.kind == EventType::MemberJoined && frame.is_own(self.reader)
     }
 
+    /// Sees what its reader may not have any more, and whether that is the end of it.
+    pub fn look(&mut self, shared: &Shared) {
+        self.hear(shared);
+        self.drop_withheld(shared);
+    }
+
     /// Takes away what may not be given any more from the front of what waits.
     pub(super) fn drop_withheld(&mut self, shared: &Shared) {
         if self.last.is_some() {

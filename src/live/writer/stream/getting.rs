@@ -57,6 +57,13 @@ impl Stream {
         (is_hungry && replay.asked.is_none()).then_some((self.seen, replay.target))
     }
 
+    /// Whether its reader has come back a short time ago, and what comes next is from the log.
+    pub fn is_behind(&self, now: Instant) -> bool {
+        now < self.patient_until
+            && self.last.is_none()
+            && self.ready.front().is_some_and(|first| first.position <= self.replayed)
+    }
+
     pub fn asked(&mut self, number: u64) {
         if let Phase::Replaying(replay) = &mut self.phase {
             replay.asked = Some(number);
@@ -76,7 +83,7 @@ impl Stream {
             return false;
         }
         self.ready.extend(stretch.run.frames.iter().cloned());
-        self.seen = stretch.through;
+        (self.seen, self.replayed) = (stretch.through, stretch.through);
         let Phase::Replaying(replay) = &mut self.phase else { return true };
         replay.asked = None;
         if self.seen >= replay.target {

@@ -9,6 +9,7 @@ mod time;
 
 use std::collections::{HashSet, VecDeque};
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
@@ -26,6 +27,9 @@ use crate::live::meters::End;
 use crate::live::open::Scope;
 use crate::live::registry::Registration;
 use crate::storage::Removed;
+
+/// How long somebody who has come back is served after those who are level.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A stream that a writer owns.
 pub struct Stream {
@@ -52,6 +56,10 @@ pub struct Stream {
     notices: VecDeque<Chunk>,
     /// Frames in order, to be given.
     ready: Queue,
+    /// Those up to here came from the log.
+    replayed: Position,
+    /// So long it waits for its turn when it has to catch up, and then no more: a busy room may go on faster than that.
+    patient_until: Instant,
     /// What is said last, once that is known, and its reason.
     last: Option<(Bytes, ByeReason)>,
     /// When the session's newest access token expires.
@@ -129,6 +137,8 @@ impl Stream {
             rest: Bytes::new(),
             notices: opened.greeting.into(),
             ready: Queue::default(),
+            replayed: opened.from,
+            patient_until: shared.now + PATIENCE,
             last: None,
             deadline: opened.deadline,
             ends_at: None,
