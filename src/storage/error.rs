@@ -27,8 +27,8 @@ pub enum Error {
     /// The engine failed before the commit; nothing was changed.
     #[error("the database failed: {0}")]
     Engine(String),
-    /// The write broke off by a bug; nothing was changed.
-    #[error("a write panicked")]
+    /// The write, or the read, broke off by a bug; nothing was changed.
+    #[error("it broke off by a bug")]
     Panicked,
 }
 

@@ -153,7 +153,7 @@ impl Writer {
             }
         }
         if !posts.is_empty() {
-            self.write_posts(posts).await;
+            self.write_posts(posts);
         }
         if !others.is_empty() && !self.fatal.is_cancelled() {
             self.write_others(others).await;
@@ -164,11 +164,11 @@ impl Writer {
     }
 
     /// Writes posts together, and where one of them stands in the way of all each of them alone.
-    async fn write_posts(&mut self, mut posts: Vec<Post>) {
+    fn write_posts(&mut self, mut posts: Vec<Post>) {
         let began = Instant::now();
         let written = self.posting.write(&mut posts);
         if posts.len() == 1 || !written.as_ref().is_err_and(BatchFailure::is_for_one) {
-            return self.answer_posts(written, posts, began).await;
+            return self.answer_posts(written, posts, began);
         }
         for post in posts {
             // Those that are left learn that nobody knows what became of theirs.
@@ -177,12 +177,12 @@ impl Writer {
             }
             let (began, mut alone) = (Instant::now(), vec![post]);
             let written = self.posting.write(&mut alone);
-            self.answer_posts(written, alone, began).await;
+            self.answer_posts(written, alone, began);
         }
     }
 
-    async fn answer_posts(
-        &mut self,
+    fn answer_posts(
+        &self,
         written: Result<Option<Committed>, BatchFailure>,
         mut posts: Vec<Post>,
         began: Instant,
@@ -192,11 +192,7 @@ impl Writer {
                 post.refuse(failure.as_error());
             }
         }
-        // A repeat is looked up first, which nobody else should wait for.
-        let (repeats, others): (Vec<_>, Vec<_>) = posts.into_iter().partition(Post::is_repeat);
-        for post in others.into_iter().chain(repeats) {
-            post.answer(self.writing.sql()).await;
-        }
+        posts.into_iter().for_each(Post::answer);
     }
 
     async fn write_others(&mut self, mut others: Vec<Box<dyn Request>>) {

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
-use super::error::{Error, Stop};
+use super::error::Error;
 use super::messages::{message_columns, message_of};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
@@ -52,7 +51,28 @@ impl Store {
     ) -> Result<Made<Message>, Error> {
         let (reply, answer) = oneshot::channel();
         let outcome = Outcome::Refused(Error::OutcomeUnknown);
-        self.journal.post(Post { new, admission, outcome, reply }, answer).await
+        match self.journal.post(Post { new, admission, outcome, reply }, answer).await? {
+            Posted::Now(value) => Ok(Made { value, new: true }),
+            Posted::Before(room, new) => {
+                Ok(Made { value: self.posted_before(room, &new).await?, new: false })
+            }
+        }
+    }
+
+    /// What was posted under the client id, as it is now.
+    async fn posted_before(&self, room: RoomId, new: &NewMessage) -> Result<Message, Error> {
+        let select = concat!(
+            "SELECT ",
+            message_columns!(),
+            "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
+        );
+        let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
+        // The room may have been deleted since the journal saw the message.
+        let row = query.fetch_optional(&self.readers).await?.ok_or(Refusal::RoomNotFound)?;
+        if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {
+            return Err(Refusal::ClientIdReused.into());
+        }
+        Ok(message_of(&row)?.1)
     }
 }
 
@@ -61,14 +81,21 @@ pub(super) struct Post {
     pub new: NewMessage,
     admission: Option<Admission>,
     pub outcome: Outcome,
-    reply: oneshot::Sender<Result<Made<Message>, Error>>,
+    reply: oneshot::Sender<Result<Posted, Error>>,
+}
+
+/// What the journal says of a post that is on the disk.
+pub(super) enum Posted {
+    Now(Message),
+    /// It is a repeat of one in this room.
+    Before(RoomId, NewMessage),
 }
 
 /// What a post came to.
 pub(super) enum Outcome {
     Refused(Error),
     Written(Message),
-    /// The same was posted in this room before; what became of it is looked up after the commit.
+    /// The same was posted in this room before.
     Repeat(RoomId),
 }
 
@@ -80,40 +107,18 @@ impl Post {
         Ok(())
     }
 
-    pub fn is_repeat(&self) -> bool {
-        matches!(self.outcome, Outcome::Repeat(_))
-    }
-
     pub fn refuse(&mut self, error: Error) {
         self.outcome = Outcome::Refused(error);
     }
 
     /// The transaction is over: whatever the post came to is told.
-    pub async fn answer(self, sql: &mut SqliteConnection) {
+    pub fn answer(self) {
         let answer = match self.outcome {
             Outcome::Refused(error) => Err(error),
-            Outcome::Written(value) => Ok(Made { value, new: true }),
-            Outcome::Repeat(room) => match posted_before(sql, room, &self.new).await {
-                Ok(value) => Ok(Made { value, new: false }),
-                Err(stop) => Err(stop.into()),
-            },
+            Outcome::Written(message) => Ok(Posted::Now(message)),
+            Outcome::Repeat(room) => Ok(Posted::Before(room, self.new)),
         };
         // Nobody listens when the client has hung up; what was written stays written.
         let _ = self.reply.send(answer);
     }
-}
-
-/// What was posted under the client id, as it is now.
-async fn posted_before(sql: &mut SqliteConnection, room: RoomId, new: &NewMessage) -> Result<Message, Stop> {
-    let select = concat!(
-        "SELECT ",
-        message_columns!(),
-        "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
-    );
-    let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
-    let row = query.fetch_one(sql).await?;
-    if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {
-        return Err(Refusal::ClientIdReused.into());
-    }
-    Ok(message_of(&row)?.1)
 }

@@ -102,8 +102,8 @@ struct Writer {
     /// Streams that may have something to write.
     dirty: Vec<Key>,
     /// Streams whose readers have come back and have to catch up, in turn.
-    behind: VecDeque<Key>,
-    /// When the next of them are written to.
+    line: VecDeque<Key>,
+    /// When the next of the line are written to.
     rested_at: Instant,
 }
 
@@ -118,7 +118,7 @@ impl Writer {
             streams: Slab::new(),
             timers: DelayQueue::new(),
             dirty: Vec::new(),
-            behind: VecDeque::new(),
+            line: VecDeque::new(),
             rested_at: Instant::now(),
         }
     }
@@ -134,7 +134,7 @@ impl Writer {
                 () = self.feeds.moved() => {}
                 Some(timer) = next_timer(&mut self.timers), if !self.timers.is_empty() => due = Some(timer),
                 () = tokio::task::yield_now(), if !self.dirty.is_empty() => {}
-                () = tokio::time::sleep_until(self.rested_at), if !self.behind.is_empty() => {}
+                () = tokio::time::sleep_until(self.rested_at), if !self.line.is_empty() => {}
                 () = closing.cancelled(), if !is_closing => {
                     is_closing = true;
                     self.close();
@@ -154,6 +154,7 @@ impl Writer {
             if self.rested_at <= Instant::now() {
                 self.catch_up();
             }
+            self.read_on();
             self.shared.publish();
         }
     }

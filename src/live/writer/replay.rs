@@ -3,9 +3,11 @@
 //! cut off at the same event, as all are when a server stops, get the same page.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 
 use super::mailbox::{Key, Mailbox, Note};
@@ -81,20 +83,20 @@ impl Reads {
 
     /// Asks, and gives the number that the answer will carry.
     pub fn ask(&mut self, key: Key, reader: UserId, scope: Scope, what: What) -> u64 {
-        if let Some(same) = self.waiting.iter_mut().find(|question| question.answers(scope, what)) {
+        if let Scope::Room(_) = scope
+            && let Some(same) = self.waiting.iter_mut().find(|question| question.answers(scope, what))
+        {
             same.keys.push(key);
             return same.number;
         }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         self.waiting.push_back(Question { keys: vec![key], number, reader, scope, what });
-        self.go_on();
         number
     }
 
     /// An answer has come.
     pub fn answered(&mut self, number: u64) {
         self.under_way.remove(&number);
-        self.go_on();
     }
 
     /// Nobody waits for the answer any more.
@@ -105,14 +107,17 @@ impl Reads {
         });
     }
 
-    fn go_on(&mut self) {
+    /// Reads what is asked for, as much as may be read at once.
+    pub fn go_on(&mut self) {
         while self.under_way.len() < AT_ONCE
             && let Some(question) = self.waiting.pop_front()
         {
             self.under_way.insert(question.number);
             let (live, mailbox) = (self.live.clone(), self.mailbox.clone());
             self.tasks.spawn(async move {
-                let found = find(&live, &question).await;
+                // A writer waits for the answer to each of its questions before it puts the next.
+                let found = AssertUnwindSafe(find(&live, &question)).catch_unwind().await;
+                let found = found.unwrap_or_else(|_| Err(Error::Panicked));
                 mailbox.put(Note::Read(question.keys, Answer { number: question.number, found }));
             });
         }

@@ -22,11 +22,13 @@ use crate::live::frame::{self, Chunk, Frame, Run};
 const SOCKETS: usize = 64;
 /// Frames put into queues before they do.
 const OFFERS: usize = 16 * 1024;
-/// Those who are behind are written to for so long ...
+/// Those who have come back are written to for so long ...
 const CATCH_UP: Duration = Duration::from_micros(500);
-/// ... and then not for so long when there are more of them: thousands who come back at once take a tenth of a core, so
-/// that whoever posts meanwhile hardly notices.
+/// ... and then not for so long: thousands who come at once take a tenth of each core, so that whoever posts meanwhile
+/// hardly notices.
 const REST: Duration = Duration::from_millis(4);
+/// With so many in the line, each with a page of the log in hand, no more pages are read.
+const LINE: usize = 64;
 /// The streams of a node end over so long when it stops, so that not all come back at once ...
 const SPREAD: Duration = Duration::from_secs(5);
 /// ... and faster when they are few.
@@ -127,7 +129,7 @@ impl Writer {
         }
     }
 
-    /// Writes to every stream that may have something to say. Who is behind has to line up.
+    /// Writes to every stream that may have something to say, but for those that have to line up.
     pub(super) async fn write(&mut self) {
         for (turn, key) in std::mem::take(&mut self.dirty).into_iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
@@ -136,10 +138,10 @@ impl Writer {
             let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.is_dirty = false;
             owned.stream.look(&self.shared);
-            if owned.stream.is_behind(self.shared.now) {
+            if owned.stream.has_to_line_up(self.shared.now) {
                 if !owned.is_in_line {
                     owned.is_in_line = true;
-                    self.behind.push_back(key);
+                    self.line.push_back(key);
                 }
                 self.rearm(key);
             } else {
@@ -148,20 +150,33 @@ impl Writer {
         }
     }
 
-    /// Writes to those who are behind, as many as have their turn now.
+    /// Writes to those in the line, as many as have their turn now.
     pub(super) fn catch_up(&mut self) {
-        let (began, mut now) = (Instant::now(), Instant::now());
-        while now < began + CATCH_UP
-            && let Some(key) = self.behind.pop_front()
-        {
-            if let Some(owned) = self.streams.get_mut(key) {
-                owned.is_in_line = false;
-                self.write_to(key);
+        let began = Instant::now();
+        while self.serve_first() {
+            let now = Instant::now();
+            if now >= began + CATCH_UP && !self.line.is_empty() {
+                self.rested_at = now + REST;
+                break;
             }
-            now = Instant::now();
         }
-        if !self.behind.is_empty() {
-            self.rested_at = now + REST;
+    }
+
+    /// Writes to the first in the line. False when it is empty.
+    pub(super) fn serve_first(&mut self) -> bool {
+        let Some(key) = self.line.pop_front() else { return false };
+        // Another stream may have its place: that is written to early.
+        if let Some(owned) = self.streams.get_mut(key) {
+            owned.is_in_line = false;
+            self.write_to(key);
+        }
+        true
+    }
+
+    /// Reads the log for those who ask, but not faster than it is written to sockets.
+    pub(super) fn read_on(&mut self) {
+        if self.line.len() < LINE {
+            self.reads.go_on();
         }
     }
 

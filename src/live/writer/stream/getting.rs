@@ -58,7 +58,7 @@ impl Stream {
     }
 
     /// Whether its reader has come back a short time ago, and what comes next is from the log.
-    pub fn is_behind(&self, now: Instant) -> bool {
+    pub fn has_to_line_up(&self, now: Instant) -> bool {
         now < self.patient_until
             && self.last.is_none()
             && self.ready.front().is_some_and(|first| first.position <= self.replayed)

@@ -28,7 +28,7 @@ use crate::live::open::Scope;
 use crate::live::registry::Registration;
 use crate::storage::Removed;
 
-/// How long somebody who has come back is served after those who are level.
+/// How long somebody who has come back lines up for what was missed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A stream that a writer owns.
@@ -58,7 +58,7 @@ pub struct Stream {
     ready: Queue,
     /// Those up to here came from the log.
     replayed: Position,
-    /// So long it waits for its turn when it has to catch up, and then no more: a busy room may go on faster than that.
+    /// So long it lines up when it has to catch up, and then no more: a busy room may go on faster than that.
     patient_until: Instant,
     /// What is said last, once that is known, and its reason.
     last: Option<(Bytes, ByeReason)>,
