@@ -67,7 +67,7 @@ impl Store {
             "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
         );
         let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
-        // The room may have been deleted since the journal saw the message.
+        // The room may have been deleted, and the message purged, since the journal saw it.
         let row = query.fetch_optional(&self.readers).await?.ok_or(Refusal::RoomNotFound)?;
         if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {
             return Err(Refusal::ClientIdReused.into());

@@ -24,10 +24,11 @@ const SOCKETS: usize = 64;
 const OFFERS: usize = 16 * 1024;
 /// Those who have come back are written to for so long ...
 const CATCH_UP: Duration = Duration::from_micros(500);
-/// ... and then not for so long: thousands who come at once take a tenth of each core, so that whoever posts meanwhile
-/// hardly notices.
+/// ... and then, when more of them wait, not for so long: thousands who come to a room at once take a tenth of each core, so
+/// that whoever posts meanwhile hardly notices.
 const REST: Duration = Duration::from_millis(4);
-/// With so many in the line, each with a page of the log in hand, no more pages are read.
+/// With so many in the line, each with a page of the log in hand, no more pages are read: for nobody, so that whoever has
+/// just joined a room waits, too, at most until a page has gone to all who share it.
 const LINE: usize = 64;
 /// The streams of a node end over so long when it stops, so that not all come back at once ...
 const SPREAD: Duration = Duration::from_secs(5);

@@ -58,7 +58,7 @@ pub struct Stream {
     ready: Queue,
     /// Those up to here came from the log.
     replayed: Position,
-    /// So long it lines up when it has to catch up, and then no more: a busy room may go on faster than that.
+    /// So long it lines up when it has to catch up, and then not again: a busy room may go on faster than that.
     patient_until: Instant,
     /// What is said last, once that is known, and its reason.
     last: Option<(Bytes, ByeReason)>,
