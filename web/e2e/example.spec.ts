@@ -1,6 +1,6 @@
 // The example page at /docs/example: two people talk in it, through a killed server, an old token and a lost membership.
 import AxeBuilder from '@axe-core/playwright';
-import { type Page } from '@playwright/test';
+import { type Page, type Route } from '@playwright/test';
 import { expect, test, watch } from './fixtures.ts';
 import { password, Person, unique } from './person.ts';
 import { Server } from './server.ts';
@@ -34,15 +34,58 @@ test('is offered beside Swagger UI, and runs under a policy that names its own s
 }) => {
   await page.goto('/docs');
   const answered = page.waitForResponse('**/docs/example');
+  const asked = page.waitForResponse('**/v1/users/me');
   await page.getByRole('link', { name: 'Example page' }).click();
   const response = await answered;
   expect([response.status(), response.request().redirectedFrom()]).toEqual([200, null]);
   const policy = response.headers()['content-security-policy']!;
   expect(policy).toMatch(/script-src 'sha256-[^ ]+'; style-src 'sha256-[^ ]+';/);
   expect(policy).not.toContain('unsafe');
-  // Without its script nothing is focused, without its style the page is a plain one.
+  // Without its script nobody is asked who they are, without its style the page is a plain one.
+  expect((await asked).status()).toBe(401);
   await expect(page.getByLabel('Username')).toBeFocused();
   await expect(page.locator('main')).toHaveCSS('display', 'flex');
+});
+
+test('leaves who types alone when it hears late whether they are signed in', async ({
+  page,
+  server,
+}) => {
+  const held: Route[] = [];
+  await page.route('**/v1/users/me', (route) => void held.push(route));
+  const answer = async (last: string) => {
+    const answered = page.waitForResponse(last);
+    await held.shift()!.continue();
+    await (await answered).finished();
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  };
+  const half = async (username: string) => {
+    await page.goto(`${server.url}/docs/example`);
+    await page.getByLabel('Username').pressSequentially(username);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('half a ');
+  };
+  const goesOn = async () => {
+    await expect(page.getByLabel('Password')).toBeFocused();
+    await page.keyboard.type('password');
+    await expect(page.getByLabel('Password')).toHaveValue('half a password');
+  };
+
+  // To somebody new, after the renewal that is tried.
+  await half(unique('ada'));
+  await answer('**/v1/refresh');
+  await goesOn();
+
+  // And to somebody who is signed in still; who does not type is taken in.
+  await enter(page, server.url, unique('ada'), 'Register');
+  await expect(page.getByLabel('Room')).toBeFocused();
+  held.length = 0;
+  await half(unique('bob'));
+  await answer('**/v1/users/me');
+  await goesOn();
+  await page.reload();
+  await answer('**/v1/users/me');
+  await expect(page.getByLabel('Room')).toBeFocused();
 });
 
 test('says what is wrong in the words of the problem', async ({ page, person, server }) => {

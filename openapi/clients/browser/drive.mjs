@@ -69,10 +69,12 @@ async function say(page, text) {
 }
 
 const browser = await chromium.launch({ executablePath });
+const pages = [];
 const line = await wire();
 try {
   const window = async () => {
     const page = await (await browser.newContext()).newPage();
+    pages.push(page);
     page.on('pageerror', (error) => assert.fail(error));
     return page;
   };
@@ -81,6 +83,7 @@ try {
 
   await signIn(ada, target.origin, name, 'Register');
   await ada.getByRole('button', { name: 'Sign out' }).click();
+  await ada.getByLabel('Username').waitFor();
   await signIn(ada, target.origin, name, 'Sign in');
   console.log(`registered and signed in as ${name}`);
 
@@ -141,6 +144,9 @@ try {
   assert.equal((await refused).status(), 401);
   await ada.getByLabel('Username').waitFor();
   console.log('signed out: the old tokens are refused');
+} catch (error) {
+  for (const page of pages) console.error(`what was on ${page.url()}:\n${await page.locator('body').ariaSnapshot()}`);
+  throw error;
 } finally {
   await browser.close();
   await line.close();
