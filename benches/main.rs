@@ -54,12 +54,17 @@ fn main() {
         );
     }
     macro_rules! run {
-        ($($name:ident)+) => { $(
-            if wanted.is_empty() || wanted.iter().any(|wanted| wanted == stringify!($name)) {
+        ($($name:ident)+) => {
+            let rows = [$(stringify!($name)),+];
+            if let Some(unknown) = wanted.iter().find(|wanted| !rows.contains(&wanted.as_str())) {
+                eprintln!("there is no row {unknown}; there are {}", rows.join(" "));
+                std::process::exit(2);
+            }
+            $(if wanted.is_empty() || wanted.iter().any(|wanted| wanted == stringify!($name)) {
                 println!("{}:", stringify!($name));
                 runtime.block_on($name::run(&mut table));
-            }
-        )+ };
+            })+
+        };
     }
     run!(start posts wal fan_out saturation opening rooms replay history logins);
     println!();

@@ -106,14 +106,26 @@ for (const { name: tag } of document.tags) {
       }
       const body = bodies[operation.id];
       if (body) await open.locator('textarea').fill(JSON.stringify(body));
-      await open.getByRole('button', { name: 'Execute' }).click();
-      if (operation.isStream) await listens(page, ada, values.room ?? first.id);
+      const start = operation.path.split('{')[0]!;
       const status = open.locator('.live-responses-table .response-col_status').last();
-      await expect(status).toHaveText(/^\d{3}/);
-      const outcome = (await status.innerText()).slice(0, 3);
+      const execute = async () => {
+        const answered = page.waitForResponse((answer) => answer.url().includes(start));
+        await open.getByRole('button', { name: 'Execute' }).click();
+        const answer = await answered;
+        if (operation.isStream) await listens(page, ada, values.room ?? first.id);
+        await expect(status).toHaveText(new RegExp(`^${answer.status()}`));
+        return answer;
+      };
+      let answer = await execute();
+      if (answer.status() === 503) {
+        // Too busy to hash a password, as it may be: once more, when it says.
+        await page.waitForTimeout(Number(answer.headers()['retry-after']) * 1000);
+        answer = await execute();
+      }
+      const outcome = String(answer.status());
       expect(operation.statuses, operation.id).toContain(outcome);
       expect(outcome, operation.id).toMatch(/^2/);
-      await expect(open.locator('.curl')).toContainText(operation.path.split('{')[0]!);
+      await expect(open.locator('.curl')).toContainText(start);
       await open.locator('.opblock-summary-control').click();
     }
   });

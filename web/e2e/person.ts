@@ -1,4 +1,5 @@
 // Owns a person who uses the API with a token of his own, beside the browser. Must not know pages.
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export const password = 'correct horse battery';
 
@@ -79,7 +80,12 @@ export class Person {
     if (body) headers['Content-Type'] = 'application/json';
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
     const init = { method, headers, body: body && JSON.stringify(body) };
-    const response = await fetch(this.url + path, init);
+    let response = await fetch(this.url + path, init);
+    if (response.status === 503) {
+      // Passwords are hashed after everything else, so a loaded machine asks for patience, and was right to.
+      await sleep(Number(response.headers.get('Retry-After')) * 1000);
+      response = await fetch(this.url + path, init);
+    }
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text ? JSON.parse(text) : undefined) as T;
