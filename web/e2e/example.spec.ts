@@ -47,14 +47,13 @@ test('is offered beside Swagger UI, and runs under a policy that names its own s
   await expect(page.locator('main')).toHaveCSS('display', 'flex');
 });
 
-test('leaves who types alone when it hears late whether they are signed in', async ({
-  page,
-  server,
-}) => {
+test('leaves who types alone when an answer comes late', async ({ page, server }) => {
   const held: Route[] = [];
-  await page.route('**/v1/users/me', (route) => void held.push(route));
+  const hold = (route: Route) => void held.push(route);
+  await page.route('**/v1/users/me', hold);
   const answer = async (last: string) => {
     const answered = page.waitForResponse(last);
+    await expect.poll(() => held.length).toBe(1);
     await held.shift()!.continue();
     await (await answered).finished();
     await page.evaluate(() => new Promise(requestAnimationFrame));
@@ -84,8 +83,23 @@ test('leaves who types alone when it hears late whether they are signed in', asy
   await answer('**/v1/users/me');
   await goesOn();
   await page.reload();
+  await page.getByLabel('Password').click();
+  await answer('**/v1/users/me');
+  await expect(page.getByLabel('Password')).toBeFocused();
+  await page.reload();
   await answer('**/v1/users/me');
   await expect(page.getByLabel('Room')).toBeFocused();
+
+  // And to somebody who tries the next password before the first was found wrong.
+  await page.route('**/v1/login', hold);
+  await half(unique('cora'));
+  held.length = 0;
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.type('half a ');
+  await answer('**/v1/login');
+  await expect(problem(page)).not.toBeEmpty();
+  await goesOn();
 });
 
 test('says what is wrong in the words of the problem', async ({ page, person, server }) => {

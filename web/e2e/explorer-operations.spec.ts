@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Locator, type Page } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
-import { password, Person, unique } from './person.ts';
+import { isOverload, password, Person, unique } from './person.ts';
 
 interface Operation {
   id: string;
@@ -117,8 +117,7 @@ for (const { name: tag } of document.tags) {
         return answer;
       };
       let answer = await execute();
-      if (answer.status() === 503) {
-        // Too busy to hash a password, as it may be: once more, when it says.
+      while (answer.status() === 503 && isOverload(await answer.text())) {
         await page.waitForTimeout(Number(answer.headers()['retry-after']) * 1000);
         answer = await execute();
       }

@@ -69,13 +69,12 @@ async function say(page, text) {
 }
 
 const browser = await chromium.launch({ executablePath });
-const pages = [];
+const faults = [];
 const line = await wire();
 try {
   const window = async () => {
     const page = await (await browser.newContext()).newPage();
-    pages.push(page);
-    page.on('pageerror', (error) => assert.fail(error));
+    page.on('pageerror', (error) => faults.push(error));
     return page;
   };
   const [ada, bob] = [await window(), await window()];
@@ -142,10 +141,15 @@ try {
   const refused = ada.waitForResponse('**/v1/refresh');
   await ada.reload();
   assert.equal((await refused).status(), 401);
-  await ada.getByLabel('Username').waitFor();
+  await (await refused).finished();
+  assert(await ada.getByLabel('Room').isHidden());
+  assert.deepEqual(faults, []);
   console.log('signed out: the old tokens are refused');
 } catch (error) {
-  for (const page of pages) console.error(`what was on ${page.url()}:\n${await page.locator('body').ariaSnapshot()}`);
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    const shown = await page.locator('body').ariaSnapshot({ timeout: 5_000 }).catch(String);
+    console.error(`what was on ${page.url()}:\n${shown}`);
+  }
   throw error;
 } finally {
   await browser.close();
