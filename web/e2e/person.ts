@@ -1,5 +1,4 @@
 // Owns a person who uses the API with a token of his own, beside the browser. Must not know pages.
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export const password = 'correct horse battery';
 
@@ -15,7 +14,7 @@ export interface ApiMessage {
   body: string;
 }
 
-/** Passwords are hashed after everything else: a loaded machine asks for patience, and has done nothing. */
+/** Passwords are hashed after everything else: a loaded machine has waited for a turn in vain, and has done nothing. */
 export const isOverload = (problem: string): boolean => JSON.parse(problem).code === 'overloaded';
 
 let counter = 0;
@@ -89,7 +88,6 @@ export class Person {
     if (response.status !== 503 || !isOverload(text)) {
       throw new Error(`${method} ${path}: ${response.status} ${text}`);
     }
-    await sleep(Number(response.headers.get('Retry-After')) * 1000);
     return this.call(method, path, body);
   }
 }
