@@ -24,6 +24,11 @@ impl Processes {
         ticks as f64 / rustix::param::clock_ticks_per_second() as f64
     }
 
+    /// The same to the nanosecond, but without threads that have ended: for short stretches.
+    pub fn cpu_of_threads(&self) -> f64 {
+        self.0.iter().map(|pid| nanos_of(*pid)).sum::<u64>() as f64 / 1e9
+    }
+
     /// Resident memory in KiB; what processes share is counted once.
     pub fn memory(&self) -> f64 {
         let of_one = |pid: &u32| {
@@ -41,4 +46,14 @@ fn ticks_of(pid: u32) -> u64 {
     let (_, rest) = stat.rsplit_once(')').expect("a name");
     let fields: Vec<&str> = rest.split_whitespace().collect();
     [fields[11], fields[12]].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
+fn nanos_of(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let of_one = |thread: fs::DirEntry| {
+        // One that has just ended is not there any more.
+        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    threads.filter_map(|thread| of_one(thread.ok()?)).sum()
 }

@@ -1,14 +1,15 @@
 //! Many rooms: ten thousand with one stream each, and people who follow a hundred rooms in one stream each, beside as many
-//! deliveries in one room. Only what delivering costs is compared: the same writes in rooms that nobody follows are taken
-//! off, as one delivery for each write would otherwise measure the writing. They go to as many rooms: a write that touches
-//! a thousand rooms costs more the more is in each of them.
+//! deliveries in one room. Only what delivering costs is compared: beside each write stands the same one in rooms that
+//! nobody follows, as many and as full ones, and it is taken off. A write to a thousand rooms costs many times what its
+//! deliveries do, and more the longer it goes on: pairs have that in common, and their median is not moved by checkpoints.
+
+use std::time::Duration;
 
 use parlor::domain::ids::RoomId;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::load::{Load, Request};
 use super::people::{Person, Seeding, events_of, messages_of};
 use super::scale;
 use super::server::Server;
@@ -19,12 +20,14 @@ use super::table::{Row, Table, Target, median};
 
 /// Streams of the one room, and rooms of one announcer: deliveries of one write.
 const AT_ONCE: usize = 1_000;
-const WRITES_PER_SECOND: u32 = 20;
 const ROOMS: usize = 10_000;
 const PEOPLE: usize = 500;
 const ROOMS_OF_EACH: usize = 100;
-const SECONDS: f64 = 4.0;
 const ROUNDS: usize = 5;
+/// Of each kind in a round.
+const WRITES: usize = 80;
+/// After it has answered a write the server still publishes it.
+const SETTLE: Duration = Duration::from_millis(20);
 
 /// A server with streams, and two kinds of the same write: one that streams get, one that nobody follows.
 struct Case {
@@ -33,7 +36,6 @@ struct Case {
     server: Server,
     followed: Writes,
     unfollowed: Writes,
-    per_second: u32,
     /// Deliveries of one write.
     deliveries: usize,
     /// KiB of memory that opening the streams has taken.
@@ -49,11 +51,11 @@ enum Writes {
 }
 
 pub async fn run(table: &mut Table) {
-    let cases = [one_room().await, many_rooms().await, many_rooms_each().await];
+    let mut cases = [one_room().await, many_rooms().await, many_rooms_each().await];
     let mut costs: [Vec<f64>; 3] = Default::default();
     for _ in 0..scale::rounds(ROUNDS) {
-        for (case, costs) in cases.iter().zip(&mut costs) {
-            costs.push(case.round().await);
+        for (case, costs) in cases.iter_mut().zip(&mut costs) {
+            costs.extend(case.round().await);
         }
     }
     let [one, ..] = costs.each_ref().map(|costs| median(costs));
@@ -79,8 +81,7 @@ async fn one_room() -> Case {
     let (followed, unfollowed) = (posts(vec![room]).await, posts(empty).await);
     let name = format!("one room, {} streams", people.len());
     let deliveries = people.len();
-    Case::open(name, folder, server, subscriptions, [followed, unfollowed], WRITES_PER_SECOND, deliveries)
-        .await
+    Case::open(name, folder, server, subscriptions, [followed, unfollowed], deliveries).await
 }
 
 /// As one write a delivery would be all writing, some people are in a thousand rooms each and change their names.
@@ -104,7 +105,7 @@ async fn many_rooms() -> Case {
     let (followed, unfollowed) = (renames(&server, &announcers).await, renames(&server, &strangers).await);
     let name = format!("{count} rooms, 1 stream each");
     let writes = [followed, unfollowed];
-    Case::open(name, folder, server, subscriptions.collect(), writes, WRITES_PER_SECOND, at_once).await
+    Case::open(name, folder, server, subscriptions.collect(), writes, at_once).await
 }
 
 /// As many rooms as people, so that each room has as many people as each has rooms.
@@ -126,9 +127,8 @@ async fn many_rooms_each() -> Case {
     let subscriptions = people.iter().map(|person| person.follows("/v1/events")).collect();
     let posts = |rooms| posts(&server, &poster[0], rooms);
     let writes = [posts(rooms).await, posts(empty).await];
-    let per_second = WRITES_PER_SECOND * (AT_ONCE / ROOMS_OF_EACH) as u32;
     let name = format!("{count} people in {each} rooms each, 1 stream each");
-    Case::open(name, folder, server, subscriptions, writes, per_second, each).await
+    Case::open(name, folder, server, subscriptions, writes, each).await
 }
 
 async fn posts(server: &Server, poster: &Person, rooms: Vec<RoomId>) -> Writes {
@@ -150,59 +150,61 @@ impl Case {
         server: Server,
         subscriptions: Vec<Subscription>,
         [followed, unfollowed]: [Writes; 2],
-        per_second: u32,
         deliveries: usize,
     ) -> Self {
         let before = server.processes().memory();
         let subscribers = Subscribers::open(server.address, subscriptions).await;
         let memory = server.processes().memory() - before;
-        Self {
-            name,
-            subscribers,
-            server,
-            followed,
-            unfollowed,
-            per_second,
-            deliveries,
-            memory,
-            _folder: folder,
-        }
+        Self { name, subscribers, server, followed, unfollowed, deliveries, memory, _folder: folder }
     }
 
-    /// Microseconds on the CPU for one delivery, without the write.
-    async fn round(&self) -> f64 {
-        let writes = (scale::seconds(SECONDS).as_secs_f64() * f64::from(self.per_second)) as u64;
+    /// Microseconds on the CPU for one delivery of each write, without the write.
+    async fn round(&mut self) -> Vec<f64> {
         let processes = self.server.processes();
-        let delivered = self.subscribers.deliveries();
-        let deliveries = writes * self.deliveries as u64;
-        let began = processes.cpu();
-        // These first: a heartbeat is due 15 s after the last of them, while the other cases have their round.
-        self.followed.send(self.per_second, writes).await;
-        self.subscribers.wait_for(delivered + deliveries).await;
-        let delivered = processes.cpu();
-        self.unfollowed.send(self.per_second, writes).await;
-        let writing = processes.cpu() - delivered;
-        (delivered - began - writing) * 1e6 / deliveries as f64
+        for kind in [&mut self.followed, &mut self.unfollowed] {
+            kind.connect().await;
+        }
+        let mut costs = Vec::new();
+        for _ in 0..scale::count(WRITES) {
+            let began = processes.cpu_of_threads();
+            self.unfollowed.send().await;
+            tokio::time::sleep(SETTLE).await;
+            let between = processes.cpu_of_threads();
+            let delivered = self.subscribers.deliveries();
+            self.followed.send().await;
+            self.subscribers.wait_for(delivered + self.deliveries as u64).await;
+            tokio::time::sleep(SETTLE).await;
+            let (writing, all) = (between - began, processes.cpu_of_threads() - between);
+            costs.push((all - writing) * 1e6 / self.deliveries as f64);
+        }
+        costs
     }
 }
 
 impl Writes {
-    async fn send(&self, per_second: u32, count: u64) {
+    /// Opens the connections anew: those that are idle for a round of others are closed.
+    async fn connect(&mut self) {
+        let clients = match self {
+            Self::Posts(client, _) => std::slice::from_mut(client),
+            Self::Renames(clients) => clients,
+        };
+        for client in clients {
+            *client = client.again().await;
+        }
+    }
+
+    /// The next one.
+    async fn send(&mut self) {
         match self {
             Self::Posts(client, rooms) => {
-                let rooms = rooms.clone();
-                let request = move |n: u64| {
-                    let body = json!({"body": stamp::text()}).to_string();
-                    Request { method: "POST", path: messages_of(rooms[n as usize % rooms.len()]), body }
-                };
-                Load::send(std::slice::from_ref(client), per_second, count, request).await;
+                rooms.rotate_left(1);
+                let body = json!({"body": stamp::text()}).to_string();
+                client.exchange("POST", &messages_of(rooms[0]), &body).await;
             }
             Self::Renames(clients) => {
-                let request = |_| {
-                    let body = json!({"display_name": format!("name {}", stamp::now())}).to_string();
-                    Request { method: "PATCH", path: "/v1/users/me".into(), body }
-                };
-                Load::send(clients, per_second, count, request).await;
+                clients.rotate_left(1);
+                let body = json!({"display_name": format!("name {}", stamp::now())}).to_string();
+                clients[0].exchange("PATCH", "/v1/users/me", &body).await;
             }
         }
     }
