@@ -15,6 +15,7 @@ const SHORT_TOKENS = { PARLOR_LIMITS__ENABLED: 'false', PARLOR_AUTH__ACCESS_TOKE
 const TIGHT_LIMITS = { PARLOR_LIMITS__ENABLED: 'true', PARLOR_LIMITS__LOGIN_PER_ACCOUNT: '3, 1/min' };
 /** A step that hangs is a step that failed: compilers may fetch half the world, programs wait for an event that never comes. */
 const MADE_WITHIN_MS = 15 * 60_000;
+/** Longer than what a drive of the browser waits for: it says what it missed. */
 const RUN_WITHIN_MS = 120_000;
 /** What tomorrow's server must have done to a client, and seen it do, for the run to say anything. */
 const MET = [

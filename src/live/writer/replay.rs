@@ -83,7 +83,9 @@ impl Reads {
 
     /// Asks, and gives the number that the answer will carry.
     pub fn ask(&mut self, key: Key, reader: UserId, scope: Scope, what: What) -> u64 {
-        if let Some(same) = self.waiting.iter_mut().find(|question| question.answers(scope, what)) {
+        if let Scope::Room(_) = scope
+            && let Some(same) = self.waiting.iter_mut().find(|question| question.answers(scope, what))
+        {
             same.keys.push(key);
             return same.number;
         }
