@@ -37,7 +37,7 @@ pub struct Chunk {
 
 impl Chunk {
     fn of(text: &str) -> Self {
-        let mut framed = String::with_capacity(text.len() + 8);
+        let mut framed = String::new();
         let size_line = push_chunk(&mut framed, text);
         Self { bytes: framed.into(), size_line }
     }
@@ -64,6 +64,8 @@ impl Chunk {
 /// Appends a text as a chunk and gives the length of its size line, which a `u8` always holds.
 fn push_chunk(bytes: &mut String, text: &str) -> u8 {
     let before = bytes.len();
+    // Its own bytes and two more line ends.
+    bytes.reserve(text.len() + 12);
     // Writing into a String cannot fail.
     let _ = write!(bytes, "{:x}\r\n", text.len());
     let size_line = bytes.len() - before;
@@ -100,7 +102,7 @@ impl Frame {
 
     /// Whether this changes for anybody what may be seen of the room.
     fn changes_readers(&self) -> bool {
-        self.kind == EventType::RoomDeleted || self.kind.is_membership()
+        matches!(self.kind, EventType::RoomDeleted | EventType::MemberJoined | EventType::MemberLeft)
     }
 }
 
@@ -173,6 +175,7 @@ fn push_event(text: &mut String, event: &Event, cursors: &Cursors) {
     let cursor = cursors.encode(event.position);
     // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
     let fields = event.data.get(1..).unwrap_or("}");
+    text.reserve(fields.len() + 2 * cursor.len() + 32);
     let _ = write!(text, "id: {cursor}\ndata: {{\"cursor\":\"{cursor}\",{fields}\n\n");
 }
 

@@ -1,7 +1,6 @@
 //! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, the two marks
 //! that tell how far they are filled, and the writers that read them. It does not decide who may subscribe.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -117,13 +116,13 @@ impl Hub {
     pub(super) fn publish(&self, events: &[Event], cursors: &Cursors) {
         let Some(last) = events.last() else { return };
         self.reaching.store(last.position.0, Ordering::SeqCst);
-        let mut by_room: BTreeMap<RoomId, Vec<&Event>> = BTreeMap::new();
-        for event in events {
-            by_room.entry(event.room).or_default().push(event);
-        }
+        let mut by_room: Vec<&Event> = events.iter().collect();
+        // Stable: within a room they stay in the order of the log.
+        by_room.sort_by_key(|event| event.room);
         let (mut rooms, mut people) = (Vec::new(), Vec::new());
-        for (room, events) in by_room {
-            if send(&self.rooms, &room, &events, cursors) {
+        for events in by_room.chunk_by(|one, next| one.room == next.room) {
+            let room = events[0].room;
+            if send(&self.rooms, &room, events, cursors) {
                 rooms.push(room);
             }
         }

@@ -58,6 +58,8 @@ pub enum Source {
 /// What came by one channel.
 pub struct Taken {
     pub source: Source,
+    /// Whether streams of all of somebody's rooms listen to it here.
+    pub is_for_people: bool,
     /// The next runs, in order. None when the channel ran over: then only the log has them all.
     pub runs: Option<Vec<Arc<Run>>>,
 }
@@ -125,11 +127,11 @@ impl Feeds {
         let hub = &self.hub;
         let room = |room: RoomId, feed: &mut Feed| {
             let runs = feed.drain(mark.position, hub, || hub.subscribe_room(room));
-            Taken { source: Source::Room(room), runs }
+            Taken { source: Source::Room(room), is_for_people: feed.is_for_people(), runs }
         };
         let person = |user: UserId, feed: &mut Feed| {
             let runs = feed.drain(mark.position, hub, || hub.subscribe_person(user));
-            Taken { source: Source::Person(user), runs }
+            Taken { source: Source::Person(user), is_for_people: feed.is_for_people(), runs }
         };
         let mut taken = Vec::new();
         if mark.previous == before {
@@ -160,6 +162,10 @@ impl Feeds {
 impl Feed {
     fn new(receiver: RunReceiver, hub: &Hub) -> Self {
         Self { receiver, missing: hub.reaching(), early: Vec::new(), listeners: Listeners::default() }
+    }
+
+    fn is_for_people(&self) -> bool {
+        !self.listeners.of_person.is_empty()
     }
 
     /// Empties the channel and gives the runs up to the mark. None when some are missing.

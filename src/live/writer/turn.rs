@@ -59,18 +59,20 @@ impl Writer {
                 self.mark(key);
             }
         }
-        for Taken { source, runs } in &taken {
+        for Taken { source, runs, .. } in &taken {
+            let Some(runs) = runs else { continue };
+            if fit_one_write(runs) {
+                self.spread(*source, runs, through).await;
+                continue;
+            }
             // In pieces that go out in one write each: a quick reader takes the first while the others get theirs.
-            for piece in runs.iter().flat_map(|runs| pieces(runs)) {
+            for piece in pieces(runs) {
                 self.spread(*source, &piece, through).await;
             }
         }
         // The streams of people take from many channels: in the order of the log, whichever channel a frame came by.
         let mut frames: Vec<(&Arc<Frame>, Source)> = Vec::new();
-        for Taken { source, runs } in &taken {
-            if self.feeds.listeners(*source).of_person.is_empty() {
-                continue;
-            }
+        for Taken { source, runs, .. } in taken.iter().filter(|taken| taken.is_for_people) {
             let runs = runs.iter().flatten();
             frames.extend(runs.flat_map(|run| &run.frames).map(|frame| (frame, *source)));
         }
@@ -200,6 +202,13 @@ impl Writer {
             self.rearm(key);
         }
     }
+}
+
+/// Whether one write takes all of them, which is nearly always so.
+fn fit_one_write(runs: &[Arc<Run>]) -> bool {
+    let (bytes, frames) =
+        runs.iter().fold((0, 0), |(bytes, frames), run| (bytes + run.bytes.len(), frames + run.frames.len()));
+    runs.len() <= SLICES && bytes <= SHARE && frames <= FRAMES
 }
 
 /// Cuts runs into pieces of as much as one write takes.
