@@ -23,11 +23,12 @@ const AT_ONCE: usize = 1_000;
 const ROOMS: usize = 10_000;
 const PEOPLE: usize = 500;
 const ROOMS_OF_EACH: usize = 100;
-const ROUNDS: usize = 5;
-/// Of each kind in a round.
-const WRITES: usize = 80;
+/// Of each kind in each case.
+const WRITES: usize = 400;
 /// After it has answered a write the server still publishes it.
 const SETTLE: Duration = Duration::from_millis(20);
+/// Of subscribers that have heard something.
+const REST: Duration = Duration::from_millis(1);
 
 /// A server with streams, and two kinds of the same write: one that streams get, one that nobody follows.
 struct Case {
@@ -53,9 +54,14 @@ enum Writes {
 pub async fn run(table: &mut Table) {
     let mut cases = [one_room().await, many_rooms().await, many_rooms_each().await];
     let mut costs: [Vec<f64>; 3] = Default::default();
-    for _ in 0..scale::rounds(ROUNDS) {
+    for case in &mut cases {
+        case.connect().await;
+    }
+    for _ in 0..scale::count(WRITES) {
+        // In turn, so that streams are as quiet in one case as in another: who has heard nothing for a while acknowledges what
+        // comes at once, and the kernel has the sender work for that.
         for (case, costs) in cases.iter_mut().zip(&mut costs) {
-            costs.extend(case.round().await);
+            costs.push(case.pair().await);
         }
     }
     let [one, ..] = costs.each_ref().map(|costs| median(costs));
@@ -153,36 +159,35 @@ impl Case {
         deliveries: usize,
     ) -> Self {
         let before = server.processes().memory();
-        let subscribers = Subscribers::open(server.address, subscriptions).await;
+        let subscribers = Subscribers::open_resting(server.address, subscriptions, REST).await;
         let memory = server.processes().memory() - before;
         Self { name, subscribers, server, followed, unfollowed, deliveries, memory, _folder: folder }
     }
 
-    /// Microseconds on the CPU for one delivery of each write, without the write.
-    async fn round(&mut self) -> Vec<f64> {
-        let processes = self.server.processes();
+    async fn connect(&mut self) {
         for kind in [&mut self.followed, &mut self.unfollowed] {
             kind.connect().await;
         }
-        let mut costs = Vec::new();
-        for _ in 0..scale::count(WRITES) {
-            let began = processes.cpu_of_threads();
-            self.unfollowed.send().await;
-            tokio::time::sleep(SETTLE).await;
-            let between = processes.cpu_of_threads();
-            let delivered = self.subscribers.deliveries();
-            self.followed.send().await;
-            self.subscribers.wait_for(delivered + self.deliveries as u64).await;
-            tokio::time::sleep(SETTLE).await;
-            let (writing, all) = (between - began, processes.cpu_of_threads() - between);
-            costs.push((all - writing) * 1e6 / self.deliveries as f64);
-        }
-        costs
+    }
+
+    /// Microseconds on the CPU for one delivery of a write, without the write.
+    async fn pair(&mut self) -> f64 {
+        let processes = self.server.processes();
+        let began = processes.cpu_of_threads();
+        self.unfollowed.send().await;
+        tokio::time::sleep(SETTLE).await;
+        let between = processes.cpu_of_threads();
+        let delivered = self.subscribers.deliveries();
+        self.followed.send().await;
+        self.subscribers.wait_for(delivered + self.deliveries as u64).await;
+        tokio::time::sleep(SETTLE).await;
+        let (writing, all) = (between - began, processes.cpu_of_threads() - between);
+        (all - writing) * 1e6 / self.deliveries as f64
     }
 }
 
 impl Writes {
-    /// Opens the connections anew: those that are idle for a round of others are closed.
+    /// Opens the connections anew: they are closed if they were idle while the other cases were set up.
     async fn connect(&mut self) {
         let clients = match self {
             Self::Posts(client, _) => std::slice::from_mut(client),

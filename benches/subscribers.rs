@@ -53,6 +53,12 @@ struct Shared {
 impl Subscribers {
     /// Opens all at once; returns when each was greeted.
     pub async fn open(address: SocketAddr, subscriptions: Vec<Subscription>) -> Self {
+        Self::open_resting(address, subscriptions, Duration::ZERO).await
+    }
+
+    /// The same, but each thread rests after it has read something. Who is woken for every event costs the server, on whose
+    /// cores this runs, as much as the event: more or less of that, as the scheduler likes.
+    pub async fn open_resting(address: SocketAddr, subscriptions: Vec<Subscription>, rest: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = cores.clamp(*THREADS.start(), *THREADS.end());
         let latencies = (0..count).map(|_| Mutex::default()).collect();
@@ -65,7 +71,7 @@ impl Subscribers {
         let began = Instant::now();
         let start = |(n, share)| {
             let shared = shared.clone();
-            std::thread::spawn(move || follow(n, address, share, &shared))
+            std::thread::spawn(move || follow(n, address, share, rest, &shared))
         };
         let threads = parts.into_iter().enumerate().map(start).collect();
         let mut subscribers =
@@ -145,7 +151,13 @@ fn new_histogram() -> Histogram<u64> {
     Histogram::new(3).expect("three digits")
 }
 
-fn follow(thread: usize, address: SocketAddr, subscriptions: Vec<Subscription>, shared: &Shared) {
+fn follow(
+    thread: usize,
+    address: SocketAddr,
+    subscriptions: Vec<Subscription>,
+    rest: Duration,
+    shared: &Shared,
+) {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
     let mut subscribers: Vec<Subscriber> = Vec::with_capacity(subscriptions.len());
     let mut waiting = subscriptions.into_iter().peekable();
@@ -169,7 +181,11 @@ fn follow(thread: usize, address: SocketAddr, subscriptions: Vec<Subscription>, 
             subscribers[event.data.u64() as usize].read(&mut buffer, &finders, &mut batch);
         }
         greeted += batch.greeted as usize;
+        let has_heard = batch.deliveries > 0;
         shared.add(thread, &mut batch);
+        if has_heard {
+            std::thread::sleep(rest);
+        }
     }
 }
 
