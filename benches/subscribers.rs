@@ -56,8 +56,8 @@ impl Subscribers {
         Self::open_resting(address, subscriptions, Duration::ZERO).await
     }
 
-    /// The same, but each thread rests after it has read something. Who is woken for every event costs the server, on whose
-    /// cores this runs, as much as the event: more or less of that, as the scheduler likes.
+    /// The same, but each thread rests after it has read events. Waking a reader for every event would cost the server, which
+    /// shares its cores, as much as the event, and how often that happens is up to the scheduler.
     pub async fn open_resting(address: SocketAddr, subscriptions: Vec<Subscription>, rest: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = cores.clamp(*THREADS.start(), *THREADS.end());

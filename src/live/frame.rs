@@ -18,6 +18,11 @@ use crate::domain::ids::{Position, RoomId, UserId};
 /// What ends a body in chunks.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// Most bytes that a chunk adds to its text: eight digits and two line ends.
+const FRAMING: usize = 12;
+/// Bytes that an event's frame adds to its data and to its cursor, which it has twice; a few more than it needs.
+const FIELDS: usize = 32;
+
 /// How a body is told from what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -64,8 +69,7 @@ impl Chunk {
 /// Appends a text as a chunk and gives the length of its size line, which a `u8` always holds.
 fn push_chunk(bytes: &mut String, text: &str) -> u8 {
     let before = bytes.len();
-    // Its own bytes and two more line ends.
-    bytes.reserve(text.len() + 12);
+    bytes.reserve(text.len() + FRAMING);
     // Writing into a String cannot fail.
     let _ = write!(bytes, "{:x}\r\n", text.len());
     let size_line = bytes.len() - before;
@@ -102,7 +106,13 @@ impl Frame {
 
     /// Whether this changes for anybody what may be seen of the room.
     fn changes_readers(&self) -> bool {
-        matches!(self.kind, EventType::RoomDeleted | EventType::MemberJoined | EventType::MemberLeft)
+        match self.kind {
+            EventType::RoomDeleted | EventType::MemberJoined | EventType::MemberLeft => true,
+            EventType::RoomCreated
+            | EventType::RoomUpdated
+            | EventType::MemberUpdated
+            | EventType::MessagePosted => false,
+        }
     }
 }
 
@@ -175,7 +185,7 @@ fn push_event(text: &mut String, event: &Event, cursors: &Cursors) {
     let cursor = cursors.encode(event.position);
     // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
     let fields = event.data.get(1..).unwrap_or("}");
-    text.reserve(fields.len() + 2 * cursor.len() + 32);
+    text.reserve(fields.len() + 2 * cursor.len() + FIELDS);
     let _ = write!(text, "id: {cursor}\ndata: {{\"cursor\":\"{cursor}\",{fields}\n\n");
 }
 

@@ -58,7 +58,7 @@ pub enum Source {
 /// What came by one channel.
 pub struct Taken {
     pub source: Source,
-    /// Whether streams of all of somebody's rooms listen to it here.
+    /// Whether streams of all of somebody's rooms listened to it here when it was taken.
     pub is_for_people: bool,
     /// The next runs, in order. None when the channel ran over: then only the log has them all.
     pub runs: Option<Vec<Arc<Run>>>,

@@ -204,7 +204,7 @@ impl Writer {
     }
 }
 
-/// Whether one write takes all of them, which is nearly always so.
+/// Whether one write takes all of them, by the bounds of `pieces`. It nearly always does, and nothing has to be cut.
 fn fit_one_write(runs: &[Arc<Run>]) -> bool {
     let (bytes, frames) =
         runs.iter().fold((0, 0), |(bytes, frames), run| (bytes + run.bytes.len(), frames + run.frames.len()));

@@ -49,7 +49,7 @@ impl Stream {
         let n = self.outlet.write(slices).unwrap_or(0);
         if n < total {
             runs.iter().flat_map(|run| &run.frames).for_each(|frame| self.offer(frame, through, shared));
-            // The frames of a room's messages alone never decide what comes after them.
+            // Frames that change no readers never decide what comes after them.
             self.took(n, shared);
             return false;
         }
