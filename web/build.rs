@@ -107,7 +107,7 @@ fn policy(page: &str) -> io::Result<String> {
     ))
 }
 
-/// The same for the same bytes, on every machine. Not a secret, and nobody can gain by a collision.
+/// Depends on the bytes alone, so it is equal on every machine. It is no secret, and a collision gains nobody anything.
 fn fingerprint(bytes: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

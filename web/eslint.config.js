@@ -21,9 +21,9 @@ export default ts.config(
     rules: {
       // TypeScript finds undefined names, and knows the browser's types.
       'no-undef': 'off',
-      // Routes are plain paths under the origin; there is no framework's resolver.
+      // Routes are plain paths under the origin; no framework resolves them.
       'svelte/no-navigation-without-resolve': 'off',
-      // What is not shown need not be reactive.
+      // A value that no template reads does not have to be reactive.
       'svelte/prefer-svelte-reactivity': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
     },

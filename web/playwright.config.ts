@@ -1,4 +1,4 @@
-// Owns how browser tests run: Chromium of the distribution, one Parlor server a worker (see e2e/fixtures.ts).
+// Owns how browser tests run: the distribution's Chromium, one Parlor server for each worker (see e2e/fixtures.ts).
 import { defineConfig, devices } from '@playwright/test';
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-// Owns how the client is built, tested and served while it is worked on. Knows nothing of what the client does.
+// Owns how the client is built, tested, and served during development. Must not know what the client does.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { explorer } from './plugins/explorer.ts';
@@ -6,7 +6,7 @@ import { precompress } from './plugins/precompress.ts';
 
 const server = process.env.PARLOR_URL ?? 'http://127.0.0.1:8080';
 
-// The server compares Origin with its own address, which behind this proxy is not the page's.
+// The server compares Origin with its own address, which differs from the page's address behind this proxy.
 const toServer = {
   target: server,
   changeOrigin: true,
@@ -15,7 +15,7 @@ const toServer = {
 
 export default defineConfig(({ mode }) => ({
   plugins: [svelte(), explorer(), precompress()],
-  // Without this, tests would get Svelte's server half, in which nothing reacts.
+  // Without this, tests would load Svelte's server build, which is not reactive.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
   server: {

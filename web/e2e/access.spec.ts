@@ -18,7 +18,7 @@ async function sound(page: Page): Promise<void> {
   expect(sideways).toBe(0);
 }
 
-/** Goes through every page and dialog, and looks at each. */
+/** Opens every page and dialog and checks each with axe. */
 async function tour(
   page: Page,
   ada: Person,
@@ -143,7 +143,7 @@ test('the first load is at most 60 KB compressed', async ({ page }) => {
       .filter(({ name }) => !name.includes('/v1/'))
       .map(({ name, encodedBodySize }) => ({ name, encodedBodySize })),
   );
-  // The page, its script and its style are among them, so the sum means something.
+  // The page, its script and its style must be counted, otherwise the sum would be too small to mean anything.
   expect(loaded.length).toBeGreaterThanOrEqual(3);
   const sum = loaded.reduce((bytes, { encodedBodySize }) => bytes + encodedBodySize, 0);
   expect(sum).toBeGreaterThan(10_000);

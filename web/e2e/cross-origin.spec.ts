@@ -25,7 +25,7 @@ test.afterAll(async () => {
   await foreign.close();
 });
 
-/** A page that may see its requests blocked: the browser says so on the console. */
+/** A page whose requests may be blocked. The browser reports each block on the console, so that is not a fault here. */
 const unwatched = async (browser: Browser) => (await browser.newContext()).newPage();
 
 /** Opens the site's page and tells it where the server is. */
@@ -91,7 +91,7 @@ test('a listed origin signs in, posts, and follows a stream through a killed ser
   await expect.poll(() => page.evaluate(() => window.elsewhere.broken.length)).toBeGreaterThan(0);
   await own.restart();
   await bob.post(room, 'two');
-  // It comes back with Last-Event-ID, which the browser asks about first.
+  // It reconnects with Last-Event-ID, for which the browser sends a preflight first.
   await expect.poll(() => heard(page), { timeout: 40_000 }).toEqual(['one', 'two']);
 });
 
@@ -127,7 +127,7 @@ test('cookies are not for a listed origin', async ({ browser }) => {
     return [plain, await fetch(me, { credentials: 'include' }).catch(() => 'kept from the page')];
   }, own.url);
   expect(outcome).toEqual([401, 'kept from the page']);
-  // To the second request the browser did add the cookie: a port does not make another site.
+  // The browser added the cookie to the second request: another port on the same host is still the same site.
   await expect.poll(() => own.answered('getMe', 403)).toBe(1);
 });
 
@@ -148,6 +148,6 @@ test('a foreign origin is refused, by the preflight and by the answer', async ({
     expect([data, response]).toEqual([undefined, undefined]);
     expect(error).toContain('Failed to fetch');
   }
-  // A request that needs no preflight is answered; only the page does not get to see it.
+  // A request that needs no preflight is answered, but the browser hides the answer from the page.
   await expect.poll(() => own.answered('getServer')).toBe(before + 1);
 });

@@ -8,7 +8,7 @@ import { Server } from './server.ts';
 const lines = (page: Page) => page.getByRole('log').locator('p');
 const bodies = (page: Page) => lines(page).locator('span').allInnerTexts();
 const state = (page: Page) => page.getByRole('status');
-// While it is empty it is not shown, and has no role.
+// While it is empty it is hidden and has no role.
 const problem = (page: Page) => page.locator('#problem');
 
 async function enter(page: Page, url: string, username: string, button: 'Sign in' | 'Register') {
@@ -41,7 +41,7 @@ test('is offered beside Swagger UI, and runs under a policy that names its own s
   const policy = response.headers()['content-security-policy']!;
   expect(policy).toMatch(/script-src 'sha256-[^ ]+'; style-src 'sha256-[^ ]+';/);
   expect(policy).not.toContain('unsafe');
-  // Without its script nobody is asked who they are, without its style the page is a plain one.
+  // Without its script the page asks nobody to sign in; without its style it has the browser's plain look.
   expect((await asked).status()).toBe(401);
   await expect(page.getByLabel('Username')).toBeFocused();
   await expect(page.locator('main')).toHaveCSS('display', 'flex');
@@ -70,12 +70,12 @@ test('leaves who types alone when an answer comes late', async ({ page, server }
     await expect(page.getByLabel('Password')).toHaveValue('half a password');
   };
 
-  // To somebody new, after the renewal that is tried.
+  // Somebody new sees it after the page has tried a renewal.
   await half(unique('ada'));
   await answer('**/v1/refresh');
   await goesOn();
 
-  // And to somebody who is signed in still; who does not type is taken in.
+  // Somebody who is still signed in sees it too. If they do not type, the page opens the room by itself.
   await enter(page, server.url, unique('ada'), 'Register');
   await expect(page.getByLabel('Room')).toBeFocused();
   held.length = 0;
@@ -90,7 +90,7 @@ test('leaves who types alone when an answer comes late', async ({ page, server }
   await answer('**/v1/users/me');
   await expect(page.getByLabel('Room')).toBeFocused();
 
-  // And to somebody who tries the next password before the first was found wrong.
+  // Somebody who sends a second password before the first one was refused sees it too.
   await page.route('**/v1/login', hold);
   await half(unique('cora'));
   held.length = 0;
@@ -208,7 +208,7 @@ test.describe('with a server of its own', () => {
     await expect(lines(page)).toHaveCount(1);
     await own.kill();
     await expect(state(page)).toHaveText('Reconnecting…');
-    // The access token's cookie dies meanwhile, so that coming back is answered 401.
+    // The access token's cookie is deleted meanwhile, so that reconnecting is answered 401.
     await expect
       .poll(async () => (await page.context().cookies()).filter(({ name }) => /access/.test(name)))
       .toEqual([]);
@@ -220,7 +220,7 @@ test.describe('with a server of its own', () => {
     expect(renewed).toBeGreaterThan(before);
     expect(new Set(opened).size).toBeGreaterThan(1);
     for (const search of opened) expect(search).toMatch(/^\?after=.{10}/);
-    // And for as long as the page is open, by `bye` expired.
+    // While the page stays open, `bye` expired makes it renew.
     const so = renewed;
     await expect.poll(() => renewed, { timeout: 20_000 }).toBeGreaterThan(so + 1);
     await bob.signIn();

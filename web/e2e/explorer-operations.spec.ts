@@ -1,5 +1,5 @@
-// Every operation of the document can be tried out in the API explorer: filled in by hand where the example cannot fit, sent,
-// and answered as the document says.
+// Every operation of the document can be tried out in the API explorer: a test fills in what the example cannot know, sends it,
+// and gets the answer that the document promises.
 import { readFileSync } from 'node:fs';
 import { type Locator, type Page } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
@@ -39,7 +39,7 @@ const operations: Operation[] = Object.entries(document.paths).flatMap(([path, m
 const block = (page: Page, { tag, id }: Operation): Locator =>
   page.locator(`#operations-${tag}-${id}`);
 
-/** A room that both own, with a message in it: new for each operation, so that none spoils it for the next. */
+/** A room with a message in it, owned by both people. Each operation gets a new one, so that they do not disturb each other. */
 async function place(ada: Person, grace: Person) {
   const room = await ada.createRoom('tea');
   await ada.call('PUT', `/v1/rooms/${room.id}/members/${grace.username}`, { role: 'owner' });
@@ -73,12 +73,12 @@ for (const { name: tag } of document.tags) {
         username: ada.username,
         password,
       });
-    // The page goes on with the tokens of the one, and ends the other.
+    // The page keeps using the tokens of one session and ends the other.
     const [{ refresh_token }, { session }] = [await begin(), await begin()];
     await page.goto('/docs');
     await signInByOperation(page, ada.username);
 
-    // These end the session that the page has.
+    // These operations end the session of the page itself.
     const last = ['changePassword', 'logout'];
     const order = operations
       .filter((operation) => operation.tag === tag)
@@ -127,7 +127,7 @@ for (const { name: tag } of document.tags) {
   });
 }
 
-/** The open stream is shown as it comes, until it is stopped by keyboard; then it is an answer like others. */
+/** The page shows an open stream while it arrives, until the keyboard stops it; then Swagger UI shows it as a normal answer. */
 async function listens(page: Page, ada: Person, room: string): Promise<void> {
   const panel = page.getByRole('form', { name: /^Listening to/ });
   const frames = panel.getByRole('log');

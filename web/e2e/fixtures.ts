@@ -1,4 +1,4 @@
-// Owns what every browser test starts from: a server of the worker's own, people, and pages that are signed in. A page
+// Owns what every browser test starts from: one server for each worker, people, and signed-in pages. A page
 // that breaks the content security policy or throws fails its test. Must not know single features.
 import { test as base, expect, type Browser, type Locator, type Page } from '@playwright/test';
 import { password, Person, type ApiRoom } from './person.ts';
@@ -11,7 +11,7 @@ interface Tools {
 
 export const test = base.extend<Tools, { server: Server }>({
   server: [
-    // eslint-disable-next-line no-empty-pattern -- the runner reads from it that nothing is needed
+    // eslint-disable-next-line no-empty-pattern -- the runner reads the needed fixtures from this pattern: none
     async ({}, use) => {
       const server = await Server.start();
       await use(server);
@@ -30,7 +30,7 @@ export const test = base.extend<Tools, { server: Server }>({
 
 export { expect };
 
-/** What the page did wrong by itself, as it happens. Refused and unanswered calls are not faults of the page. */
+/** Collects the page's own faults as they happen. Refused and unanswered calls are not faults of the page. */
 export function watch(page: Page): string[] {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));
@@ -49,7 +49,7 @@ export async function signIn(page: Page, person: Person, path = '/'): Promise<vo
   await expect(page.getByLabel('Username')).toHaveCount(0);
 }
 
-/** A second person has a browser of his own. */
+/** A second person has a second browser. */
 export async function otherPage(browser: Browser, person: Person, path = '/'): Promise<Page> {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -67,7 +67,7 @@ export async function say(page: Page, text: string): Promise<void> {
   await box(page).press('Enter');
 }
 
-/** The messages of the log, as far as they are on the page. */
+/** The messages of the log that are on the page now. */
 export const messages = (page: Page): Locator => page.locator('.message');
 
 export const texts = (page: Page): Promise<string[]> =>

@@ -1,9 +1,9 @@
-// A long history is read to its start and back without the reader's place moving.
+// Reads a long history to its start and back; the reader's place never moves.
 import { type Page } from '@playwright/test';
 import { expect, messages, otherPage, roomPath, signIn, test } from './fixtures.ts';
 
 interface Trip {
-  /** How far the row under the eye moved by itself, at worst (px). */
+  /** The largest distance (px) by which the row in the middle moved by itself. */
   worst: number;
   seqs: number[];
   mostRows: number;
@@ -62,7 +62,7 @@ test('a thousand messages scroll to the start and back without a jump', async ({
   expect(up.mostRows).toBeLessThanOrEqual(360);
   await expect(page.getByText('This is the start of')).toBeInViewport();
 
-  // What is said meanwhile neither moves the reader nor is lost.
+  // Messages that arrive meanwhile do not move the reader's place and are not lost.
   const top = messages(page).first();
   const before = await top.boundingBox();
   seqs.push((await bob.post(room, 'Message 1001')).seq);
@@ -122,7 +122,7 @@ test('a room opens at the first unread message', async ({ page, browser, person 
   const room = await ada.createRoom('unread');
   await bob.join(room);
   await signIn(page, ada, roomPath(room));
-  // What she has seen of the room is known only once it was there to be seen.
+  // A message counts as seen only after it was on the screen.
   await expect(page.getByText('It is quiet in here')).toBeVisible();
   await page.goto(ada.url);
   const link = page.getByRole('navigation').getByRole('link', { name: room.name });

@@ -1,4 +1,4 @@
-// Owns a person who uses the API with a token of his own, beside the browser. Must not know pages.
+// Owns a person who uses the API with a token, without a browser. Must not know pages.
 
 export const password = 'correct horse battery';
 
@@ -14,7 +14,7 @@ export interface ApiMessage {
   body: string;
 }
 
-/** Passwords are hashed after everything else: a loaded machine has waited for a turn in vain, and has done nothing. */
+/** The server answers 503 before it changes anything when hashing has no free turn, so a loaded machine may simply try again. */
 export const isOverload = (problem: string): boolean => JSON.parse(problem).code === 'overloaded';
 
 let counter = 0;

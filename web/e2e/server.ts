@@ -27,7 +27,7 @@ export class Server {
     return server;
   }
 
-  /** How often the server has answered an operation so, by its own log. */
+  /** How often the server has answered this operation with this status, counted in its log. */
   answered(operation: string, status = 200): number {
     return this.#log
       .split('\n')

@@ -1,4 +1,4 @@
-// Sessions: renewed in silence, ended elsewhere, signed out in every tab.
+// Sessions: renewed without the user noticing, ended by another device, signed out in every tab.
 import { box, expect, messages, roomPath, say, signIn, test } from './fixtures.ts';
 import { Person, password } from './person.ts';
 import { Server } from './server.ts';
@@ -25,7 +25,7 @@ test.describe('with access tokens of three seconds', () => {
     await say(page, 'still here');
     await expect(messages(other)).toHaveCount(1);
     await expect(page.getByText('Connection lost.')).toHaveCount(0);
-    // Two tabs that renewed each for itself would do so twice within a token's life.
+    // If each tab renewed for itself, there would be two renewals within one token's life.
     for (const [index, at] of renewals.slice(1).entries()) {
       expect(at - renewals[index]!).toBeGreaterThan(1_500);
     }
@@ -36,7 +36,7 @@ test.describe('with access tokens of three seconds', () => {
     const room = await ada.createRoom('sleep');
     await signIn(page, ada, roomPath(room));
     await expect(box(page)).toBeVisible();
-    // Gone from every page, until the access cookie has expired.
+    // Leaves the page until the access cookie has expired, so that nothing can renew it.
     await page.goto('about:blank');
     await expect
       .poll(

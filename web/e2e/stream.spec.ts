@@ -1,4 +1,4 @@
-// The live stream: shared by tabs, lost and found again, and messages written meanwhile.
+// The live stream: tabs share it, it reconnects after a loss, and messages written meanwhile arrive.
 import { type Page } from '@playwright/test';
 import {
   box,
@@ -63,7 +63,7 @@ test('a tab opened while the stream was away misses nothing when it takes over',
   const third = await context.newPage();
   await third.goto(ada.url + roomPath(room));
   await expect(box(third)).toBeVisible();
-  // The leader's stream is gone and cannot come back; the others have no way to know.
+  // The leader's stream is gone and cannot come back, and the other tabs have no way to know.
   await page.route('**/v1/events?*', (route) => route.abort());
   await page.evaluate(() => dispatchEvent(new Event('offline')));
   await ada.post(room, 'said into the gap');
@@ -120,7 +120,7 @@ test.describe('with a server of its own', () => {
     expect(await texts(page)).toEqual(log);
     expect(await texts(other)).toEqual(log);
 
-    // Once more, and nothing that is said later gives the gap away: it must be filled by the stream itself.
+    // The same again, but without a later message that would show the gap: the stream itself must fill it.
     await own.kill();
     await own.restart();
     await bob.post(room, 'said into the second gap');
@@ -162,7 +162,7 @@ test('a message whose answer was lost is retried under the same id, and is there
   const room = await ada.createRoom('lost');
   await signIn(page, ada, roomPath(room));
   await expect(box(page)).toBeVisible();
-  // The server gets it, the browser never hears so; nor does it hear the stream.
+  // The server gets the message, but neither its answer nor the stream reaches the browser.
   const sent: string[] = [];
   await page.route('**/v1/events?*', (route) => route.abort());
   await page.evaluate(() => dispatchEvent(new Event('offline')));

@@ -6,7 +6,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 const compressible = /\.(js|css|html|svg|json|webmanifest|txt)$/;
-// Below this a compressed copy saves less than its own headers cost.
+// Below this size (bytes) a compressed copy saves less than its extra headers cost.
 const smallest = 512;
 
 export function precompress(): Plugin {

@@ -44,7 +44,7 @@ addEventListener('offline', () => app.offline());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') app.nudge();
 });
-// A page taken out of the back-forward cache has missed what happened; starting over is the honest way.
+// A page restored from the back-forward cache has missed events, so it loads again.
 addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });

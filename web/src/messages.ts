@@ -35,7 +35,7 @@ export const t = {
   password: 'Password',
   passwordHint: (limits: PasswordLimits | undefined) =>
     `${limits ? `${limits.min_password} to ${limits.max_password} characters. ` : ''}Several words make a good one.`,
-  /** What is wrong with a new password, if anything is. */
+  /** The fault of a new password, or nothing. */
   passwordWeak(password: string, limits: PasswordLimits | undefined): string {
     const fault = passwordFault(password, limits);
     if (!limits || !fault) return '';
@@ -166,7 +166,7 @@ export const t = {
   endSession: 'End session',
   endSessionOf: (device: string, since: string) => `End session of ${device} since ${since}`,
 
-  /** What to say when a call failed and no field is to blame. */
+  /** The text for a failed call when no field is the reason. */
   problem(problem: Problem): string {
     if (problem.status === 0) return 'The server does not answer. Please try again.';
     if (problem.status === 429) return 'That was a bit fast. Please wait a moment and try again.';

@@ -34,7 +34,7 @@ const ui = SwaggerUIBundle({
   onComplete: showWho,
 });
 
-/** Swagger UI fills in examples. Those of optional parameters, all at once, would ask for what nobody wants. */
+/** Swagger UI fills in all examples. Optional parameters stay empty, because together they make a useless request. */
 function fillOnlyWhatIsRequired(update) {
   return (json) => {
     for (const operation of Object.values(json.paths ?? {}).flatMap(Object.values)) {
@@ -48,7 +48,7 @@ function fillOnlyWhatIsRequired(update) {
 
 let stopListening = () => {};
 
-/** The button that was pressed last: it is disabled while its call lasts, and so loses the focus. */
+/** The button that was pressed last. It is disabled during its call and therefore loses the focus. */
 let executed = document.body;
 document.addEventListener(
   'click',
@@ -61,7 +61,7 @@ function giveFocusBack(button) {
   else button.focus();
 }
 
-/** Swagger UI shows an answer when it has ended, which a stream does not: it is shown as it comes, until it is stopped. */
+/** Swagger UI shows an answer only after its end. A stream has no end, so this shows it while it arrives, until it is stopped. */
 async function fetchOrListen(url, request) {
   const answer = await fetch(url, request);
   if (!answer.headers.get('Content-Type')?.startsWith('text/event-stream')) return answer;
@@ -82,7 +82,7 @@ async function fetchOrListen(url, request) {
     frames.append(value);
     frames.scrollTop = frames.scrollHeight;
   }
-  // Another stream may have taken the panel over.
+  // Another stream may use the panel by now.
   if (stopListening === stop) {
     listening.hidden = true;
     giveFocusBack(button);
@@ -95,7 +95,7 @@ listening.addEventListener('submit', (event) => {
   stopListening();
 });
 
-/** Who signs in by an operation of the document is signed in as well. */
+/** Signing in by calling the login operation signs the page in, too. */
 function adoptToken(answer) {
   const path = new URL(answer.url, location.href).pathname;
   if (!answer.ok) return answer;
@@ -121,7 +121,7 @@ let expiry = 0;
 /** The token that calls carry, if any. */
 const token = () => ui.authSelectors.authorized().getIn([scheme, 'value']);
 
-/** When a token expires, in ms since 1970. What cannot be read is left to the server to judge. */
+/** When a token expires (ms since 1970). A token that cannot be read never expires here; the server decides. */
 function expires(token) {
   try {
     const claims = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
@@ -138,7 +138,7 @@ function showWho() {
     ui.authActions.logoutWithPersistOption([scheme]);
     note.textContent = 'Your token has expired. Please sign in again.';
   } else if (left < Infinity) {
-    // A timer longer than this would fire at once.
+    // A timer with a longer delay would fire at once.
     expiry = setTimeout(showWho, Math.min(left, 2 ** 31 - 1));
   }
   const known = !!token();
@@ -147,7 +147,7 @@ function showWho() {
   document.getElementById('who').textContent = known ? 'Calls carry your token.' : '';
 }
 
-// Timers may sleep while nobody looks.
+// Browsers pause timers in hidden tabs, so this checks when the page is visible again.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') showWho();
 });
@@ -160,7 +160,7 @@ signIn.addEventListener('submit', async (event) => {
     const response = await fetch('/v1/login', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      // The token is wanted in the answer; a cookie of the web client stays out of it.
+      // Bearer transport returns the token in the answer and leaves the web client's cookies unchanged.
       credentials: 'omit',
       body: JSON.stringify({
         username: fields.get('username').trim().toLowerCase(),

@@ -2,15 +2,15 @@
 import { client } from '../../src/api/generated/client.gen.ts';
 import * as api from '../../src/api/generated/sdk.gen.ts';
 
-/** What the page offers to the test. */
+/** The functions that the test calls in the page. */
 export interface Elsewhere {
   api: typeof api;
-  /** Calls go to this server from now on; with the token, if there is one. */
+  /** Sends all later calls to this server, with the token if one is given. */
   use(baseUrl: string, token?: string): void;
-  /** Follows a room; `heard` gets what was said in it. */
+  /** Follows a room and collects its messages in `heard`. */
   follow(room: string): Promise<void>;
   heard: string[];
-  /** What the stream complained about: the client tries again by itself. */
+  /** The errors of the stream. The client reconnects by itself after each. */
   broken: string[];
 }
 

@@ -12,10 +12,10 @@ const answerWithin = 35_000;
 const renewedAt = 'parlor-renewed';
 const renewing = 'parlor-refresh';
 
-/** What another tab stored reaches this one a little after the lock does; a tab that failed stores nothing. */
+/** What another tab stored becomes visible here shortly after the lock is free. A tab that failed stores nothing. */
 const wordWithin = 500;
 
-/** Waits until the tab that held the lock before has said that it renewed, or for as long as that may take. */
+/** Waits until the tab that held the lock before reports its renewal, at most as long as a report may take. */
 function word(before: string | null): Promise<void> {
   if (localStorage.getItem(renewedAt) !== before) return Promise.resolve();
   return new Promise((resolve) => {
@@ -79,7 +79,7 @@ export function onSessionOver(listener: () => void): void {
   over = listener;
 }
 
-// These answer 401 for reasons of their own, which no renewal cures.
+// These operations answer 401 for other reasons than an expired token, so a renewal does not help.
 const unrenewed = /\/v1\/(login|logout|refresh)$/;
 
 client.setConfig({
@@ -135,7 +135,7 @@ export interface RoomDraft {
   client_id: string;
 }
 
-/** What is absent stays; an empty title or topic is removed. */
+/** An absent field stays unchanged; an empty title or topic is removed. */
 export interface RoomChanges {
   name?: string;
   title?: string;

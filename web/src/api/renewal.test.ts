@@ -1,4 +1,4 @@
-// Renewal: one refresh for all tabs and calls, ahead of time, and no sign-out because a network failed.
+// Renewal: one refresh serves all tabs and calls, it comes before the token expires, and a network failure signs nobody out.
 import { beforeEach, expect, test } from 'vitest';
 import { Renewal } from './renewal';
 

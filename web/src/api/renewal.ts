@@ -1,9 +1,9 @@
 // Owns the renewal of the session: one tab refreshes for all, ahead of time or after a 401. Must not see a token:
-// the cookies that hold them are out of script's reach. Knows nothing of what calls are for.
+// scripts cannot read the cookies that hold them. Must not know what calls are for.
 
 /** What renewal needs of the browser; tests give their own. */
 export interface RenewalParts {
-  /** POST /v1/refresh: seconds the new access token lives, or `over` when the session is, or it throws. */
+  /** POST /v1/refresh: gives the life of the new access token in seconds, or `over` when the session has ended. May throw. */
   refresh(): Promise<number | 'over'>;
   /** Runs `work` while no other tab of this origin runs its own. */
   alone<T>(work: () => Promise<T>): Promise<T>;
@@ -25,7 +25,7 @@ export class Renewal {
     this.#parts = parts;
   }
 
-  /** A sign-in happened: its access token lives so many seconds from now. */
+  /** Records a sign-in: its access token lives this many seconds from now. */
   started(lives: number): void {
     this.#parts.save({ at: this.#parts.now(), lives });
     this.schedule();
@@ -37,8 +37,8 @@ export class Renewal {
   }
 
   /**
-   * Renews unless some tab did so after `since` (when the refused call began). Throws when the server gave no
-   * clear answer: a session must not end because a network did.
+   * Renews unless some tab has renewed after `since` (when the refused call began). Throws when the server gave no
+   * clear answer: a network failure must not end a session.
    */
   renew(since: number): Promise<Renewed> {
     this.#running ??= this.#parts

@@ -25,10 +25,10 @@ export type Message = MessagePage['items'][number];
 export type Session = ListSessionsResponses[200]['items'][number];
 export type SignIn = LoginResponses[200];
 
-/** Who may find a room: requests name exactly these two. */
+/** Who may find a room. Requests accept exactly these two. */
 export type Visibility = 'public' | 'private';
 
-/** What a member may be: requests name exactly these two. */
+/** The roles of a member. Requests accept exactly these two. */
 export type Role = 'owner' | 'member';
 
 /** One event of the log, as `onmessage` gets it. Unknown types and fields are ignored. */

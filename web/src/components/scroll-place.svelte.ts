@@ -3,10 +3,10 @@
 import { tick, untrack } from 'svelte';
 import type { OpenRoom } from '../state/room.svelte';
 
-/** This near to the end (px), what comes is followed. */
+/** Within this distance of the end (px), the list follows new messages. */
 const near = 100;
 
-/** A row and how far below the top of the view it stands. */
+/** A row and its distance (px) below the top of the view. */
 interface Mark {
   seq: string;
   top: number;
@@ -21,13 +21,13 @@ export class ScrollPlace {
     this.#room = room;
   }
 
-  /** Follows a scroller from its first frame to its last. In column-reverse, scrollTop is 0 at the end, else negative. */
+  /** Follows a scroller while it exists. In column-reverse, scrollTop is 0 at the end and negative above it. */
   attach = (scroller: HTMLElement): (() => void) => {
     this.#scroller = scroller;
     const { timeline } = this.#room;
     scroller.addEventListener('scroll', this.#scrolled, { passive: true });
     $effect.pre(() => {
-      // Browsers without scroll anchoring shift rows when the rest changes: put them back by hand.
+      // Browsers without scroll anchoring shift rows when others change, so this puts them back.
       if (CSS.supports('overflow-anchor', 'none') || timeline.messages.length === 0) return;
       const mark = this.following ? null : this.#mark();
       if (mark) void tick().then(() => this.#goTo(mark));
@@ -37,7 +37,7 @@ export class ScrollPlace {
       if (timeline.phase !== 'ready') return;
       if (!arrived) untrack(() => this.#arrive());
       arrived = true;
-      // Each change may leave too little on either side.
+      // Each change may leave too few rows on either side.
       void [timeline.messages, timeline.loading];
       untrack(() => this.#scrolled());
     });
@@ -64,7 +64,7 @@ export class ScrollPlace {
 
   #scrolled = (): void => {
     this.#follow(-this.#scroller.scrollTop <= near);
-    // Kept at each step: when the list goes, its rows have no place any more.
+    // The place is stored at each scroll, because rows have no position once the list is removed.
     this.#room.place = this.following ? null : this.#mark();
     this.#fill();
   };
@@ -75,7 +75,7 @@ export class ScrollPlace {
     if (following && timeline.atEnd) timeline.unseen = 0;
   }
 
-  /** Asks for more before either end comes into sight. */
+  /** Asks for more messages before either end becomes visible. */
   #fill(): void {
     const { timeline } = this.#room;
     if (timeline.loading || timeline.phase !== 'ready') return;

@@ -1,5 +1,5 @@
 // Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme. Must not
-// keep anything that a sign-out should not be able to forget.
+// keep anything that a sign-out must delete but cannot.
 import type { DraftStore } from '../state/drafts.svelte';
 import type { Unsent } from '../state/outbox.svelte';
 import type { ReadMarks } from '../state/rooms.svelte';
@@ -19,7 +19,7 @@ function write(store: Storage, key: string, value: unknown): void {
   try {
     store.setItem(key, JSON.stringify(value));
   } catch {
-    // Full or forbidden storage costs comfort, never a message that is on screen.
+    // If storage is full or forbidden, only drafts and marks are lost, never a message on the screen.
   }
 }
 
@@ -42,7 +42,7 @@ export function unsent(user: string): { load(): Unsent[]; save(list: Unsent[]): 
   };
 }
 
-/** One key a room, so that tabs with different rooms do not write over each other. */
+/** One key for each room, so that tabs with different rooms do not overwrite each other. */
 export function draftStore(user: string): DraftStore {
   const start = `${prefix}draft:${user}:`;
   return {
@@ -68,7 +68,7 @@ export function saveTheme(theme: Theme): void {
   localStorage.setItem(themeKey, theme);
 }
 
-/** On sign-out nothing of the person stays on a shared computer but the theme and which seqs were read. */
+/** Sign-out deletes everything of the person, as the computer may be shared. Only the theme and the read seqs stay. */
 export function forget(): void {
   sessionStorage.clear();
   for (const key of Object.keys(localStorage)) {

@@ -22,7 +22,7 @@ export interface AppParts {
   chat(user: string): ChatParts;
   stream(user: string, listener: SourceListener): Stream;
   tell(word: SessionWord): void;
-  /** Forgets what the browser keeps of the person who signs out. */
+  /** Deletes what the browser stores of the person who signs out. */
   forget(): void;
   renewal: { schedule(): void; ended(): void };
   after(ms: number, run: () => void): () => void;
@@ -38,14 +38,14 @@ export class App {
 
   phase = $state<AppPhase>('starting');
   chat = $state.raw<Chat | null>(null);
-  /** The session ended without being asked to: the sign-in page says so. */
+  /** The session ended without a sign-out, which the sign-in page explains. */
   ended = $state(false);
 
   constructor(parts: AppParts) {
     this.#parts = parts;
   }
 
-  /** Finds out who we are; asks until there is an answer. */
+  /** Asks the server who is signed in, and repeats until there is an answer. */
   async start(): Promise<void> {
     try {
       const me = await this.#parts.calls.me();
@@ -79,7 +79,7 @@ export class App {
     this.#leave(false);
   }
 
-  /** A call or the stream found the session over. */
+  /** A call or the stream reported that the session has ended. */
   over(): void {
     if (this.phase !== 'in') return;
     this.#parts.renewal.ended();
@@ -90,7 +90,7 @@ export class App {
   heard(word: SessionWord): void {
     const mine = this.chat?.me.id;
     if (word.kind === 'out') {
-      // The stream may have told of the end before the other tab did.
+      // The stream may have reported the end before the other tab did.
       this.#leave(false);
     } else if (word.user !== mine) {
       this.#leave(false);
@@ -98,7 +98,7 @@ export class App {
     }
   }
 
-  /** The network came back, or the page is looked at again. */
+  /** The network is back, or the page is visible again. */
   nudge(): void {
     this.#stream?.nudge();
     this.chat?.outbox.flush();

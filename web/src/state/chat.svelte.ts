@@ -14,9 +14,9 @@ export interface ChatParts extends Omit<OutboxParts, 'post'> {
   marks: ReadMarks;
 }
 
-/** How long the connection may be away before anybody is told. */
+/** How long (ms) the connection may be lost before the banner appears. */
 const tellAfter = 5_000;
-/** Opened rooms that are kept current, so that coming back is instant. */
+/** How many opened rooms are kept up to date, so that returning to one is instant. */
 const kept = 8;
 
 export class Chat {
@@ -33,11 +33,11 @@ export class Chat {
 
   me: User = $state.raw(null!);
   status = $state<StreamStatus>('away');
-  /** The connection has been away for longer than a moment. */
+  /** The connection has been lost for longer than a moment. */
   cut = $state(false);
-  /** The room the reader was in is gone for him: deleted, or he was taken out. */
+  /** The reader has lost the open room: it was deleted, or they were removed from it. */
   lost = $state<{ room: string; label: string } | null>(null);
-  /** A snapshot is in; its cursor is where the stream goes on. */
+  /** A snapshot has arrived; the stream continues from its cursor. */
   onSnapshot = (_cursor: string): void => {};
 
   constructor(me: User, parts: ChatParts) {
@@ -50,7 +50,7 @@ export class Chat {
     this.#away();
   }
 
-  /** Takes the snapshots that events are applied to; tries until it has them. */
+  /** Fetches the snapshots that events are applied to, and repeats until it has them. */
   async sync(): Promise<void> {
     this.#stopRetry();
     this.rooms.hold();
@@ -67,7 +67,7 @@ export class Chat {
     }
   }
 
-  /** The stream could not go on where it was: everything is fetched anew. */
+  /** The stream could not resume, so everything is fetched again. */
   async reset(): Promise<void> {
     for (const id of this.#opened.keys()) if (id !== this.#current) this.#opened.delete(id);
     const current = this.#current && this.#opened.get(this.#current);
@@ -92,7 +92,7 @@ export class Chat {
     if (status === 'live') this.outbox.flush();
   }
 
-  /** The room to show; it is loaded on the way. */
+  /** Gives the room to show and starts to load it. */
   open(id: string): OpenRoom {
     this.#current = id;
     this.lost = null;
@@ -107,7 +107,7 @@ export class Chat {
     }
     const known = this.rooms.get(id);
     room.timeline.divider = known?.unread ? known.read : null;
-    // Last used, last dropped.
+    // The room that was unused for longest is dropped first.
     this.#opened.delete(id);
     this.#opened.set(id, room);
     for (const old of [...this.#opened.keys()].slice(0, -kept)) this.#opened.delete(old);
@@ -119,7 +119,7 @@ export class Chat {
     if (this.#current === id) this.#current = null;
   }
 
-  /** The caller left a room by himself. */
+  /** The caller has left a room. */
   left(id: string): void {
     this.rooms.remove(id);
     this.#opened.delete(id);
@@ -151,7 +151,7 @@ export class Chat {
     if (this.#current === event.room) this.lost = { room: event.room!, label: label ?? '' };
   }
 
-  /** Our own messages among these are no longer unsent. */
+  /** Our own messages among these are confirmed now. */
   #placed(messages: Message[]): void {
     for (const message of messages) {
       this.people.see(message.author);

@@ -1,11 +1,11 @@
-// Owns the state of one form under way: busy, and what the server said against it. Must not know the fields.
+// Owns the state of one form: whether a call is running, and the server's refusal. Must not know the fields.
 import { Problem } from '../api/problem';
 
 export class Form {
   busy = $state(false);
   problem = $state.raw<Problem | null>(null);
 
-  /** Runs the call behind a form once at a time; true when it went through. */
+  /** Runs the call behind a form, one at a time. True when it succeeded. */
   async run(work: () => Promise<unknown>): Promise<boolean> {
     if (this.busy) return false;
     this.busy = true;

@@ -38,7 +38,7 @@ export class Outbox {
   constructor(parts: OutboxParts) {
     this.#parts = parts;
     this.#backoff = new Backoff(() => parts.now().getTime(), parts.random);
-    // What was under way when the page went is tried again; the server knows repeats by their id.
+    // A message that was being sent when the page closed is sent again. The server recognises repeats by their id.
     this.unsent = parts
       .load()
       .map((entry) => (entry.state === 'failed' ? entry : { ...entry, state: 'queued' }));
@@ -72,12 +72,12 @@ export class Outbox {
     this.#again();
   }
 
-  /** The log shows this message, written by us. */
+  /** The log shows this message of ours. */
   settle(clientId: string | undefined): void {
     if (clientId && this.unsent.some((entry) => entry.clientId === clientId)) this.remove(clientId);
   }
 
-  /** The log of a room is known up to `seq`: what was confirmed up to there is in it. */
+  /** The log of a room is known up to `seq`, so messages confirmed up to there are in it. */
   settleUpTo(room: string, seq: number): void {
     const shown = (entry: Unsent) =>
       entry.room === room && entry.seq !== undefined && entry.seq <= seq;
@@ -99,7 +99,7 @@ export class Outbox {
   async #run(room: string): Promise<void> {
     if (this.#busy.has(room)) return;
     this.#busy.add(room);
-    // Those that wait are older than what is queued now: without them order would be lost.
+    // Waiting messages are older than the queued ones, so they must go first to keep the order.
     this.#turn(room, 'waiting', 'queued');
     try {
       for (;;) {
@@ -112,7 +112,7 @@ export class Outbox {
     }
   }
 
-  /** False when there is no use in going on now. */
+  /** False when sending more is useless now. */
   async #post({ clientId, room, body }: Unsent): Promise<boolean> {
     this.#update(clientId, { state: 'sending', why: undefined });
     try {

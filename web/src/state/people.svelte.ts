@@ -17,7 +17,7 @@ export class People {
     this.see(event.member?.user);
   }
 
-  /** The newest form of a reference. */
+  /** The newest known reference of this person. */
   now(person: UserRef): UserRef {
     return this.#known.get(person.id) ?? person;
   }

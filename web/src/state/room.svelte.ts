@@ -9,11 +9,11 @@ export class OpenRoom {
   readonly id: string;
   readonly timeline: Timeline;
   readonly roster: Roster;
-  /** The row to come back to, and where in the view it stood; null is the end. */
+  /** The row to return to and its place in the view; null means the end. */
   place: { seq: string; top: number } | null = null;
   #known: (room: string, seq: number) => void;
 
-  /** `placed` hears of messages that are shown now, `known` up to which seq the room's log is. */
+  /** `placed` is called with messages that are shown now, `known` with the seq up to which the room's log is known. */
   constructor(
     id: string,
     calls: Pick<Calls, 'messages' | 'members'>,
@@ -38,7 +38,7 @@ export class OpenRoom {
     if (this.timeline.apply(event) === 'gap') void this.reload();
   }
 
-  /** Fetches anew after a gap; the old rows stay until the new ones are there. */
+  /** Fetches the room again after a gap. The old rows stay until the new ones arrive. */
   async reload(): Promise<void> {
     this.place = null;
     await this.load().catch(() => {});

@@ -15,7 +15,7 @@ const gone = ['member.left', 'member.removed', 'member.banned'];
 export class MyRoom {
   sequence = new Sequence();
   state: Room = $state.raw(null!);
-  /** The newest seq that is worth a look. */
+  /** The newest seq that makes the room unread while `read` is below it. */
   newest = $state(0);
   read = $state(0);
 
@@ -54,12 +54,12 @@ export class Rooms {
     return this.#all.get(id);
   }
 
-  /** Before a snapshot is asked for: events wait until it is in. */
+  /** Call this before a snapshot is requested: events wait until it has arrived. */
   hold(): void {
     this.#held ??= [];
   }
 
-  /** The snapshot, or nothing if it failed. Returns what was held, to be applied in order. */
+  /** Takes the snapshot, or nothing if it failed. Returns the events that waited, in order. */
   settle(snapshot?: MyRooms): LogEvent[] {
     if (snapshot) {
       const marks = this.#marks.load();
@@ -74,7 +74,7 @@ export class Rooms {
     return held;
   }
 
-  /** A room as a call returned it, newer than what is known. */
+  /** Takes a room as a call returned it, which is newer than the known one. */
   put(room: Room): void {
     const known = this.#all.get(room.id);
     if (!room.role || (known && known.sequence.last > room.last_seq)) return;
@@ -86,7 +86,7 @@ export class Rooms {
     this.#all.delete(id);
   }
 
-  /** Takes an event of the log. `gap`: fetch the snapshot anew. `gone`: the reader is no longer in that room. */
+  /** Takes an event of the log. `gap`: fetch the snapshot again. `gone`: the reader is no longer in that room. */
   apply(event: LogEvent): 'gap' | 'gone' | 'joined' | 'fine' {
     if (this.#held) {
       this.#held.push(event);
@@ -108,7 +108,7 @@ export class Rooms {
     return 'fine';
   }
 
-  /** The reader saw the room's end. */
+  /** The reader has seen the newest message of the room. */
   markRead(id: string): void {
     const room = this.#all.get(id);
     if (!room || room.read >= room.sequence.last) return;

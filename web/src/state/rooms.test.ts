@@ -1,4 +1,4 @@
-// The list of rooms: snapshots and events together, unread marks, coming and going.
+// The list of rooms: snapshots and events together, unread marks, joining and leaving.
 import { expect, test } from 'vitest';
 import type { LogEvent, Room } from '../api/types';
 import { Rooms } from './rooms.svelte';

@@ -36,7 +36,7 @@ export class Roster {
     }
   }
 
-  /** The next page. Over several pages the first one's `last_seq` counts; events since then are already applied. */
+  /** Fetches the next page. Over several pages the first one's `last_seq` counts, because later events are already applied. */
   async showMore(): Promise<void> {
     if (!this.#next) return;
     const round = this.#round;

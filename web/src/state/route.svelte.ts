@@ -24,7 +24,7 @@ export const roomPath = (id: string): string => `/room/${id}`;
 
 export class Route {
   #places: Places;
-  /** How often the page was changed from within, since it was loaded. */
+  /** How often the client has changed the page since it was loaded. */
   moves = 0;
   page: Page = $state.raw({ name: 'directory' });
 

@@ -3,7 +3,7 @@ import type { LogEvent } from '../api/types';
 
 /**
  * Follows one room's dense numbering from a snapshot on. While a snapshot is being fetched, events are held back and
- * judged afterwards: those up to the snapshot's `last_seq` are in it already.
+ * checked afterwards: those up to the snapshot's `last_seq` are in it already.
  */
 export class Sequence {
   #last = 0;
@@ -13,7 +13,7 @@ export class Sequence {
     return this.#last;
   }
 
-  /** `hold`: kept for later. `old`: known already. `gap`: something is missing, fetch anew. */
+  /** `hold`: kept for later. `old`: known already. `gap`: something is missing, fetch again. */
   judge(event: LogEvent): 'hold' | 'old' | 'next' | 'gap' {
     if (this.#held) {
       this.#held.push(event);
@@ -30,7 +30,7 @@ export class Sequence {
     this.#held ??= [];
   }
 
-  /** The snapshot is in (or failed: then without `last`): goes on from there with what was held. */
+  /** The snapshot has arrived, or has failed (then `last` is absent): continues from there with the events that waited. */
   settle(last?: number): LogEvent[] {
     if (last !== undefined) this.#last = last;
     const held = this.#held ?? [];

@@ -5,14 +5,14 @@ import type { Server } from '../api/types';
 const askAgain = 3_000;
 
 export class ServerFacts {
-  /** Null until the server has answered: nothing is assumed in its place. */
+  /** Null until the server has answered; no default is assumed. */
   facts = $state.raw<Server | null>(null);
 
   get name(): string {
     return this.facts?.name ?? '';
   }
 
-  /** Asks until there is an answer. */
+  /** Asks again until there is an answer. */
   async learn(
     ask: () => Promise<Server>,
     after: (ms: number, run: () => void) => unknown,

@@ -1,4 +1,4 @@
-// What the server says of itself: asked for until it answers, and nothing made up before.
+// The server's description: requested until it arrives, and not assumed before.
 import { expect, test } from 'vitest';
 import { Problem } from '../api/problem';
 import type { Server } from '../api/types';

@@ -4,7 +4,7 @@ import type { PageAt } from '../api/calls';
 import type { LogEvent, Message, MessagePage } from '../api/types';
 import { Sequence } from './sequence';
 
-/** Messages that came together. `before` is absent at the start of the room; `after` is always good. */
+/** Messages of one page. `before` is absent at the start of the room; `after` is always valid. */
 interface Part {
   items: Message[];
   before?: string;
@@ -12,7 +12,7 @@ interface Part {
   live?: boolean;
 }
 
-/** Rows kept at most, give or take a part: more would make each change slower than a frame. */
+/** The most rows that are kept, plus at most one part. With more, each change would take longer than a frame. */
 const cap = 300;
 const livePart = 50;
 
@@ -20,7 +20,7 @@ export class Timeline {
   #fetch: (at?: PageAt) => Promise<MessagePage>;
   #placed: (messages: Message[]) => void;
   #sequence = new Sequence();
-  /** Counts restarts, so that an answer for an earlier one is dropped. */
+  /** Counts restarts, so that answers to older requests are dropped. */
   #round = 0;
   #held: Part[] = [];
 
@@ -28,18 +28,18 @@ export class Timeline {
   loading = $state<'older' | 'newer' | null>(null);
   /** The stretch reaches to the newest message. */
   atEnd = $state(true);
-  /** Messages that came while the reader was looking further up. */
+  /** How many messages have arrived while the reader was further up. */
   unseen = $state(0);
   /** Messages above this seq were unread when the room was opened. */
   divider = $state<number | null>(null);
-  /** The reader looks at the end and wants to see what comes. Told by the screen. */
+  /** The reader is at the end and follows new messages. Set by the screen. */
   following = true;
 
   messages = $state.raw<Message[]>([]);
   /** The stretch reaches to the first message. */
   atStart = $state(false);
 
-  /** `placed` is told of messages as they become part of the stretch (or of the log behind it). */
+  /** `placed` is called with messages when they become part of the stretch, or of the log after it. */
   constructor(
     fetch: (at?: PageAt) => Promise<MessagePage>,
     placed: (messages: Message[]) => void = () => {},
@@ -48,7 +48,7 @@ export class Timeline {
     this.#placed = placed;
   }
 
-  // Plain fields kept by hand: a derived one would end with the component that first opened the room.
+  // Plain fields that this class updates: a derived field would end with the component that first opened the room.
   get #parts(): Part[] {
     return this.#held;
   }

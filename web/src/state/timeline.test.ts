@@ -1,4 +1,4 @@
-// The timeline against a room that is a list: what a fetch returns and what events add must agree, whatever the order.
+// The timeline against a room kept as a list: a fetch and the events must give the same result in any order.
 import { describe, expect, test } from 'vitest';
 import type { PageAt } from '../api/calls';
 import type { LogEvent, Message, MessagePage } from '../api/types';
@@ -10,7 +10,7 @@ const author = { id: 'u1', username: 'ada', display_name: 'Ada' };
 class Room {
   messages: Message[] = [];
   requests: PageAt[] = [];
-  /** Set to hold answers back; they are what the room was when asked. */
+  /** Set this to delay answers. They show the room as it was when the request came. */
   gate: Promise<void> | null = null;
 
   post(): LogEvent {

@@ -1,4 +1,4 @@
-// How long is waited: short while an outage is young, longer later, and from the start again after a success.
+// The waiting times: short at the start of an outage, longer later, and short again after a success.
 import { expect, test } from 'vitest';
 import { Backoff } from './backoff';
 

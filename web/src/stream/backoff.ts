@@ -1,12 +1,12 @@
 // Owns how long to wait before the next attempt. Must not know what is attempted.
 
 const first = 1_000;
-/** Most outages are a restart: for so long attempts stay frequent, or a short one would feel long. */
+/** Most outages are restarts. Attempts stay frequent for this long (ms), so that a short outage feels short. */
 const young = 120_000;
 const longestYoung = 8_000;
 const longest = 30_000;
 
-/** The waits of one thing that is tried again and again. `now` is in ms, `random` gives [0, 1). */
+/** The waiting times of one repeated action. `now` is in ms, `random` gives a number in [0, 1). */
 export class Backoff {
   #now: () => number;
   #random: () => number;
@@ -23,7 +23,7 @@ export class Backoff {
     return this.#attempt === 0;
   }
 
-  /** It went well: the next failure begins anew. */
+  /** Records a success: the next failure starts with the shortest wait again. */
   reset(): void {
     this.#attempt = 0;
   }

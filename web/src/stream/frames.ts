@@ -10,11 +10,11 @@ export interface Opening {
 export interface Bye {
   type: string;
   reason: string;
-  /** Absent: do not come back. */
+  /** When absent, do not reconnect. */
   retry_seconds?: number;
 }
 
-/** The object in a frame's data; null for what is not one, which a reader skips. */
+/** The object in a frame's data, or null when the data is no object; readers skip such a frame. */
 export function parseFrame<T extends Opening | Bye | LogEvent>(text: string): T | null {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,4 +1,4 @@
-// Tabs that share one stream: one leads, the others hear, the next takes over without losing what lies between.
+// Tabs that share one stream: one leads, the others listen, and the next one takes over without losing events.
 import { beforeEach, expect, test } from 'vitest';
 import type { LogEvent } from '../api/types';
 import { SharedStream, type SharedParts } from './shared';
@@ -90,7 +90,7 @@ function tab(cursor: string): Tab {
   self.shared = new SharedStream(parts, {
     event: (event) => void told.push(`event ${event.seq}`),
     reset: () => void told.push('reset'),
-    // Away is what a tab takes itself to be before it hears better.
+    // A tab reports `away` until it hears from the leader.
     status: (status) => void (status === 'away' || told.push(status)),
     over: () => void told.push('over'),
   });

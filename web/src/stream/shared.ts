@@ -1,4 +1,4 @@
-// Owns the sharing of one stream by all tabs: one tab leads (it holds a lock and the stream), the others hear it over
+// Owns the sharing of one stream by all tabs: one tab leads (it holds a lock and the stream), the others listen on
 // a channel, and one of them takes over when it goes. Must not know rooms or messages.
 import type { LogEvent } from '../api/types';
 import type { LiveSource, SourceListener, StreamStatus } from './source';
@@ -24,7 +24,7 @@ export interface SharedParts {
 }
 
 const lockName = 'parlor-stream';
-/** The leader speaks at least this often, so that a frozen one can be told from a quiet one. */
+/** The leader sends a message at least this often (ms), so that the others notice a frozen leader. */
 const beat = 20_000;
 const deaf = 65_000;
 
@@ -34,7 +34,7 @@ export class SharedStream {
   #source: LiveSource | null = null;
   #cursor: string | null = null;
   #status: StreamStatus = 'away';
-  /** A new leader opened elsewhere than where we are: what lies between was told to nobody. */
+  /** A new leader opened its stream at another cursor than ours, so nobody has received the events between the two. */
   #stale = false;
   #heard: number;
   #checked: number;
@@ -47,13 +47,13 @@ export class SharedStream {
     this.#parts = parts;
     this.#listener = listener;
     this.#heard = this.#checked = parts.now();
-    // From here on words are heard; the listener holds events back until its first snapshot is in.
+    // Messages arrive from here on. The listener keeps events back until its first snapshot has arrived.
     if (parts.channel && parts.locks) {
       parts.channel.onmessage = (event: MessageEvent<Word>) => this.#hear(event.data);
     }
   }
 
-  /** Joins, once the first snapshot is in: `cursor` is the snapshot's. */
+  /** Joins after the first snapshot has arrived; `cursor` is the snapshot's. */
   start(cursor: string): void {
     this.#cursor = cursor;
     if (!this.#parts.locks || !this.#parts.channel) return this.#lead();
@@ -62,7 +62,7 @@ export class SharedStream {
     this.#beat();
   }
 
-  /** A newer snapshot is in. */
+  /** A newer snapshot has arrived. */
   moved(cursor: string): void {
     if (!this.#source) this.#cursor = cursor;
   }
@@ -97,7 +97,7 @@ export class SharedStream {
     // A stealing request may carry no signal.
     const options = steal ? { steal } : { signal: this.#waiting.signal };
     this.#parts.locks!.request(lockName, options, hold).catch(() => {
-      // Aborted by ourselves, or the lock was stolen from us: then we follow again.
+      // We aborted, or another tab stole the lock: follow that tab.
       if (!this.#source || this.#stopped) return;
       this.#unlead();
       this.#queue();
@@ -140,7 +140,7 @@ export class SharedStream {
       if (this.#source) this.#say({ kind: 'status', status: this.#status });
       return;
     }
-    // A leader robbed of its lock may still say a last word.
+    // A leader that has lost its lock may still send one last message.
     if (this.#source) return;
     this.#heard = this.#parts.now();
     this.#take(word);
@@ -161,7 +161,7 @@ export class SharedStream {
       case 'status':
         this.#status = word.status;
         this.#listener.status(word.status);
-        // Only now: a snapshot taken before the leader's stream is open could miss what comes between.
+        // Not earlier: a snapshot taken before the leader's stream is open could miss the events between the two.
         if (word.status === 'live' && this.#stale) {
           this.#stale = false;
           this.#listener.reset(this.#cursor ?? '');
@@ -176,7 +176,7 @@ export class SharedStream {
   #beat(): void {
     this.#stopBeat = this.#parts.after(beat, () => {
       const now = this.#parts.now();
-      // After a sleep nobody has spoken; give the leader time to wake up too.
+      // After the computer has slept, the leader has been silent too. Give it time to wake up.
       if (now - this.#checked > 2 * beat) this.#heard = now;
       this.#checked = now;
       if (this.#source) this.#say({ kind: 'status', status: this.#status });

@@ -1,4 +1,4 @@
-// One stream's life: frames in, and what is done about silence, refusals and farewells.
+// The life of one stream: its frames, and what happens on silence, refusals and `bye`.
 import { beforeEach, expect, test } from 'vitest';
 import { LiveSource, type SourceListener, type SourceParts, type StreamSocket } from './source';
 
@@ -57,7 +57,7 @@ const listener: SourceListener = {
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 const last = () => sockets.at(-1)!;
-/** Runs the pending timers but the watchdog's. */
+/** Runs the pending timers except the watchdog's. */
 function fire() {
   for (const timer of timers.splice(0)) {
     if (timer.ms === 5_000) timers.push(timer);
@@ -141,7 +141,7 @@ test('a refused stream asks who we are: in means again, over means the sign-in p
   last().say('error');
   await settled();
   expect(sockets).toHaveLength(2);
-  // Refused once more: no hot loop, it waits.
+  // Refused again: it waits and does not loop at once.
   last().readyState = 2;
   last().say('error');
   await settled();

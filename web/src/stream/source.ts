@@ -7,7 +7,7 @@ import { parseFrame, type Bye, type Opening } from './frames';
 /** What the source needs of the browser; tests give their own. */
 export interface SourceParts {
   open(url: string): StreamSocket;
-  /** Asks the server who we are, renewing once if refused. */
+  /** Asks the server who is signed in, and renews once if that is refused. */
   probe(): Promise<'in' | 'over' | 'unreachable'>;
   /** Renews the session; throws when there was no answer. */
   renew(): Promise<'renewed' | 'over'>;
@@ -25,16 +25,16 @@ export interface StreamSocket {
   close(): void;
 }
 
-/** Live: the server's first frame came. Away: lost, being reopened. Stopped: the server said not to come back. */
+/** Live: the server's first frame has arrived. Away: lost and being reopened. Stopped: the server said not to reconnect. */
 export type StreamStatus = 'live' | 'away' | 'stopped';
 
 export interface SourceListener {
   /** An event of the log, in order. */
   event(event: LogEvent): void;
-  /** The log cannot be continued from our cursor: take snapshots anew. It goes on from `cursor`. */
+  /** The stream cannot continue from our cursor: fetch snapshots again. It continues from `cursor`. */
   reset(cursor: string): void;
   status(status: StreamStatus): void;
-  /** The session is over. */
+  /** The session has ended. */
   over(): void;
 }
 
@@ -74,7 +74,7 @@ export class LiveSource {
     this.#stopWatch();
   }
 
-  /** Something says that the network is back, or the page is looked at again: do not wait any longer. */
+  /** The network may be back, or the page is visible again: try at once. */
   nudge(): void {
     if (this.#stopWait) {
       this.#stopWait();
@@ -98,7 +98,7 @@ export class LiveSource {
     this.#heard = this.#parts.now();
     const on = (type: string, run: (text: string) => void) =>
       socket.addEventListener(type, (event) => {
-        // A closed socket may still have frames queued; they will come again on the next one.
+        // A closed EventSource may still deliver queued frames. The next one delivers them again.
         if (this.#socket !== socket) return;
         this.#heard = this.#parts.now();
         run(event.data);
@@ -149,7 +149,7 @@ export class LiveSource {
     }
   }
 
-  /** `refused`: the server answered, but not with a stream. Whether the session is to blame, only asking tells. */
+  /** `refused`: the server answered, but not with a stream. Only a request can tell whether the session has ended. */
   async #lost(refused: boolean): Promise<void> {
     this.#drop();
     this.#listener.status('away');

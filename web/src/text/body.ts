@@ -47,7 +47,7 @@ function parseSpans(text: string): Span[] {
   return spans;
 }
 
-/** An address without the punctuation of the sentence around it; null when it is none. */
+/** An address without the punctuation of the sentence around it, or null when the text is no address. */
 function link(found: string): Span | null {
   let text = found.replace(/[.,;:!?'*_]+$/, '');
   for (const [open, close] of ['()', '[]', '{}']) {

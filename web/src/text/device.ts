@@ -1,5 +1,5 @@
-// Owns a short name for the program behind a User-Agent header, as people would call it. Must not be used to decide
-// anything: the header says what it likes.
+// Owns a short, common name for the program behind a User-Agent header. Must not be used to decide
+// anything, because clients may send any header.
 
 const programs: [RegExp, string][] = [
   [/Edg\//, 'Edge'],

@@ -1,4 +1,4 @@
-// Owns how a few typed letters find a name: in order, anywhere, the closest first. Must not know what is named.
+// Owns how a few typed letters find a name: in order, at any place, best match first. Must not know what is named.
 
 /** Lower is better; null when the letters are not in the name in this order. */
 export function matchScore(letters: string, name: string): number | null {

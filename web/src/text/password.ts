@@ -7,12 +7,12 @@ export interface PasswordLimits {
   max_password: number;
 }
 
-/** The same password typed on two keyboards must be the same text: the server compares exactly. */
+/** The same password typed on two keyboards must give the same text, so it is normalised to NFC. */
 export const normalise = (password: string): string => password.normalize('NFC');
 
 export const passwordLength = (password: string): number => Array.from(normalise(password)).length;
 
-/** Without limits there is nothing to find fault with: the server will say. */
+/** Without limits nothing is checked here; the server decides. */
 export function passwordFault(
   password: string,
   limits: PasswordLimits | undefined,

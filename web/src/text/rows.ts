@@ -1,14 +1,14 @@
-// Owns how messages stand together: days, and runs of one author within five minutes. Must not know how they look.
+// Owns how messages are grouped: by day, and by one author within five minutes. Must not know how they look.
 import type { Message } from '../api/types';
 import { dayKey } from './time';
 
 export interface Row {
   message: Message;
-  /** The first of its day. */
+  /** The first message of its day. */
   day: boolean;
-  /** The first of a run: it shows who wrote. */
+  /** The first message of a run, which shows its author. */
   head: boolean;
-  /** The first that was unread when the room was opened. */
+  /** The first message that was unread when the room was opened. */
   fresh: boolean;
 }
 

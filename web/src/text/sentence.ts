@@ -1,6 +1,6 @@
-// Owns making a sentence of what the server says in a few words. Must not know what it is about.
+// Owns turning the server's short texts into sentences. Must not know what they are about.
 
-/** A capital at the start and a full stop at the end, where there are none. */
+/** Adds a capital letter at the start and a full stop at the end if they are missing. */
 export function sentence(text: string): string {
   const whole = text.trim();
   if (!whole) return '';

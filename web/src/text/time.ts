@@ -11,13 +11,13 @@ export const timeOfDay = (at: string): string => clock.format(new Date(at));
 export const fullTime = (at: string): string => whole.format(new Date(at));
 export const dateAndTime = (at: string): string => date.format(new Date(at));
 
-/** A key that two moments share exactly when they are on one day for the reader. */
+/** A key that is equal for two moments exactly when both are on the same day for the reader. */
 export function dayKey(at: string): string {
   const moment = new Date(at);
   return `${moment.getFullYear()}-${moment.getMonth()}-${moment.getDate()}`;
 }
 
-/** Today, yesterday, or the day by name; the year only when it is another one. */
+/** Today, yesterday, or the name of the day, with the year only when it is not the current one. */
 export function dayName(at: string, now = new Date()): string {
   const moment = new Date(at);
   const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
