@@ -10,10 +10,9 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use thiserror::Error;
 
 use super::committed::Committed;
-use super::error::{Error, Failure, Stop};
+use super::error::{BatchFailure, Error, Failure, Stop};
 use super::writing::Writing;
 
 /// A request of whatever kind, as a batch sees it.
@@ -24,43 +23,6 @@ pub(super) trait Request: Send {
 
     /// The batch is over: whatever the request came to is told.
     fn answer(self: Box<Self>);
-}
-
-/// Why nobody's request of a transaction was written, as far as anybody knows.
-#[derive(Debug, Error)]
-pub(super) enum BatchFailure {
-    /// Rolled back: nothing of it was written.
-    #[error("{0}")]
-    Undone(Failure),
-    /// Rolled back because one of the requests broke a constraint.
-    #[error("{0}")]
-    UndoneForOne(Failure),
-    /// Rolled back because one of the requests panicked.
-    #[error("a request panicked")]
-    UndoneForPanic,
-    /// The commit itself failed, or what it left behind could not be rolled back.
-    #[error("{0}")]
-    AtCommit(Failure),
-}
-
-impl BatchFailure {
-    /// A commit that failed. Where the disk was full nothing was written; else nobody knows.
-    pub fn of_commit(failure: Failure) -> Self {
-        if failure.is_full() { Self::Undone(failure) } else { Self::AtCommit(failure) }
-    }
-
-    pub fn as_error(&self) -> Error {
-        match self {
-            Self::Undone(failure) | Self::UndoneForOne(failure) => failure.clone().into(),
-            Self::UndoneForPanic => Error::Panicked,
-            Self::AtCommit(_) => Error::OutcomeUnknown,
-        }
-    }
-
-    /// Whether the others might be written without one of them.
-    pub fn is_for_one(&self) -> bool {
-        matches!(self, Self::UndoneForOne(_) | Self::UndoneForPanic)
-    }
 }
 
 /// Writes a batch in one transaction and says what it has changed. Each request knows then what it came to.

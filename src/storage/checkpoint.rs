@@ -11,6 +11,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Notify;
 
+use super::settings::LOCK_WAIT;
+
 /// Writes after which a passive checkpoint is worth its two syncs.
 const WRITES: usize = 1_000;
 /// Frames (of one 4 KiB page) of write-ahead log above which the journal restarts it, 64 MiB; and that it grows by before
@@ -81,7 +83,7 @@ impl Checkpoints {
 async fn restart(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     set_lock_wait(connection, RESTART_WAIT_MS).await?;
     let outcome = sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *connection).await;
-    let usual = u32::try_from(super::open::LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
+    let usual = u32::try_from(LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
     set_lock_wait(connection, usual).await?;
     Ok(outcome?.try_get::<i64, _>(0)? == 0)
 }

@@ -55,6 +55,43 @@ pub(super) enum Stop {
     Engine(Failure),
 }
 
+/// Why a transaction failed, with every request in it.
+#[derive(Debug, Error)]
+pub(super) enum BatchFailure {
+    /// Rolled back: nothing of it was written.
+    #[error("{0}")]
+    Undone(Failure),
+    /// Rolled back because one of the requests broke a constraint.
+    #[error("{0}")]
+    UndoneForOne(Failure),
+    /// Rolled back because one of the requests panicked.
+    #[error("a request panicked")]
+    UndoneForPanic,
+    /// The commit itself failed, or what it left behind could not be rolled back.
+    #[error("{0}")]
+    AtCommit(Failure),
+}
+
+impl BatchFailure {
+    /// A commit that failed. Where the disk was full nothing was written; else nobody knows.
+    pub fn of_commit(failure: Failure) -> Self {
+        if failure.is_full() { Self::Undone(failure) } else { Self::AtCommit(failure) }
+    }
+
+    pub fn as_error(&self) -> Error {
+        match self {
+            Self::Undone(failure) | Self::UndoneForOne(failure) => failure.clone().into(),
+            Self::UndoneForPanic => Error::Panicked,
+            Self::AtCommit(_) => Error::OutcomeUnknown,
+        }
+    }
+
+    /// Whether the others might be written without one of them.
+    pub fn is_for_one(&self) -> bool {
+        matches!(self, Self::UndoneForOne(_) | Self::UndoneForPanic)
+    }
+}
+
 impl Failure {
     /// `SQLITE_FULL`.
     pub fn is_full(&self) -> bool {

@@ -8,10 +8,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{self, BatchFailure, Request};
+use super::batch::{self, Request};
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
-use super::error::{Error, Stop};
+use super::error::{BatchFailure, Error, Stop};
 use super::meters::Meters;
 use super::posting::Posting;
 use super::posts::Post;
@@ -45,8 +45,8 @@ struct Pending<T, F> {
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
-/// The queue's other end, and what it takes to write.
-pub(super) struct Writer {
+/// Takes the requests out of the queue, writes them, and answers each.
+pub(super) struct Committer {
     pub requests: Requests,
     pub posting: Posting,
     pub writing: Writing,
@@ -88,7 +88,7 @@ where
 }
 
 impl Journal {
-    /// A journal and what a `Writer` takes from it.
+    /// A journal, and the end of its queue that a `Committer` takes requests from.
     pub fn new(meters: Arc<Meters>) -> (Self, Requests) {
         let (queue, requests) = mpsc::channel(QUEUE);
         (Self { queue, meters }, Requests(requests))
@@ -119,7 +119,7 @@ impl Journal {
     }
 }
 
-impl Writer {
+impl Committer {
     /// Writes until the queue is closed and empty, or the journal cannot go on. It blocks: for a thread of its own.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);

@@ -61,14 +61,14 @@ impl Store {
 }
 
 /// A message and its place in the log.
-pub(super) type Placed = (Position, Message);
+pub(super) type MessageAt = (Position, Message);
 
 async fn older(
     sql: &mut SqliteConnection,
     room: &RoomState,
     before: Position,
     limit: usize,
-) -> Result<Vec<Placed>, Error> {
+) -> Result<Vec<MessageAt>, Error> {
     let select = concat!(
         "SELECT ",
         message_columns!(),
@@ -84,7 +84,7 @@ async fn newer(
     room: &RoomState,
     after: Position,
     limit: usize,
-) -> Result<Vec<Placed>, Error> {
+) -> Result<Vec<MessageAt>, Error> {
     let select = concat!(
         "SELECT ",
         message_columns!(),
@@ -99,7 +99,7 @@ async fn fetch(
     room: &RoomState,
     from: Position,
     limit: usize,
-) -> Result<Vec<Placed>, Error> {
+) -> Result<Vec<MessageAt>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = sqlx::query(select).bind(room.id.uuid()).bind(from.0).bind(limit).fetch_all(sql).await?;
     Ok(rows.iter().map(message_of).collect::<Result<_, _>>()?)
@@ -109,7 +109,7 @@ async fn fetch(
 async fn beyond(
     sql: &mut SqliteConnection,
     room: &RoomState,
-    rows: &[Placed],
+    rows: &[MessageAt],
 ) -> Result<(Option<Position>, Option<Position>), Error> {
     let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok((None, None)) };
     let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2), \
@@ -118,13 +118,13 @@ async fn beyond(
     Ok((row.try_get::<bool, _>(0)?.then_some(*first), row.try_get::<bool, _>(1)?.then_some(*last)))
 }
 
-async fn find(sql: &mut SqliteConnection, room: RoomId, id: MessageId) -> Result<Option<Placed>, Error> {
+async fn find(sql: &mut SqliteConnection, room: RoomId, id: MessageId) -> Result<Option<MessageAt>, Error> {
     let select = concat!("SELECT ", message_columns!(), "WHERE g.id = $1 AND g.room_id = $2");
     let row = sqlx::query(select).bind(id.uuid()).bind(room.uuid()).fetch_optional(sql).await?;
     Ok(row.as_ref().map(message_of).transpose()?)
 }
 
-pub(super) fn message_of(row: &SqliteRow) -> Result<Placed, sqlx::Error> {
+pub(super) fn message_of(row: &SqliteRow) -> Result<MessageAt, sqlx::Error> {
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     let message = Message {
         id: MessageId::from_uuid(row.try_get("id")?),

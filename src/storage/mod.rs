@@ -18,6 +18,7 @@ mod posts;
 mod probe;
 mod rooms;
 pub mod sessions;
+mod settings;
 mod tail;
 mod writing;
 

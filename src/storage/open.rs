@@ -5,7 +5,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -18,9 +17,10 @@ use tokio_util::task::TaskTracker;
 
 use super::Store;
 use super::checkpoint::Checkpoints;
-use super::journal::{Journal, OnCommit, Writer};
+use super::journal::{Committer, Journal, OnCommit};
 use super::meters::Meters;
 use super::posting::Posting;
+use super::settings::{LOCK_WAIT, SETTINGS};
 use super::writing::Writing;
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
@@ -29,16 +29,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
 
 /// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
 const READERS: u32 = 4;
-/// Waits at most this long for another connection; more would hold up a batch's requests.
-pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// What every connection is told. Checkpoints are made by a task of ours; 64 MiB of the write-ahead log's file are kept
-/// when the log begins anew.
-pub(super) const SETTINGS: [(&str, &str); 4] = [
-    ("synchronous", "FULL"),
-    ("foreign_keys", "ON"),
-    ("wal_autocheckpoint", "0"),
-    ("journal_size_limit", "67108864"),
-];
 /// Epochs kept. A cursor of an older one asks for a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
 
@@ -104,7 +94,7 @@ impl Store {
         let checkpoints = Arc::new(Checkpoints::default());
         let meters = Arc::new(Meters::new(folder.join("parlor.db-wal")));
         let (journal, requests) = Journal::new(meters.clone());
-        let writer = Writer {
+        let committer = Committer {
             requests,
             posting,
             writing: Writing::new(writer),
@@ -116,7 +106,7 @@ impl Store {
         };
         // A thread of its own, which it may block: what it waits for is the disk.
         let runtime = Handle::current();
-        let writing = tasks.spawn_blocking(move || runtime.block_on(writer.run()));
+        let writing = tasks.spawn_blocking(move || runtime.block_on(committer.run()));
         let broken = fatal.clone();
         tasks.spawn(async move {
             let work = async {

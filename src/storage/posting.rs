@@ -9,11 +9,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::access::refusal_of_outsider;
-use super::batch::BatchFailure;
 use super::committed::Committed;
-use super::error::{Error, Failure};
-use super::open::{LOCK_WAIT, SETTINGS};
+use super::error::{BatchFailure, Error, Failure};
 use super::posts::{NewMessage, Outcome, Post};
+use super::settings::{LOCK_WAIT, SETTINGS};
 use super::tail::{INSERT_EVENT, Tail};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};

@@ -4,9 +4,8 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
-use super::batch::BatchFailure;
 use super::committed::Committed;
-use super::error::{Failure, Stop};
+use super::error::{BatchFailure, Failure, Stop};
 use super::tail::{INSERT_EVENT, Mark, Tail};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;

@@ -1,0 +1,16 @@
+//! What every connection that may write is told, whichever library opens it. Durability rests on these settings.
+
+use std::time::Duration;
+
+/// How long a statement waits for a lock that another connection holds. A longer wait would hold up the requests of the
+/// whole batch.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Pragmas and their values. Checkpoints are made by `checkpoint` alone. SQLite cuts the file of the write-ahead log to
+/// 64 MiB when the log restarts.
+pub(super) const SETTINGS: [(&str, &str); 4] = [
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("wal_autocheckpoint", "0"),
+    ("journal_size_limit", "67108864"),
+];
