@@ -14,6 +14,7 @@ pub mod log;
 mod nginx;
 mod person;
 mod program;
+pub mod proxy;
 pub mod reached;
 mod server;
 mod small_disk;

@@ -1,13 +1,15 @@
-//! Debian's nginx as a proxy in front of a server: in a folder of its own, on a free loopback port, as whoever runs the tests.
+//! nginx in front of a server in the shortest configurations that people write, without TLS: in a folder of its own, on a
+//! free loopback port. The file that docs/proxies recommends is tried elsewhere.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use super::proxy::{free_address, program};
 use super::wait_for;
 
 /// How nginx speaks to the server.
@@ -29,18 +31,9 @@ pub struct Nginx {
 impl Nginx {
     /// None, and a line that says so, where nginx is not installed.
     pub async fn before(server: SocketAddr, upstream: Upstream) -> Option<Self> {
-        let Some(program) = program() else {
-            assert!(
-                !rustix::process::getuid().is_root(),
-                "nginx is not installed: `make test` does that for root"
-            );
-            println!("skipped: nginx is not installed, and only root can install it");
-            return None;
-        };
+        let program = program("nginx")?;
         let folder = tempfile::tempdir().expect("a folder for nginx");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("a bound socket has an address");
-        drop(free);
+        let address = free_address();
         let file = folder.path().join("nginx.conf");
         fs::write(&file, configuration(folder.path(), address, server, upstream)).expect("it can be written");
         let child = Command::new(program)
@@ -68,13 +61,6 @@ impl Drop for Nginx {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// `/usr/sbin` is in few people's PATH.
-fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    folders.map(|folder| folder.join("nginx")).find(|program| program.is_file())
 }
 
 fn configuration(folder: &Path, listen: SocketAddr, server: SocketAddr, upstream: Upstream) -> String {
