@@ -14,6 +14,8 @@ CLIENT := $(if $(filter command line,$(origin LANG)),$(LANG))
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PARLOR_BIN := $(TARGET)/debug/parlor
 SCHEMATHESIS := $(TARGET)/fuzz/bin/schemathesis
+CARGO_DENY := $(TARGET)/deny/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
 
 # npm writes this file last of all, so it is as good as a stamp.
 WEB_PACKAGES := web/node_modules/.package-lock.json
@@ -22,7 +24,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test fuzz clients bench torture openapi tools test-tools clients-tools bench-tools
+.PHONY: help run dev test deny fuzz clients bench torture openapi tools test-tools clients-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +53,9 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm run check
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
+
+deny: tools $(CARGO_DENY) ## Check licences and sources of the crates (deny.toml; builds cargo-deny first, two minutes)
+	$(CARGO_DENY) --locked check licenses bans sources
 
 fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Ask the server what nobody would, and hold the answers against the document (a minute)
 	cargo build --locked
@@ -92,6 +97,9 @@ $(WEB_PACKAGES): web/package.json web/package-lock.json | tools
 $(LINT_PACKAGES): openapi/package.json openapi/package-lock.json | tools
 	cd openapi && npm ci
 	@touch $@
+
+$(CARGO_DENY): | tools
+	cargo install --quiet --locked --root $(TARGET)/deny cargo-deny@$(CARGO_DENY_VERSION)
 
 $(SCHEMATHESIS): openapi/fuzz/requirements.txt | test-tools
 	python3 -m venv $(TARGET)/fuzz
