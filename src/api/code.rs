@@ -103,7 +103,7 @@ codes! {
     Internal "internal" INTERNAL_SERVER_ERROR "The server failed"
         "Something broke in the server; its log tells more under the `request_id`.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "The server is busy"
-        "A queue is full and nothing was done: wait for the seconds in `Retry-After`.";
+        "The server has more to do than it can take on, and nothing was done: wait for the seconds in `Retry-After`.";
     OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE "The outcome is unknown"
         "The write may or may not have been kept: ask again, or repeat it with the same `client_id`.";
     TimedOut "timed_out" SERVICE_UNAVAILABLE "The server took too long"

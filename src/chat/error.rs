@@ -8,8 +8,8 @@ use crate::domain::refusal::Refusal;
 use crate::live::OpenError;
 use crate::storage;
 
-/// Writes that found the journal's queue full may come back soon.
-const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+/// Requests that the store had no room for may come back soon: its queues are emptied many times a second.
+const STORE_RETRY: Duration = Duration::from_secs(1);
 /// A place for a stream becomes free when another one ends.
 const STREAM_RETRY: Duration = Duration::from_secs(5);
 
@@ -44,7 +44,7 @@ impl From<storage::Error> for Error {
         match error {
             storage::Error::Refused(refusal) => Self::Refused(refusal),
             storage::Error::TooMany { retry_after } => Self::TooMany { retry_after },
-            storage::Error::Overloaded => Self::Overloaded { retry_after: JOURNAL_RETRY },
+            storage::Error::Overloaded => Self::Overloaded { retry_after: STORE_RETRY },
             storage::Error::Full => Self::StorageFull,
             storage::Error::OutcomeUnknown => Self::OutcomeUnknown,
             storage::Error::Engine(_) | storage::Error::Panicked => Self::Internal(error.into()),

@@ -15,7 +15,8 @@ pub enum Error {
     /// The room takes no more for so long; nothing was changed.
     #[error("too many posts")]
     TooMany { retry_after: Duration },
-    /// The journal's queue is full or closing, or another program holds the file; nothing was changed.
+    /// There is no room in the journal's queue, no free connection for a read, or another program holds the file. Nothing was
+    /// changed, and a later try may succeed. The same once the store closes.
     #[error("the database is busy")]
     Overloaded,
     /// The disk is full; nothing was changed.
@@ -44,8 +45,20 @@ impl From<sqlx::Error> for Error {
 #[error("{text}")]
 pub(super) struct Failure {
     text: String,
-    /// `SQLite`'s primary result code; none where it was not the engine that failed.
-    code: Option<i32>,
+    kind: Kind,
+}
+
+/// What a failure means for the request that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The disk is full.
+    Full,
+    /// Others are in the way; that passes.
+    Busy,
+    /// A statement broke a constraint. It is undone, and the transaction goes on unless a trigger has rolled it back.
+    Constraint,
+    /// The engine, the disk or the program is at fault.
+    Fault,
 }
 
 /// Why a request inside a batch stops.
@@ -93,50 +106,63 @@ impl BatchFailure {
 }
 
 impl Failure {
-    /// `SQLITE_FULL`.
     pub fn is_full(&self) -> bool {
-        self.code == Some(13)
+        self.kind == Kind::Full
     }
 
-    /// `SQLITE_BUSY`: another connection held the file for longer than we wait.
-    pub fn is_busy(&self) -> bool {
-        self.code == Some(5)
-    }
-
-    /// `SQLITE_CONSTRAINT`: the statement is undone, and the transaction goes on unless a trigger has rolled it back.
     pub fn is_constraint(&self) -> bool {
-        self.code == Some(19)
+        self.kind == Kind::Constraint
+    }
+}
+
+impl Kind {
+    /// By `SQLite`'s result code, extended or not.
+    fn of_code(code: i32) -> Self {
+        match code & 0xff {
+            // SQLITE_FULL
+            13 => Self::Full,
+            // SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: a lock was not to be had for longer than we wait.
+            5 | 6 | 15 => Self::Busy,
+            // SQLITE_CONSTRAINT
+            19 => Self::Constraint,
+            _ => Self::Fault,
+        }
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let extended = error.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok());
-        Self { text: error.to_string(), code: extended.map(|code| code & 0xff) }
+        let kind = match &error {
+            // All connections were taken for longer than we wait, or the store has closed.
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Kind::Busy,
+            error => {
+                let code = error.as_database_error().and_then(|e| e.code()?.parse().ok());
+                code.map_or(Kind::Fault, Kind::of_code)
+            }
+        };
+        Self { text: error.to_string(), kind }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        let code = error.sqlite_error().map(|e| e.extended_code & 0xff);
-        Self { text: error.to_string(), code }
+        let kind = error.sqlite_error().map_or(Kind::Fault, |e| Kind::of_code(e.extended_code));
+        Self { text: error.to_string(), kind }
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self { text: error.to_string(), code: None }
+        Self { text: error.to_string(), kind: Kind::Fault }
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        if failure.is_full() {
-            Self::Full
-        } else if failure.is_busy() {
-            Self::Overloaded
-        } else {
-            Self::Engine(failure.text)
+        match failure.kind {
+            Kind::Full => Self::Full,
+            Kind::Busy => Self::Overloaded,
+            Kind::Constraint | Kind::Fault => Self::Engine(failure.text),
         }
     }
 }

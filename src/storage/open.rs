@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -29,6 +30,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
 
 /// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
 const READERS: u32 = 4;
+/// How long a read waits for one of them. After that it fails as [`super::Error::Overloaded`]: those who wait do not pile up
+/// behind reads that hang.
+const READER_WAIT: Duration = Duration::from_secs(5);
 /// Epochs kept. A cursor of an older one asks for a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
 
@@ -84,10 +88,7 @@ impl Store {
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
         let checkpointer = options.connect().await.map_err(broken)?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
-        // A connection to a file does not go away; asking it would cost as much as reading.
-        let readers = readers.test_before_acquire(false);
-        let readers = readers.connect_with(options.read_only(true)).await.map_err(broken)?;
+        let readers = readers().connect_with(options.read_only(true)).await.map_err(broken)?;
 
         let (fatal, closing, tasks) =
             (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
@@ -131,6 +132,20 @@ fn options(file: &Path) -> SqliteConnectOptions {
     let options = options.journal_mode(SqliteJournalMode::Wal).busy_timeout(LOCK_WAIT);
     let settings = SETTINGS.iter().fold(options, |options, &(name, value)| options.pragma(name, value));
     settings.disable_statement_logging()
+}
+
+/// A connection to a file does not go away. So all are opened at the start and kept: a process without a free descriptor still
+/// reads. None is asked whether it still works, which would cost as much as a read.
+fn readers() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(READERS)
+        .max_connections(READERS)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+        .acquire_timeout(READER_WAIT)
+        // A wait that ends well is not worth a line of the log; one that does not is answered 503.
+        .acquire_slow_threshold(READER_WAIT)
 }
 
 /// Opens the connection for posts, and refuses to serve where they would not be durable.

@@ -12,6 +12,7 @@ mod journal_load;
 mod kill;
 mod proxies;
 mod purge;
+mod readers;
 mod shutdown;
 mod syscalls;
 mod tidy;
