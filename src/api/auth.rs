@@ -14,6 +14,9 @@ use crate::domain::session;
 /// Longer tokens are none of ours and are not even looked at (RFC 8725).
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
+/// The document's one security scheme.
+const BEARER: &str = "bearer";
+
 /// The signed-in caller of an operation.
 pub struct Caller(pub session::Caller);
 
@@ -32,11 +35,11 @@ impl<'a> ApiExtractor<'a> for Caller {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register_schemes(registry);
+        register_scheme(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec!["bearer", "cookie"]
+        vec![BEARER]
     }
 
     async fn from_request(
@@ -62,11 +65,11 @@ impl<'a> ApiExtractor<'a> for Tokens {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register_schemes(registry);
+        register_scheme(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec!["bearer", "cookie"]
+        vec![BEARER]
     }
 
     fn has_security_fallback() -> bool {
@@ -138,27 +141,17 @@ fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
     }
 }
 
-fn register_schemes(registry: &mut Registry) {
-    let scheme = |ty, description| MetaSecurityScheme {
-        ty,
-        description: Some(description),
+/// Cookies are told in the document's introduction: as a scheme they make what some generators write fail.
+fn register_scheme(registry: &mut Registry) {
+    let scheme = MetaSecurityScheme {
+        ty: "http",
+        description: Some("The `access_token` of login or refresh. It lasts for `expires_in` seconds."),
         name: None,
         key_in: None,
-        scheme: None,
-        bearer_format: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("JWT"),
         flows: None,
         openid_connect_url: None,
     };
-    let bearer = "The `access_token` of login or refresh. It lasts for `expires_in` seconds.";
-    let bearer =
-        MetaSecurityScheme { scheme: Some("bearer"), bearer_format: Some("JWT"), ..scheme("http", bearer) };
-    registry.create_security_scheme("bearer", bearer);
-    let cookie = "Set by login with `transport: cookie`, for pages of this server only: the request must come from the \
-                  server's own origin. On plain http (loopback only) the name is `parlor_access_` and the port.";
-    let cookie = MetaSecurityScheme {
-        name: Some("__Host-parlor_access"),
-        key_in: Some("cookie"),
-        ..scheme("apiKey", cookie)
-    };
-    registry.create_security_scheme("cookie", cookie);
+    registry.create_security_scheme(BEARER, scheme);
 }

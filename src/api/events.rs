@@ -25,6 +25,9 @@ use super::wire::event::StreamEvent;
 use super::{ClientAddress, State, Tag};
 use crate::chat::{EventStream, HistoryStart, StreamStart};
 
+/// The media type of streams.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
 pub struct EventsApi;
 
 /// An open stream as an answer; `E` is what the data of one frame looks like. Without a stream for a HEAD.
@@ -142,7 +145,7 @@ impl<E: Send> IntoResponse for Frames<E> {
         let body = offered
             .clone()
             .map_or_else(Body::empty, |offered| Body::from_bytes_stream(FramesBody::Offered(offered)));
-        let mut response = Response::builder().content_type("text/event-stream").body(body);
+        let mut response = Response::builder().content_type(EVENT_STREAM).body(body);
         if let Some(offered) = offered {
             response.set_data(offered);
         }
@@ -179,8 +182,8 @@ impl Stream for FramesBody {
 
 impl<E: Type> ApiResponse for Frames<E> {
     fn meta() -> MetaResponses {
-        let content = vec![MetaMediaType { content_type: "text/event-stream", schema: E::schema_ref() }];
-        let description = "The stream is open. The schema is that of the `data` of one frame.";
+        let content = vec![MetaMediaType { content_type: EVENT_STREAM, schema: E::schema_ref() }];
+        let description = "The stream is open. The schema is that of the `data` of one frame, and the example is a stream of two frames.";
         let open =
             MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
         MetaResponses { responses: vec![open] }

@@ -86,6 +86,7 @@ fn a_change_that_breaks_source_is_noticed() {
         ("/paths/~1v1~1users~1me/get/tags/0", json!("Sessions")),
         ("/paths/~1v1~1rooms/get/parameters", backwards),
         ("/paths/~1v1~1server/get/security", json!([{ "bearer": [] }])),
+        ("/security", json!([{ "cookie": [] }])),
         ("/components/schemas", renamed),
         ("/components/schemas/Message/properties/author/allOf/0/$ref", json!("#/components/schemas/Author")),
         (

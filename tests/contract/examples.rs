@@ -1,9 +1,12 @@
 //! The document's examples are one story, and it is true: each request, sent to a server in the order in which people
 //! would, gives the answer that stands beside it.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use crate::support::event_source::Parser;
 use crate::support::{Answer, Client, Server, published};
 
 /// What no example can foresee: it is compared by its kind.
@@ -58,14 +61,19 @@ impl Reader {
         given
     }
 
-    /// Opens the example of a stream after a cursor, and compares its first event with the one that is shown.
+    /// Opens the example of a stream after a cursor, and compares its first frames with those that are shown.
     async fn follows(&mut self, id: &str, after: &Value) {
         let (path, _, operation) = operation(id);
         let address = format!("{}?after={}", path.replace("{room}", "lobby"), after.as_str().unwrap());
+        let shown = operation["responses"]["200"]["content"]["text/event-stream"]["example"].as_str();
+        let shown = Parser::default().feed(shown.unwrap().as_bytes());
+        assert_eq!(shown.len(), 2, "{id}: the example is a stream of two frames");
         let mut stream = self.client.opening(&address).open().await;
-        stream.hello().await;
-        let shown = &operation["responses"]["200"]["content"]["text/event-stream"]["example"];
-        compare(id, shown, &stream.next().await.data);
+        for shown in shown {
+            let given = stream.next().await;
+            assert_eq!((&shown.name, shown.id.is_some()), (&given.event, given.id.is_some()), "{id}");
+            compare(id, &serde_json::from_str(&shown.data).unwrap(), &given.data);
+        }
         self.told.push(id.to_owned());
     }
 }
@@ -80,7 +88,7 @@ fn operation(id: &str) -> (&'static str, &'static str, &'static Value) {
 fn compare(place: &str, shown: &Value, given: &Value) {
     match (shown, given) {
         (Value::Object(shown), Value::Object(given)) => {
-            let keys = |object: &Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+            let keys = |object: &Map<String, Value>| object.keys().cloned().collect::<BTreeSet<_>>();
             assert_eq!(keys(shown), keys(given), "{place}");
             for (key, value) in shown {
                 let kind = |value: &Value| (value.is_string(), value.is_number());

@@ -7,7 +7,7 @@ mod answer;
 mod client;
 mod crowd;
 mod document;
-mod event_source;
+pub mod event_source;
 mod figures;
 pub mod http1;
 pub mod log;

@@ -1,8 +1,8 @@
 //! Examples of bodies for the document, made of the wire types themselves where these can be written.
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::node::Node;
 use crate::api::answer::HOST_RULE;
 use crate::api::code::Code;
 use crate::api::problem::Problem;
@@ -18,6 +18,7 @@ use crate::chat;
 pub const REQUEST_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e01";
 pub const MESSAGE_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e02";
 pub const SESSION_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e03";
+const CURSOR_BEFORE: &str = "Vw8dE5nHs1uBxQ6fKo3TgA";
 pub const CURSOR: &str = "q0b1X9kTj2m4Zc7RwYpL3A";
 pub const PAGE: &str = "bG9iYnk";
 
@@ -31,27 +32,42 @@ const PASSWORD: &str = "correct horse battery staple";
 const REFRESH_TOKEN: &str = "mZ1yXb3uTn8kQe5wRs2vCa7pLd0fGh4jKi6oUt9xYqE";
 
 /// The example of a schema by its name.
-pub fn of(schema: &str) -> Option<Node> {
+pub fn of(schema: &str) -> Option<Value> {
     Some(match schema {
-        "ServerFacts" => Node::of(&server()),
-        "Health" => Node::of(&Health::ok()),
-        "User" => Node::of(&user()),
-        "SignIn" => Node::of(&sign_in()),
-        "SessionList" => Node::of(&SessionList { items: vec![session()] }),
-        "Room" => Node::of(&room()),
-        "RoomPage" => Node::of(&RoomPage { items: vec![room()], next_page: None }),
-        "MyRooms" => Node::of(&MyRooms { items: vec![room()], cursor: CURSOR.to_owned() }),
-        "Member" => Node::of(&member()),
-        "MemberPage" => Node::of(&member_page()),
-        "Message" => Node::of(&message()),
-        "MessagePage" => Node::of(&message_page()),
-        "StreamEvent" => Node::of(&event()),
+        "ServerFacts" => written(&server()),
+        "Health" => written(&Health::ok()),
+        "User" => written(&user()),
+        "SignIn" => written(&sign_in()),
+        "SessionList" => written(&SessionList { items: vec![session()] }),
+        "Room" => written(&room()),
+        "RoomPage" => written(&RoomPage { items: vec![room()], next_page: None }),
+        "MyRooms" => written(&MyRooms { items: vec![room()], cursor: CURSOR.to_owned() }),
+        "Member" => written(&member()),
+        "MemberPage" => written(&member_page()),
+        "Message" => written(&message()),
+        "MessagePage" => written(&message_page()),
         other => request(other)?,
     })
 }
 
+/// A stream as it looks on the wire, for tools that show or send an example as it is: how it opens, and an event.
+pub fn frames() -> String {
+    let hello = StreamEvent {
+        kind: "hello".to_owned(),
+        cursor: Some(CURSOR_BEFORE.to_owned()),
+        heartbeat_seconds: Some(15),
+        expires_at: Some("2026-11-23T09:45:00.000000Z".to_owned()),
+        resumed: Some(true),
+        ..StreamEvent::default()
+    };
+    let (opening, posted) = (written(&hello), written(&event()));
+    format!(
+        "retry: 3000\n\nevent: hello\nid: {CURSOR_BEFORE}\ndata: {opening}\n\nid: {CURSOR}\ndata: {posted}\n\n"
+    )
+}
+
 /// The example of a problem.
-pub fn problem(code: Code) -> Node {
+pub fn problem(code: Code) -> Value {
     let problem = Problem::new(code);
     let problem = match code {
         Code::InvalidRequest => problem.detail(HOST_RULE),
@@ -60,36 +76,38 @@ pub fn problem(code: Code) -> Node {
         Code::TextNotAllowed => problem.at("/display_name", "contains a character that is not allowed"),
         _ => problem.of_password("/password"),
     };
-    Node::of(&problem.body(REQUEST_ID))
+    written(&problem.body(REQUEST_ID))
 }
 
 /// Requests can only be read, so their examples are written out; a test reads them.
-fn request(schema: &str) -> Option<Node> {
-    let text = |pairs: &[(&str, &str)]| {
-        Node::Map(pairs.iter().map(|(key, value)| ((*key).to_owned(), Node::Leaf(json!(value)))).collect())
-    };
+fn request(schema: &str) -> Option<Value> {
     Some(match schema {
         "Registration" => {
-            text(&[("username", "ada"), ("password", PASSWORD), ("display_name", "Ada Lovelace")])
+            json!({ "username": "ada", "password": PASSWORD, "display_name": "Ada Lovelace" })
         }
-        "ProfilePatch" => text(&[("display_name", "Ada Lovelace")]),
+        "ProfilePatch" => json!({ "display_name": "Ada Lovelace" }),
         "PasswordChange" => {
-            text(&[("current_password", PASSWORD), ("new_password", "an otter counts to nine")])
+            json!({ "current_password": PASSWORD, "new_password": "an otter counts to nine" })
         }
-        "LoginInput" => text(&[("username", "ada"), ("password", PASSWORD)]),
-        "RefreshInput" | "LogoutInput" => text(&[("refresh_token", REFRESH_TOKEN)]),
-        "RoomInput" => text(&[
-            ("name", "lobby"),
-            ("title", "Lobby"),
-            ("topic", TOPIC),
-            ("visibility", "public"),
-            ("client_id", CLIENT_ID),
-        ]),
-        "RoomPatch" => text(&[("title", "Lobby"), ("topic", TOPIC)]),
-        "MemberInput" => text(&[("role", "member")]),
-        "MessageInput" => text(&[("body", "Good morning!"), ("client_id", CLIENT_ID)]),
+        "LoginInput" => json!({ "username": "ada", "password": PASSWORD }),
+        "RefreshInput" | "LogoutInput" => json!({ "refresh_token": REFRESH_TOKEN }),
+        "RoomInput" => json!({
+            "name": "lobby",
+            "title": "Lobby",
+            "topic": TOPIC,
+            "visibility": "public",
+            "client_id": CLIENT_ID,
+        }),
+        "RoomPatch" => json!({ "title": "Lobby", "topic": TOPIC }),
+        "MemberInput" => json!({ "role": "member" }),
+        "MessageInput" => json!({ "body": "Good morning!", "client_id": CLIENT_ID }),
         _ => return None,
     })
+}
+
+/// The JSON of a wire type, fields in the order of their declaration.
+fn written(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("wire types have text keys and serialise")
 }
 
 fn server() -> ServerFacts {
@@ -185,13 +203,7 @@ fn event() -> StreamEvent {
         at: Some(TIME.to_owned()),
         actor: Some(user_ref()),
         message: Some(message()),
-        member: None,
-        room_state: None,
-        heartbeat_seconds: None,
-        expires_at: None,
-        resumed: None,
-        reason: None,
-        retry_seconds: None,
+        ..StreamEvent::default()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Operations of the document: problems gathered by status, security, headers, examples.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::examples;
-use super::node::Node;
+use super::{examples, in_order_of, reference, take};
 use crate::api::code::Code;
+use crate::api::events::EVENT_STREAM;
 use crate::api::problem::PROBLEM_JSON;
 use crate::api::reply::JSON;
 
@@ -24,49 +24,44 @@ const WITH_BODY: &[Code] =
 const WRITING: &[Code] = &[Code::CrossOrigin, Code::OutcomeUnknown, Code::StorageFull];
 
 /// Finishes all operations and the document's `security`.
-pub fn finish(document: &mut Node) {
-    let scheme = |name| Node::map([(name, Node::List(Vec::new()))]);
-    let either = Node::List(vec![scheme("bearer"), scheme("cookie")]);
-    let Some(paths) = document.get_mut("paths") else { return };
-    for (path, operations) in paths.entries_mut() {
-        for (method, operation) in operations.entries_mut() {
+pub fn finish(document: &mut Value) {
+    let rule = json!([{ "bearer": [] }]);
+    for (path, operations) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
             add_problems(path, method, operation);
             finish_parameters(path, operation);
-            if let Some(content) = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")) {
-                add_body_examples(content);
+            if let Some(body) = operation.get_mut("requestBody") {
+                add_body_examples(&mut body["content"]);
             }
-            set_security(operation, &either);
+            set_security(operation, &rule);
         }
     }
-    document.set("security", either);
+    document["security"] = rule;
 }
 
 /// The codes of which the document speaks, in the order of their declaration.
-pub fn codes_of(document: &Node) -> Vec<Code> {
-    let text = document.pretty();
+pub fn codes_of(document: &Value) -> Vec<Code> {
+    let text = document.to_string();
     let is_used = |code: &Code| text.contains(&format!("\"#/components/examples/{}\"", code.as_str()));
     Code::ALL.iter().copied().filter(is_used).collect()
 }
 
 /// Signing in is the rule: only operations that differ say so.
-fn set_security(operation: &mut Node, rule: &Node) {
+fn set_security(operation: &mut Value, rule: &Value) {
     match operation.get("security") {
-        None => operation.set("security", Node::List(Vec::new())),
-        Some(security) if security == rule => {
-            operation.remove("security");
-        }
+        None => operation["security"] = json!([]),
+        Some(security) if security == rule => drop(take(operation, "security")),
         Some(_) => {}
     }
 }
 
 /// Handlers name their refusals under the code instead of a status (see `fail`); the layers around them add theirs. Here
 /// all are gathered under their statuses.
-fn add_problems(path: &str, method: &str, operation: &mut Node) {
+fn add_problems(path: &str, method: &str, operation: &mut Value) {
     let has_body = operation.get("requestBody").is_some();
-    let asks_caller =
-        operation.get("security").is_some_and(|any| !any.elements().contains(&Node::Map(Vec::new())));
-    let Some(Node::Map(responses)) = operation.remove("responses") else { return };
-    let mut codes: Vec<Code> = responses.iter().filter_map(|(key, _)| Code::parse(key)).collect();
+    let asks_caller = operation["security"].as_array().is_some_and(|any| !any.contains(&json!({})));
+    let Some(Value::Object(listed)) = take(operation, "responses") else { return };
+    let mut codes: Vec<Code> = listed.keys().filter_map(|key| Code::parse(key)).collect();
     codes.extend(ALWAYS);
     for (applies, more) in [
         (path.starts_with("/v1/"), VERSIONED),
@@ -77,28 +72,26 @@ fn add_problems(path: &str, method: &str, operation: &mut Node) {
     ] {
         codes.extend(more.iter().filter(|_| applies));
     }
-    let mut answers: Vec<(String, Node)> =
-        responses.into_iter().filter(|(key, _)| Code::parse(key).is_none()).collect();
-    for (_, answer) in &mut answers {
-        finish_success(answer);
-    }
+    let mut responses: Map<String, Value> =
+        listed.into_iter().filter(|(key, _)| Code::parse(key).is_none()).collect();
+    responses.values_mut().for_each(finish_success);
     let mut statuses: Vec<u16> = codes.iter().map(|code| code.status().as_u16()).collect();
     statuses.sort_unstable();
     statuses.dedup();
     for status in statuses {
         let here = Code::ALL.iter().filter(|code| code.status().as_u16() == status && codes.contains(code));
-        answers.push((status.to_string(), problem_answer(status, &here.copied().collect::<Vec<_>>())));
+        responses.insert(status.to_string(), problem_answer(status, &here.copied().collect::<Vec<_>>()));
     }
-    operation.set("responses", Node::Map(answers));
+    operation["responses"] = Value::Object(responses);
     // The id reads better at the top than after all answers.
-    if let (Some(id), Node::Map(entries)) = (operation.remove("operationId"), operation) {
-        entries.insert(0, ("operationId".to_owned(), id));
+    if let (Some(id), Value::Object(entries)) = (take(operation, "operationId"), operation) {
+        entries.shift_insert(0, "operationId".to_owned(), id);
     }
 }
 
-fn finish_success(answer: &mut Node) {
-    let mut headers = vec![("X-Request-Id".to_owned(), Node::reference("headers", "RequestId"))];
-    if let Some(Node::Map(own)) = answer.remove("headers") {
+fn finish_success(answer: &mut Value) {
+    let mut headers = Map::from_iter([("X-Request-Id".to_owned(), reference("headers", "RequestId"))]);
+    if let Some(Value::Object(own)) = take(answer, "headers") {
         // poem-openapi writes names in capitals.
         let name = |name: String| {
             if name.eq_ignore_ascii_case("set-cookie") { "Set-Cookie".to_owned() } else { name }
@@ -108,50 +101,51 @@ fn finish_success(answer: &mut Node) {
     if let Some(content) = answer.get_mut("content") {
         add_body_examples(content);
     }
-    answer.set("headers", Node::Map(headers));
+    answer["headers"] = Value::Object(headers);
 }
 
-fn problem_answer(status: u16, codes: &[Code]) -> Node {
+fn problem_answer(status: u16, codes: &[Code]) -> Value {
     let meanings: Vec<String> =
         codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
-    let mut headers = vec![("X-Request-Id".to_owned(), Node::reference("headers", "RequestId"))];
+    let mut headers = json!({ "X-Request-Id": reference("headers", "RequestId") });
     if status == 401 {
-        headers.push(("WWW-Authenticate".to_owned(), Node::reference("headers", "Authenticate")));
+        headers["WWW-Authenticate"] = reference("headers", "Authenticate");
     }
     if matches!(status, 429 | 503) {
-        headers.push(("Retry-After".to_owned(), Node::reference("headers", "RetryAfter")));
+        headers["Retry-After"] = reference("headers", "RetryAfter");
     }
-    let example = |code: &Code| (code.as_str().to_owned(), Node::reference("examples", code.as_str()));
-    let schema = || Node::reference("schemas", "Problem");
-    let examples = Node::Map(codes.iter().map(example).collect());
-    let content = Node::map([
-        (PROBLEM_JSON, Node::map([("schema", schema()), ("examples", examples)])),
-        // Some generators read typed errors under this media type only. The answer is always the one above.
-        (JSON, Node::map([("schema", schema())])),
-    ]);
-    Node::map([
-        ("description", Node::text(&meanings.join("\n\n"))),
-        ("headers", Node::Map(headers)),
-        ("content", content),
-    ])
+    let example = |code: &Code| (code.as_str().to_owned(), reference("examples", code.as_str()));
+    let examples: Map<String, Value> = codes.iter().map(example).collect();
+    let schema = reference("schemas", "Problem");
+    json!({
+        "description": meanings.join("\n\n"),
+        "headers": headers,
+        "content": {
+            PROBLEM_JSON: { "schema": schema, "examples": examples },
+            // Some generators read typed errors under this media type only. The answer is always the one above.
+            JSON: { "schema": schema },
+        },
+    })
 }
 
-fn add_body_examples(content: &mut Node) {
-    for (_, body) in content.entries_mut() {
-        let name =
-            body.at(&["schema", "$ref"]).and_then(Node::as_str).and_then(|name| name.rsplit('/').next());
-        if let Some(example) = name.and_then(examples::of) {
-            body.set("example", example);
+fn add_body_examples(content: &mut Value) {
+    for (media_type, body) in content.as_object_mut().into_iter().flatten() {
+        let name = body["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+        let example = match media_type.as_str() {
+            EVENT_STREAM => Some(examples::frames().into()),
+            _ => name.and_then(examples::of),
+        };
+        if let Some(example) = example {
+            body["example"] = example;
         }
     }
 }
 
 /// Examples, and descriptions where any generator looks for them.
-fn finish_parameters(path: &str, operation: &mut Node) {
+fn finish_parameters(path: &str, operation: &mut Value) {
     let Some(parameters) = operation.get_mut("parameters") else { return };
-    for parameter in parameters.elements_mut() {
-        let name = parameter.get("name").and_then(Node::as_str).unwrap_or_default();
-        let example: Value = match name {
+    for parameter in parameters.as_array_mut().into_iter().flatten() {
+        parameter["example"] = match parameter["name"].as_str().unwrap_or_default() {
             "room" | "q" => "lobby".into(),
             "username" if path == "/v1/users/{username}" => "ada".into(),
             "username" => "grace".into(),
@@ -162,15 +156,10 @@ fn finish_parameters(path: &str, operation: &mut Node) {
             "page" => examples::PAGE.into(),
             _ => examples::CURSOR.into(),
         };
-        parameter.set("example", Node::Leaf(example));
         // openapi-python-client takes the words for a parameter from its schema.
-        if let (Some(text), Some(schema)) =
-            (parameter.get("description").cloned(), parameter.get_mut("schema"))
-        {
-            schema.set("description", text);
+        if let Some(text) = parameter.get("description").cloned() {
+            parameter["schema"]["description"] = text;
         }
-        let keys = ["name", "in", "description", "required", "schema", "example"];
-        let part = |key: &str| Some((key.to_owned(), parameter.get(key)?.clone()));
-        *parameter = Node::Map(keys.into_iter().filter_map(part).collect());
+        *parameter = in_order_of(&["name", "in", "description", "required", "schema", "example"], parameter);
     }
 }

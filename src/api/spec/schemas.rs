@@ -2,54 +2,55 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::node::Node;
+use super::{each_operation, examples, take, walk};
+use crate::api::code::Code;
 
 /// Finishes all schemas.
-pub fn finish(document: &mut Node) {
-    document.walk(&mut keep_reference);
+pub fn finish(document: &mut Value) {
+    walk(document, &mut keep_reference);
     let requests = requests(document);
-    let Some(schemas) = document.get_mut("components").and_then(|components| components.get_mut("schemas"))
-    else {
-        return;
-    };
-    for (name, schema) in schemas.entries_mut() {
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
         // It only repeats the name.
-        schema.remove("title");
+        take(schema, "title");
         let is_request = requests.contains(name);
         if is_request && schema.get("properties").is_some() {
-            schema.set("additionalProperties", Node::Leaf(Value::Bool(false)));
+            schema["additionalProperties"] = json!(false);
         }
-        let Some(properties) = schema.get_mut("properties") else { continue };
-        for (name, property) in properties.entries_mut() {
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (name, property) in properties.into_iter().flatten() {
             if let Some(format) = format_of(name, is_request) {
                 add_format(property, format);
             }
+        }
+        // Swagger UI shows problems as `application/json`, where no answer has an example of its own.
+        if name == "Problem" {
+            schema["example"] = examples::problem(Code::InvalidBody);
         }
     }
 }
 
 /// The names of schemas that requests use, directly or by reference.
-pub fn requests(document: &Node) -> BTreeSet<String> {
-    let paths = document.get("paths").map(Node::entries).unwrap_or_default();
-    let operations = paths.iter().flat_map(|(_, path)| path.entries());
+pub fn requests(document: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for body in operations.filter_map(|(_, operation)| operation.get("requestBody")) {
-        collect(document, body, &mut names);
+    for (_, _, operation) in each_operation(document) {
+        collect(document, &operation["requestBody"], &mut names);
     }
     names
 }
 
 /// A description beside a reference comes as `allOf` of both, which generators read as another type. In an `allOf` of the
 /// reference alone they see the type itself, and the description beside it.
-fn keep_reference(node: &mut Node) {
-    let Some(parts) = node.get("allOf").map(Node::elements) else { return };
+///
+/// The C generator cannot do that with an enum: a field of such a type has no doc comment, and the enum says all.
+fn keep_reference(value: &mut Value) {
+    let Some(parts) = value.get("allOf").and_then(Value::as_array) else { return };
     let Some(reference) = parts.first().filter(|part| part.get("$ref").is_some()).cloned() else { return };
     let description =
-        parts.iter().find_map(|part| part.get("description")).or(node.get("description")).cloned();
-    *node = match description {
-        Some(text) => Node::map([("description", text), ("allOf", Node::List(vec![reference]))]),
+        parts.iter().find_map(|part| part.get("description")).or(value.get("description")).cloned();
+    *value = match description {
+        Some(text) => json!({ "description": text, "allOf": [reference] }),
         None => reference,
     };
 }
@@ -65,24 +66,21 @@ fn format_of(property: &str, is_request: bool) -> Option<&'static str> {
 }
 
 /// Beside the type, where it is usually read.
-fn add_format(property: &mut Node, format: &str) {
-    let is_string = property.get("type").and_then(Node::as_str) == Some("string");
-    if let (true, Node::Map(entries)) = (is_string, property) {
-        entries.insert(1, ("format".to_owned(), Node::text(format)));
+fn add_format(property: &mut Value, format: &str) {
+    if property["type"] == "string"
+        && let Some(entries) = property.as_object_mut()
+    {
+        entries.shift_insert(1, "format".to_owned(), json!(format));
     }
 }
 
-fn collect(document: &Node, node: &Node, names: &mut BTreeSet<String>) {
-    if let Some(name) =
-        node.get("$ref").and_then(Node::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"))
-    {
-        if names.insert(name.to_owned())
-            && let Some(schema) = document.at(&["components", "schemas", name])
-        {
-            collect(document, schema, names);
+fn collect(document: &Value, value: &Value, names: &mut BTreeSet<String>) {
+    if let Some(name) = value["$ref"].as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) {
+        if names.insert(name.to_owned()) {
+            collect(document, &document["components"]["schemas"][name], names);
         }
         return;
     }
-    node.entries().iter().for_each(|(_, child)| collect(document, child, names));
-    node.elements().iter().for_each(|child| collect(document, child, names));
+    value.as_object().into_iter().flatten().for_each(|(_, child)| collect(document, child, names));
+    value.as_array().into_iter().flatten().for_each(|child| collect(document, child, names));
 }

@@ -14,7 +14,7 @@ use super::user::UserRef;
 /// Types of the log: `room.created`, `room.updated`, `room.deleted`, `member.joined`, `member.left`, `member.updated`,
 /// `message.posted`. They have no SSE event name, so `onmessage` gets them all, and their SSE id is `cursor`.
 /// About the stream itself, under an SSE event name that is the type: `hello`, `reset`, `ping`, `bye`.
-#[derive(Debug, Serialize, Object)]
+#[derive(Debug, Default, Serialize, Object)]
 pub struct StreamEvent {
     /// What happened, such as `message.posted`; more types may come.
     #[serde(rename = "type")]

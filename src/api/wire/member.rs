@@ -9,7 +9,7 @@ use crate::chat;
 use crate::domain::cursor::Cursors;
 use crate::domain::membership;
 
-/// What somebody can be made in a room.
+/// What somebody can be made in a room. Without a role somebody new becomes a `member`, and a member keeps the role.
 #[derive(Clone, Copy, Debug, Deserialize, Enum)]
 #[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
@@ -22,7 +22,6 @@ pub enum MemberRole {
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct MemberInput {
-    /// Absent: as it is, or `member` for somebody new.
     #[serde(default, deserialize_with = "present")]
     pub role: Option<MemberRole>,
 }

@@ -13,7 +13,8 @@ use crate::domain::ids::RoomId;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::room::{self, RoomView};
 
-/// Who may find and join a room.
+/// Who may find and join a room. `public`: it is listed, and anyone signed in may join. `private`: it is invisible to all
+/// but its members. A new room is public unless it says otherwise.
 #[derive(Clone, Copy, Debug, Deserialize, Enum)]
 #[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
@@ -37,7 +38,6 @@ pub struct RoomInput {
     #[serde(default, deserialize_with = "present")]
     #[oai(validator(min_length = 1, max_length = 500))]
     pub topic: Option<String>,
-    /// `public` (if absent): listed, anyone signed in may join. `private`: invisible to all but its members.
     #[serde(default, deserialize_with = "present")]
     pub visibility: Option<RoomVisibility>,
     /// Makes repeating the request harmless: the same id gives the same room.
@@ -62,7 +62,6 @@ pub struct RoomPatch {
     #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_length = 500))]
     pub topic: Option<String>,
-    /// `public` or `private`.
     #[serde(default, deserialize_with = "present")]
     pub visibility: Option<RoomVisibility>,
 }

@@ -16,7 +16,8 @@ const MAX_USERNAME: usize = 64;
 /// Most characters of a refresh token; longer ones are none of ours.
 const MAX_REFRESH_TOKEN: usize = 512;
 
-/// Where the client keeps its tokens.
+/// Where the client keeps its tokens. `bearer`, which is meant when nothing is said: the tokens stand in the answer.
+/// `cookie`: they are set as cookies that script cannot read.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Enum)]
 #[serde(try_from = "String")]
 #[oai(rename_all = "lowercase")]
@@ -36,7 +37,6 @@ pub struct LoginInput {
     /// The password, byte for byte.
     #[oai(validator(max_length = 128))]
     pub password: String,
-    /// `bearer` (if absent): the tokens stand in the answer. `cookie`: they are set as cookies that script cannot read.
     #[serde(default, deserialize_with = "present")]
     pub transport: Option<SignInTransport>,
 }
