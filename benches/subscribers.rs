@@ -147,7 +147,7 @@ impl Drop for Subscribers {
     }
 }
 
-fn new_histogram() -> Histogram<u64> {
+pub fn new_histogram() -> Histogram<u64> {
     Histogram::new(3).expect("three digits")
 }
 
