@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -111,6 +111,8 @@ impl Secrets {
         let write = || {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            // A draft that a crash left behind keeps its mode when it is opened again.
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
             file.write_all(secrets.to_text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&draft, path)

@@ -1,7 +1,9 @@
 //! What can go wrong in the store, sorted by what the caller can do about it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
 use crate::domain::refusal::Refusal;
@@ -31,6 +33,23 @@ pub enum Error {
     /// The write, or the read, broke off by a bug; nothing was changed.
     #[error("it broke off by a bug")]
     Panicked,
+}
+
+/// Why the database cannot be opened; one line for the person who started the program.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("the data folder {0} cannot be used: {1}; name another one with --data, or make it writable")]
+    Folder(PathBuf, std::io::Error),
+    #[error("the data folder {0} is in use by another parlor process; stop that one first")]
+    InUse(PathBuf),
+    #[error("the database {0} was written by a newer parlor (schema {1}); run that version or a newer one")]
+    NewerSchema(PathBuf, i64),
+    #[error("the database {0} cannot be opened: {1}")]
+    Database(PathBuf, Box<dyn std::error::Error + Send + Sync>),
+    #[error("the database {0} could not be brought up to date: {1}")]
+    Migration(PathBuf, MigrateError),
+    #[error("the database {0} does not keep its promises of durability here: {1}")]
+    NotDurable(PathBuf, &'static str),
 }
 
 /// Reads report the engine's failure as it is.

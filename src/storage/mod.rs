@@ -8,6 +8,7 @@ mod checkpoint;
 mod committed;
 pub mod error;
 pub mod events;
+mod folder;
 mod journal;
 mod members;
 mod messages;
@@ -22,7 +23,6 @@ mod settings;
 mod tail;
 mod writing;
 
-use std::fs::File;
 use std::sync::Arc;
 
 use sqlx::sqlite::SqlitePool;
@@ -32,12 +32,12 @@ use tokio_util::task::TaskTracker;
 use crate::domain::cursor::Cursors;
 
 pub use committed::{Committed, Removed};
-pub use error::Error;
+pub use error::{Error, OpenError};
 pub use events::{Membership, Page, Snapshot};
 pub use journal::OnCommit;
 pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
-pub use open::{OpenError, Purpose};
+pub use open::Purpose;
 pub use posts::{Admission, NewMessage};
 pub use rooms::{NewRoom, RoomChanges};
 
@@ -60,7 +60,7 @@ pub struct Store {
     closing: CancellationToken,
     tasks: TaskTracker,
     /// Held for as long as the store is open: a second process is refused.
-    _lock: File,
+    _folder: folder::Folder,
 }
 
 impl Store {

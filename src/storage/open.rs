@@ -1,9 +1,7 @@
 //! Opening the database: the lock, the settings that durability rests on, recovery, migrations, the new epoch.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +9,14 @@ use futures_util::FutureExt;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Row};
-use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Store;
 use super::checkpoint::Checkpoints;
+use super::error::OpenError;
+use super::folder::Folder;
 use super::journal::{Committer, Journal, OnCommit};
 use super::meters::Meters;
 use super::posting::Posting;
@@ -45,23 +44,6 @@ pub enum Purpose {
     Command,
 }
 
-/// Why the database cannot be opened; one line for the person who started the program.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    #[error("the data folder {0} cannot be used: {1}; name another one with --data, or make it writable")]
-    Folder(PathBuf, std::io::Error),
-    #[error("the data folder {0} is in use by another parlor process; stop that one first")]
-    InUse(PathBuf),
-    #[error("the database {0} was written by a newer parlor (schema {1}); run that version or a newer one")]
-    NewerSchema(PathBuf, i64),
-    #[error("the database {0} cannot be opened: {1}")]
-    Database(PathBuf, Box<dyn std::error::Error + Send + Sync>),
-    #[error("the database {0} could not be brought up to date: {1}")]
-    Migration(PathBuf, MigrateError),
-    #[error("the database {0} does not keep its promises of durability here: {1}")]
-    NotDurable(PathBuf, &'static str),
-}
-
 impl Store {
     /// Opens `folder/parlor.db`, made if absent. `on_commit` is called after each commit, before its requests are
     /// answered.
@@ -71,20 +53,20 @@ impl Store {
         ids: Ids,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
-        let lock = lock_folder(folder)?;
-        let file = folder.join("parlor.db");
+        let data = Folder::take(folder)?;
+        let file = &data.database;
         let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e.into());
-        let options = options(&file);
+        let options = options(file);
 
         let mut writer = options.connect().await.map_err(broken)?;
-        let posting = posting(&file)?;
+        let posting = posting(file)?;
         // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
         let recovered =
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
         if recovered.try_get::<i64, _>(0).map_err(broken)? != 0 {
             return Err(OpenError::InUse(folder.to_owned()));
         }
-        migrate(&mut writer, &file).await?;
+        migrate(&mut writer, file).await?;
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
         let checkpointer = options.connect().await.map_err(broken)?;
@@ -93,7 +75,7 @@ impl Store {
         let (fatal, closing, tasks) =
             (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let checkpoints = Arc::new(Checkpoints::default());
-        let meters = Arc::new(Meters::new(folder.join("parlor.db-wal")));
+        let meters = Arc::new(Meters::new(data.log.clone()));
         let (journal, requests) = Journal::new(meters.clone());
         let committer = Committer {
             requests,
@@ -123,7 +105,7 @@ impl Store {
             }
         });
         tasks.close();
-        Ok(Self { readers, journal, meters, cursors, fatal, closing, tasks, _lock: lock })
+        Ok(Self { readers, journal, meters, cursors, fatal, closing, tasks, _folder: data })
     }
 }
 
@@ -155,19 +137,6 @@ fn posting(file: &Path) -> Result<Posting, OpenError> {
     match posting.lacks().map_err(broken)? {
         Some(lacking) => Err(OpenError::NotDurable(file.to_owned(), lacking)),
         None => Ok(posting),
-    }
-}
-
-fn lock_folder(folder: &Path) -> Result<File, OpenError> {
-    let unusable = |e| OpenError::Folder(folder.to_owned(), e);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
-    let mut options = OpenOptions::new();
-    let lock = options.write(true).create(true).truncate(false).mode(0o600).open(folder.join("parlor.lock"));
-    let lock = lock.map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(e)) => Err(unusable(e)),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Finished {
 /// Runs `parlor` with the arguments, variables and standard input given, in the folder given, and no other `PARLOR_*`
 /// variable. A command that does not end is killed, and the test fails.
 pub async fn parlor(args: &[&str], env: &[(&str, &str)], stdin: &str, folder: &std::path::Path) -> Finished {
-    let mut child = command(env, None)
+    let mut child = command(env, &[])
         .args(args)
         .current_dir(folder)
         .stdin(Stdio::piped())
@@ -52,18 +52,13 @@ pub async fn parlor(args: &[&str], env: &[(&str, &str)], stdin: &str, folder: &s
     }
 }
 
-/// The binary without what the tester's own environment says to it, perhaps under a limit of descriptors.
-pub(super) fn command(env: &[(&str, &str)], descriptors: Option<u32>) -> Command {
-    let program = env!("CARGO_BIN_EXE_parlor");
-    let mut command = match descriptors {
-        // It becomes the program, and keeps its process id.
-        Some(most) => {
-            let mut prlimit = Command::new("prlimit");
-            prlimit.arg(format!("--nofile={most}:{most}")).arg(program);
-            prlimit
-        }
-        None => Command::new(program),
-    };
+/// The binary without what the tester's own environment says to it. A launcher is a command that becomes the program, and
+/// keeps its process id.
+pub(super) fn command(env: &[(&str, &str)], launcher: &[String]) -> Command {
+    let words = launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_parlor")]);
+    let words: Vec<&str> = words.collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PARLOR") {
             command.env_remove(name);

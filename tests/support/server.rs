@@ -24,8 +24,8 @@ pub const BREAKS: &str = "PARLOR_TEST_BREAKS";
 pub struct Server {
     folder: TempDir,
     env: Vec<(String, String)>,
-    /// Most descriptors that the process may have; none: as many as the tester.
-    descriptors: Option<u32>,
+    /// The command that becomes the program; none: it is started as it is.
+    launcher: Vec<String>,
     address: SocketAddr,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -39,21 +39,27 @@ impl Server {
 
     /// The same with variables over the defaults of tests, such as `("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "2")`.
     pub async fn start_with(env: &[(&str, &str)]) -> Self {
-        Self::start_under(None, env).await
+        Self::launch(Vec::new(), env).await
     }
 
     /// The same under a hard limit of open descriptors.
     pub async fn start_with_descriptors(most: u32, env: &[(&str, &str)]) -> Self {
-        Self::start_under(Some(most), env).await
+        Self::launch(vec!["prlimit".to_owned(), format!("--nofile={most}:{most}")], env).await
     }
 
-    async fn start_under(descriptors: Option<u32>, env: &[(&str, &str)]) -> Self {
+    /// The same with a umask that takes nothing from anybody.
+    pub async fn start_without_umask() -> Self {
+        let launcher = ["sh", "-c", "umask 0 && exec \"$0\" \"$@\""];
+        Self::launch(launcher.map(str::to_owned).to_vec(), &[]).await
+    }
+
+    async fn launch(launcher: Vec<String>, env: &[(&str, &str)]) -> Self {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut server = Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
             env: all,
-            descriptors,
+            launcher,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
             log: Arc::default(),
@@ -67,7 +73,7 @@ impl Server {
         assert!(self.child.is_none(), "the server runs already");
         let env: Vec<(&str, &str)> =
             self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut child = command(&env, self.descriptors)
+        let mut child = command(&env, &self.launcher)
             .arg("serve")
             .arg("--data")
             .arg(self.data())
