@@ -1,47 +1,84 @@
-//! Keeps the write-ahead log short without ever making a writer wait for long.
+//! Folds the write-ahead log back into the database file, without ever making a writer wait for long.
 //!
-//! Automatic checkpoints are off: they would run inside some post's commit. A connection of its own checkpoints passively; as
-//! a passive checkpoint cannot restart a log that is being read all the time, the journal restarts it itself between two
-//! batches once it has grown large.
+//! SQLite's automatic checkpoints are off: they would run inside some post's commit. A connection of its own checkpoints
+//! passively, which holds up nobody: after many writes, and in quiet moments after few, so that the database file alone is soon
+//! complete. A passive checkpoint cannot restart a log that somebody reads all the time. So the journal restarts a log that has
+//! grown large itself, between two batches.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row};
+use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::settings::LOCK_WAIT;
 
-/// Writes after which a passive checkpoint is worth its two syncs.
+/// After this many writes a checkpoint is worth its two syncs at once.
 const WRITES: usize = 1_000;
-/// Frames (of one 4 KiB page) of write-ahead log above which the journal restarts it, 64 MiB; and that it grows by before
-/// the journal tries again, when a reader of long ago still needs it. Else every batch would wait for that reader.
+/// Without a write for this long it is quiet: a checkpoint is in nobody's way.
+const QUIET: Duration = Duration::from_secs(2);
+/// A checkpoint is made this long after a write at the latest, however few there are and whether it is quiet or not.
+const LATEST: Duration = Duration::from_secs(30);
+/// As few writes within [`LATEST`] are as good as quiet: a load balancer that asks whether the server is ready makes as many.
+const FEW: usize = 60;
+/// Frames (of one page, 4 KiB) of a log whose file is kept as it is, 4 MiB. A larger file is given back to the disk once it is
+/// quiet; the writes after that take a little longer, because they have to extend it again.
+const KEPT_FRAMES: i64 = 1024;
+/// Frames above which the journal restarts the log, 64 MiB. When a reader of long ago still needs the log, the journal tries
+/// again after as many more; else every batch would wait for that reader.
 const RESTART_FRAMES: i64 = 16 * 1024;
 /// How long a restart may wait for readers.
 const RESTART_WAIT_MS: u32 = 20;
+/// How long the last checkpoint may wait for another program that reads the file.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 /// After a failed checkpoint (a full disk) the next one waits.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What the journal and the checkpoints know of each other.
 pub(super) struct Checkpoints {
+    /// Writes since the last checkpoint began.
     writes: AtomicUsize,
+    /// Frames in the log at the last checkpoint.
     frames: AtomicI64,
     restart_above: AtomicI64,
+    /// There are writes that no checkpoint has seen.
+    written: Notify,
+    /// There are so many of them that the next checkpoint does not wait.
     due: Notify,
+}
+
+/// Why the last checkpoint left something in the log.
+#[derive(Debug, Error)]
+pub(super) enum LastError {
+    #[error("another program reads the database")]
+    InUse,
+    #[error(transparent)]
+    Engine(#[from] sqlx::Error),
 }
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        let (writes, frames, due) = (AtomicUsize::new(0), AtomicI64::new(0), Notify::new());
-        Self { writes, frames, restart_above: AtomicI64::new(RESTART_FRAMES), due }
+        Self {
+            writes: AtomicUsize::new(0),
+            frames: AtomicI64::new(0),
+            restart_above: AtomicI64::new(RESTART_FRAMES),
+            written: Notify::new(),
+            due: Notify::new(),
+        }
     }
 }
 
 impl Checkpoints {
     /// Called by the journal between two batches.
     pub async fn after_batch(&self, connection: &mut SqliteConnection, writes: usize) {
-        if self.writes.fetch_add(writes, Ordering::Relaxed) + writes >= WRITES {
-            self.writes.store(0, Ordering::Relaxed);
+        let before = self.writes.fetch_add(writes, Ordering::Relaxed);
+        if before == 0 {
+            self.written.notify_one();
+        }
+        if before + writes >= WRITES {
             self.due.notify_one();
         }
         let frames = self.frames.load(Ordering::Relaxed);
@@ -57,26 +94,97 @@ impl Checkpoints {
         self.restart_above.store(next, Ordering::Relaxed);
     }
 
-    /// Checkpoints passively whenever enough was written; ends with the task that runs it.
+    /// Checkpoints whenever it is worth it; ends with the task that runs it. The connection waits for no lock.
     pub async fn run(&self, mut connection: SqliteConnection) {
+        // Opening the database has written, too.
+        self.written.notify_one();
+        // The most frames that the log had since its file was last cut.
+        let mut largest = 0;
+        let mut is_failing = false;
         loop {
-            self.due.notified().await;
-            match sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut connection).await {
-                Ok(row) => {
-                    let frames = row.try_get(1).unwrap_or(0);
-                    self.frames.store(frames, Ordering::Relaxed);
-                    if frames < RESTART_FRAMES {
-                        // The log has begun anew by itself: no reader is in the way any more.
-                        self.restart_above.store(RESTART_FRAMES, Ordering::Relaxed);
-                    }
-                }
+            let is_quiet = self.worth_it().await;
+            match self.checkpoint(&mut connection, is_quiet, &mut largest).await {
+                Ok(true) => is_failing = false,
+                // Somebody reads the log as it was, or writes just now: after them.
+                Ok(false) => self.written.notify_one(),
                 Err(error) => {
-                    tracing::warn!(%error, "a checkpoint failed");
+                    // One line, however often it is tried until there is room on the disk again.
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(%error, "a checkpoint failed; it is tried again after further writes");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
+
+    /// Waits for many writes, or for a quiet moment after few. True in a quiet moment.
+    async fn worth_it(&self) -> bool {
+        self.written.notified().await;
+        let quiet = async {
+            let began = Instant::now();
+            let mut seen = self.writes.load(Ordering::Relaxed);
+            loop {
+                tokio::time::sleep(QUIET).await;
+                let now = self.writes.load(Ordering::Relaxed);
+                if now == seen || began.elapsed() >= LATEST {
+                    return now == seen || now <= FEW;
+                }
+                seen = now;
+            }
+        };
+        tokio::select! {
+            () = self.due.notified() => false,
+            is_quiet = quiet => is_quiet,
+        }
+    }
+
+    /// True when nothing is left to do until the next write.
+    async fn checkpoint(
+        &self,
+        connection: &mut SqliteConnection,
+        is_quiet: bool,
+        largest: &mut i64,
+    ) -> Result<bool, sqlx::Error> {
+        self.writes.store(0, Ordering::Relaxed);
+        let (frames, folded) = {
+            let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await?;
+            (row.try_get::<i64, _>(1)?, row.try_get::<i64, _>(2)?)
+        };
+        self.frames.store(frames, Ordering::Relaxed);
+        if frames < RESTART_FRAMES {
+            // The log has begun anew by itself: no reader is in the way any more.
+            self.restart_above.store(RESTART_FRAMES, Ordering::Relaxed);
+        }
+        *largest = frames.max(*largest);
+        if folded < frames {
+            return Ok(false);
+        }
+        if !is_quiet || *largest <= KEPT_FRAMES {
+            return Ok(true);
+        }
+        // Everything is folded back: what is left to do under the writers' lock is to cut the file.
+        if !truncate(connection).await? {
+            return Ok(false);
+        }
+        self.frames.store(0, Ordering::Relaxed);
+        *largest = 0;
+        Ok(true)
+    }
+}
+
+/// Folds everything back when all other connections are closed, and removes the log: from then on the database is one file.
+pub(super) async fn last(options: SqliteConnectOptions) -> Result<(), LastError> {
+    let mut connection = options.busy_timeout(LAST_WAIT).connect().await?;
+    let is_done = truncate(&mut connection).await?;
+    connection.close().await?;
+    if is_done { Ok(()) } else { Err(LastError::InUse) }
+}
+
+/// Folds everything back and empties the log's file. False when somebody else still needs it.
+pub(super) async fn truncate(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    Ok(row.try_get::<i64, _>(0)? == 0)
 }
 
 /// False when a reader still needs the log as it is.

@@ -137,7 +137,7 @@ impl Committer {
             }
         }
         if let Err(error) = self.writing.close().await {
-            tracing::warn!(%error, "the database was not closed cleanly; the next start recovers it");
+            tracing::warn!(%error, "the journal's connection was not closed cleanly");
         }
     }
 

@@ -25,7 +25,7 @@ mod writing;
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +50,8 @@ pub struct Made<T> {
 
 /// The open database: many readers, one journal.
 pub struct Store {
+    /// How the file is opened for writing.
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     journal: journal::Journal,
     meters: Arc<Meters>,
@@ -81,10 +83,21 @@ impl Store {
         self.fatal.is_cancelled()
     }
 
-    /// Writes what is queued and closes the file. Writes that come later are refused.
+    /// Writes what is queued, folds the write-ahead log back, and closes the database, which is then one file. Writes that
+    /// come later are refused.
     pub async fn close(&self) {
         self.closing.cancel();
         self.tasks.wait().await;
         self.readers.close().await;
+        if self.has_failed() {
+            // What the failed commit has left behind is for the recovery of the next start.
+            return;
+        }
+        if let Err(error) = checkpoint::last(self.options.clone()).await {
+            tracing::warn!(
+                %error,
+                "the write-ahead log stays beside the database: the next start needs it, and so does a copy"
+            );
+        }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Store;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{self, Checkpoints};
 use super::error::OpenError;
 use super::folder::Folder;
 use super::journal::{Committer, Journal, OnCommit};
@@ -61,16 +61,14 @@ impl Store {
         let mut writer = options.connect().await.map_err(broken)?;
         let posting = posting(file)?;
         // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
-        let recovered =
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await.map_err(broken)?;
-        if recovered.try_get::<i64, _>(0).map_err(broken)? != 0 {
+        if !checkpoint::truncate(&mut writer).await.map_err(broken)? {
             return Err(OpenError::InUse(folder.to_owned()));
         }
         migrate(&mut writer, file).await?;
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
 
-        let checkpointer = options.connect().await.map_err(broken)?;
-        let readers = readers().connect_with(options.read_only(true)).await.map_err(broken)?;
+        let checkpointer = options.clone().busy_timeout(Duration::ZERO).connect().await.map_err(broken)?;
+        let readers = readers().connect_with(options.clone().read_only(true)).await.map_err(broken)?;
 
         let (fatal, closing, tasks) =
             (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
@@ -105,7 +103,7 @@ impl Store {
             }
         });
         tasks.close();
-        Ok(Self { readers, journal, meters, cursors, fatal, closing, tasks, _folder: data })
+        Ok(Self { options, readers, journal, meters, cursors, fatal, closing, tasks, _folder: data })
     }
 }
 

@@ -10,6 +10,7 @@ mod journal;
 mod journal_full;
 mod journal_load;
 mod kill;
+mod one_file;
 mod privacy;
 mod proxies;
 mod purge;

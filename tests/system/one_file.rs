@@ -1,0 +1,78 @@
+//! The database is one file: at once after a clean end, and soon after the last write while the server runs.
+
+use std::fs;
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Row};
+
+use crate::support::log::history;
+use crate::support::{Server, wait_for};
+
+const MIB: u64 = 1024 * 1024;
+
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |file| file.len())
+}
+
+/// How many messages there are in a copy of the database file alone.
+async fn messages_in_copy(server: &Server) -> i64 {
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("parlor.db");
+    fs::copy(server.data().join("parlor.db"), &file).unwrap();
+    let Ok(mut copy) = SqliteConnectOptions::new().filename(&file).connect().await else { return 0 };
+    let count = sqlx::query("SELECT count(*) FROM messages").fetch_one(&mut copy).await;
+    let count = count.map_or(0, |row| row.get(0));
+    copy.close().await.unwrap();
+    count
+}
+
+#[tokio::test]
+async fn after_a_clean_end_the_database_file_alone_has_everything() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    for n in 0..10 {
+        ada.posts(&room, &format!("{n}")).await;
+    }
+    let before = history(&ada, &room).await;
+    assert!(server.stop().await.success());
+    assert_eq!(size(&server.data().join("parlor.db-wal")), 0);
+
+    let alone = server.folder().join("alone");
+    fs::create_dir(&alone).unwrap();
+    for file in ["parlor.db", "secrets.toml"] {
+        fs::copy(server.data().join(file), alone.join(file)).unwrap();
+    }
+    fs::remove_dir_all(server.data()).unwrap();
+    fs::rename(alone, server.data()).unwrap();
+    server.restart().await;
+    assert_eq!(history(&ada, &room).await, before);
+}
+
+#[tokio::test]
+async fn once_it_is_quiet_the_database_file_alone_has_everything() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    ada.posts(&room, "hello").await;
+    wait_for("the post is in the database file", || async { messages_in_copy(&server).await == 1 }).await;
+    ada.posts(&room, "hello again").await;
+    wait_for("and so is the next one", || async { messages_in_copy(&server).await == 2 }).await;
+}
+
+#[tokio::test]
+async fn once_it_is_quiet_a_log_that_has_grown_gives_its_room_back() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let log = server.data().join("parlor.db-wal");
+    let body = "x".repeat(4_000);
+    while size(&log) < 6 * MIB {
+        ada.posts(&room, &body).await;
+    }
+    wait_for("the log's file is cut", || async { size(&log) < MIB }).await;
+    let written = history(&ada, &room).await.len();
+    ada.posts(&room, "and on it goes").await;
+    assert_eq!(history(&ada, &room).await.len(), written + 1);
+}
