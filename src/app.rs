@@ -21,7 +21,7 @@ use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
 use crate::http::{self, Deadlines, FrontLimits, Meters};
-use crate::live::{self, Hub, Live, Registry, StreamLimits};
+use crate::live::{self, Hub, Live, LiveNode, Registry, StreamLimits};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::storage::{Committed, Purpose, Store};
@@ -38,8 +38,7 @@ const STREAMS_CUT: Duration = Duration::from_secs(1);
 /// Everything between the configuration and the requests.
 struct House {
     store: Arc<Store>,
-    registry: Arc<Registry>,
-    hub: Arc<Hub>,
+    live: Live,
     chat: Arc<Chat>,
     tasks: TaskTracker,
     /// Ends by itself when the journal has gone, so it is waited for after the store is closed.
@@ -90,13 +89,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         () = stopped(house.tasks.spawn(front)) => false,
     };
     tracing::info!(failed, "stopping");
-    house.registry.close();
+    house.live.registry().close();
     stop.cancel();
     let began = Instant::now();
     house.tasks.close();
     house.tasks.wait().await;
     // Only now can no request become a stream any more. The streams have been ending all the while.
-    house.hub.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
+    house.live.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
     house.store.close().await;
     if !house.feeder.is_finished() {
         stopped(house.feeder).await;
@@ -158,13 +157,13 @@ impl House {
         });
         let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits));
         let hub = Arc::new(Hub::default());
-        let (feed, feeder) = live::feeder();
+        let (commits, feeder) = live::feeder();
         let on_commit = {
             let registry = registry.clone();
             Box::new(move |committed: Committed| {
                 // Who may see what comes first: the frames that follow are measured by it.
                 registry.committed(&committed);
-                feed.committed(committed.events);
+                commits.committed(committed.events);
             })
         };
         let store = Arc::new(Store::open(&config.storage.data, purpose, ids, on_commit).await?);
@@ -179,17 +178,18 @@ impl House {
         let hashing =
             Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
         let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
-        let live = Live {
+        let live = Live::new(LiveNode {
             store: store.clone(),
-            hub: hub.clone(),
-            registry: registry.clone(),
+            hub,
+            registry,
+            meters: Arc::default(),
             clock,
             ids,
             heartbeat: config.streams.heartbeat,
             slow_after: config.streams.slow_after,
-        };
-        let chat = Arc::new(Chat::new(live, hashing, tokens, limits, policy(config)));
-        Ok(Self { store, registry, hub, chat, tasks, feeder })
+        });
+        let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config)));
+        Ok(Self { store, live, chat, tasks, feeder })
     }
 }
 
@@ -198,7 +198,7 @@ fn figures(started: Timestamp, house: &House, front: &Meters) -> prometheus_clie
     let mut figures = prometheus_client::registry::Registry::default();
     front.register(&mut figures);
     house.store.meters().register(&mut figures);
-    house.hub.meters().register(&mut figures);
+    house.live.meters().register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     let started = started.micros() as f64 / 1e6;
     Process { started, version: env!("CARGO_PKG_VERSION") }.register(&mut figures);

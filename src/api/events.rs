@@ -1,16 +1,12 @@
-//! Tag Events: live streams. A stream comes ready from the chat; here it only becomes the body of an answer, which the front
-//! may take out of the answer and give a socket of its own.
+//! Tag Events: live streams. A stream comes ready from the chat; here it only becomes part of an answer, from which the front
+//! takes it to give it the connection's socket.
 
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use futures_util::Stream;
 use poem::http::{HeaderValue, header};
 use poem::web::Data;
-use poem::{Body, FromRequest, IntoResponse, Request, RequestBody, Response, Result};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::registry::{
     MetaMediaType, MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry,
@@ -33,15 +29,9 @@ pub struct EventsApi;
 /// An open stream as an answer; `E` is what the data of one frame looks like. Without a stream for a HEAD.
 pub struct Frames<E>(Option<EventStream>, PhantomData<fn() -> E>);
 
-/// The stream of an answer: taken by the front, or by the answer's body when it is asked for the first frame.
+/// The stream of an answer: the front takes it and gives it the connection's socket. The answer's own body is empty.
 #[derive(Clone)]
 pub struct Offered(Arc<Mutex<Option<EventStream>>>);
-
-/// The body of an answer whose stream nobody took.
-enum FramesBody {
-    Offered(Offered),
-    Taken(Option<EventStream>),
-}
 
 /// The `Last-Event-ID` header. What is not UTF-8 is kept as a cursor that cannot be good: the client meant to resume, and
 /// must be told that it did not.
@@ -142,10 +132,7 @@ impl<E> Frames<E> {
 impl<E: Send> IntoResponse for Frames<E> {
     fn into_response(self) -> Response {
         let offered = self.0.map(|stream| Offered(Arc::new(Mutex::new(Some(stream)))));
-        let body = offered
-            .clone()
-            .map_or_else(Body::empty, |offered| Body::from_bytes_stream(FramesBody::Offered(offered)));
-        let mut response = Response::builder().content_type(EVENT_STREAM).body(body);
+        let mut response = Response::builder().content_type(EVENT_STREAM).finish();
         if let Some(offered) = offered {
             response.set_data(offered);
         }
@@ -159,24 +146,10 @@ impl<E: Send> IntoResponse for Frames<E> {
 }
 
 impl Offered {
-    /// The stream, for whoever asks first.
+    /// The stream, once.
     pub fn take(&self) -> Option<EventStream> {
         // Held for a take, never over an await.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Stream for FramesBody {
-    type Item = std::io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Self::Offered(offered) = &*self {
-            *self = Self::Taken(offered.take());
-        }
-        match &mut *self {
-            Self::Taken(Some(stream)) => Pin::new(stream).poll_next(context).map(|frame| frame.map(Ok)),
-            Self::Taken(None) | Self::Offered(_) => Poll::Ready(None),
-        }
     }
 }
 

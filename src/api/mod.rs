@@ -77,7 +77,7 @@ pub fn operation_of(answer: &Response) -> Option<&'static str> {
     answer.data::<OperationId>().map(|operation| operation.0)
 }
 
-/// The stream that an answer carries, to be given a socket of its own. Taken, it is not in the answer's body any more.
+/// Takes the stream that an answer carries, to give it the connection's socket.
 pub fn take_stream(answer: &Response) -> Option<EventStream> {
     answer.data::<events::Offered>().and_then(events::Offered::take)
 }

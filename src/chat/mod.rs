@@ -83,8 +83,8 @@ pub struct Chat {
 
 impl Chat {
     pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
-        let (clock, ids) = (live.clock, live.ids);
-        let (store, readiness) = (live.store.clone(), Readiness::default());
+        let (clock, ids) = (live.node().clock, live.node().ids);
+        let (store, readiness) = (live.node().store.clone(), Readiness::default());
         let (failures, turns) = (Failures::new(limits.are_on()), Turns::new(limits.are_on()));
         let limits = Arc::new(limits);
         Self { store, live, hashing, tokens, limits, failures, turns, readiness, policy, clock, ids }
@@ -107,7 +107,7 @@ impl Chat {
     /// Takes away what is older than the log keeps, sessions that are over, and the messages of deleted rooms. Called now
     /// and then.
     pub async fn tidy_up(&self, retention: Duration) -> Result<()> {
-        self.live.registry.sweep();
+        self.live.registry().sweep();
         self.limits.sweep();
         let now = self.clock.now();
         // A token of a session that ran out may be good for a little longer, and its session is looked up then.

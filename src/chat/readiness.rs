@@ -27,7 +27,7 @@ impl Chat {
     /// Whether writes can be taken: false once shutdown has begun or the store has failed, and while a write that was just
     /// tried finds no room on the disk or does not come back.
     pub async fn is_ready(&self) -> bool {
-        if self.store.has_failed() || self.live.registry.is_closing() {
+        if self.store.has_failed() || self.live.registry().is_closing() {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {

@@ -41,7 +41,7 @@ impl Chat {
         let now = self.clock.now();
         let token = self.tokens.read_access(access_token, now).ok_or(Error::Unauthenticated)?;
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
-        match self.live.registry.check(token.session) {
+        match self.live.registry().check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),
             SessionCheck::Live { user, generation }
                 if user == token.user && generation >= token.generation =>
@@ -59,7 +59,7 @@ impl Chat {
             self.store.mark_seen(token.session, token.generation, now).await?;
         }
         // It may have ended while the store was asked.
-        let is_live = self.live.registry.saw(token.session, token.user, token.generation, token.expires_at);
+        let is_live = self.live.registry().saw(token.session, token.user, token.generation, token.expires_at);
         if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
 
@@ -70,7 +70,7 @@ impl Chat {
         let after = now.minus(self.policy.access_token_life);
         for session in self.store.recent_sessions(after, now).await? {
             let expires_at = self.access_expiry(session.rotated_at);
-            self.live.registry.saw(session.id, session.state.user, session.state.seen, expires_at);
+            self.live.registry().saw(session.id, session.state.user, session.state.seen, expires_at);
         }
         Ok(())
     }

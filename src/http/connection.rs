@@ -23,7 +23,7 @@ use super::body::{Answer, lend};
 use super::meters::Meters;
 use super::socket::{Deadlines, Serving, Socket};
 use crate::api::{self, ClientAddress, RequestId};
-use crate::live::{self, EventStream, Framing};
+use crate::live::{EventStream, Framing, StreamSocket};
 
 /// Most bytes of a request's head, and of what is buffered for one write.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -34,7 +34,7 @@ const MAX_HEADERS: usize = 64;
 /// A stream whose head was sent, and the socket that it goes on in.
 pub struct Detached {
     pub stream: EventStream,
-    pub socket: live::Socket,
+    pub socket: StreamSocket,
 }
 
 /// The stream of the present answer, waiting for its head to be sent. Held for a put or a take, never over an await.
@@ -113,7 +113,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let socket = parts.io.into_inner().into_stream();
         Some(Detached {
             stream,
-            socket: live::Socket { stream: socket, framing, input: parts.read_buf.len() },
+            socket: StreamSocket { stream: socket, framing, input: parts.read_buf.len() },
         })
     }
 

@@ -88,7 +88,7 @@ pub async fn serve<E>(
         };
         connections.spawn(async move {
             if let Some(Detached { stream, socket }) = connection.run(stream).await {
-                stream.write_to(socket, Box::new(pass));
+                stream.write_to(Box::new(socket), Box::new(pass));
             }
         });
         accepted += 1;

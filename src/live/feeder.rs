@@ -21,12 +21,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The journal's end: takes committed batches and never blocks.
 #[derive(Clone)]
-pub struct Feed {
+pub struct CommitQueue {
     batches: mpsc::Sender<Vec<Event>>,
     head: Arc<AtomicI64>,
 }
 
-impl Feed {
+impl CommitQueue {
     /// Announces what was committed. Called in the order of the commits.
     pub fn committed(&self, events: Vec<Event>) {
         let Some(last) = events.last() else { return };
@@ -42,10 +42,10 @@ pub struct Feeder {
     head: Arc<AtomicI64>,
 }
 
-pub fn feeder() -> (Feed, Feeder) {
+pub fn feeder() -> (CommitQueue, Feeder) {
     let (sender, receiver) = mpsc::channel(BATCHES);
     let head = Arc::new(AtomicI64::new(0));
-    (Feed { batches: sender, head: head.clone() }, Feeder { batches: receiver, head })
+    (CommitQueue { batches: sender, head: head.clone() }, Feeder { batches: receiver, head })
 }
 
 impl Feeder {

@@ -1,14 +1,10 @@
-//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, the two marks
-//! that tell how far they are filled, and the writers that read them. It does not decide who may subscribe.
+//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, and the two marks
+//! that tell how far they are filled. It does not decide who may subscribe, and does not know who reads.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::frame::Run;
-use super::meters::Meters;
-use super::open::Live;
 use super::sync::{AtomicI64, DashMap, Ordering, broadcast, watch};
-use super::writer::Writers;
 use crate::domain::cursor::Cursors;
 use crate::domain::event::Event;
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -38,8 +34,6 @@ pub struct Hub {
     people: DashMap<UserId, broadcast::Sender<Arc<Run>>>,
     reaching: AtomicI64,
     published: watch::Sender<Published>,
-    writers: OnceLock<Writers>,
-    meters: Meters,
 }
 
 impl Default for Hub {
@@ -52,8 +46,6 @@ impl Default for Hub {
             people: DashMap::new(),
             reaching: AtomicI64::new(begin.0),
             published: watch::Sender::new(nothing),
-            writers: OnceLock::new(),
-            meters: Meters::default(),
         }
     }
 }
@@ -87,23 +79,6 @@ impl Hub {
     /// The publisher raises it before it takes the first channel's guard, and a subscriber asks after he has let go of it.
     pub fn reaching(&self) -> Position {
         Position(self.reaching.load(Ordering::SeqCst))
-    }
-
-    pub fn meters(&self) -> &Meters {
-        &self.meters
-    }
-
-    /// The writers of this hub; the first stream starts them.
-    pub(super) fn writers(&self, live: &Live) -> &Writers {
-        self.writers.get_or_init(|| Writers::start(live))
-    }
-
-    /// Waits until every stream has ended; those that still have not `within` this time are cut. Streams end by the
-    /// registry's closing.
-    pub async fn finish(&self, within: Duration) {
-        if let Some(writers) = self.writers.get() {
-            writers.finish(within).await;
-        }
     }
 
     /// Everything up to here was published before this process followed the log.

@@ -7,31 +7,25 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::frame::{self, Chunk, Hello, ResetReason};
-use super::hub::Hub;
+use super::frame::{self, ResetReason};
+use super::meters::Meters;
+use super::node::LiveNode;
 use super::registry::{Registration, Registry, SessionCheck};
+use super::scope::Scope;
 use super::stream::EventStream;
-use super::writer::Opened;
-use crate::domain::clock::{Clock, Timestamp};
+use super::writer::{Opened, Writers};
 use crate::domain::cursor::Cursors;
-use crate::domain::ids::{Ids, Position, RoomId};
+use crate::domain::ids::Position;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
-use crate::storage::{self, Snapshot, Store};
+use crate::storage::{self, Snapshot};
 
-/// What the streams of a node share.
+/// The live path of a node: it opens streams, and owns the writers that go on with them.
 #[derive(Clone)]
 pub struct Live {
-    pub store: Arc<Store>,
-    pub hub: Arc<Hub>,
-    pub registry: Arc<Registry>,
-    pub clock: Clock,
-    pub ids: Ids,
-    /// A stream that has nothing to say says `ping` this often.
-    pub heartbeat: Duration,
-    /// How long a reader may stay behind what happens.
-    pub slow_after: Duration,
+    node: LiveNode,
+    writers: Arc<Writers>,
 }
 
 /// Who reads, and from where.
@@ -39,14 +33,6 @@ pub struct Live {
 pub struct Reader {
     pub caller: Caller,
     pub address: IpAddr,
-}
-
-/// Which part of the log a stream shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    Room(RoomId),
-    /// All rooms of the reader, following joins and leaves.
-    Person,
 }
 
 /// Where a stream starts, as the request says it.
@@ -89,6 +75,30 @@ enum Beginning {
 }
 
 impl Live {
+    /// Starts the writers, on the runtime that it is called on.
+    pub fn new(node: LiveNode) -> Self {
+        let writers = Arc::new(Writers::start(&node));
+        Self { node, writers }
+    }
+
+    pub fn node(&self) -> &LiveNode {
+        &self.node
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.node.registry
+    }
+
+    pub fn meters(&self) -> &Meters {
+        &self.node.meters
+    }
+
+    /// Waits until every stream has ended, which [`Registry::close`] makes them do; those that are still open after this
+    /// time are cut.
+    pub async fn finish(&self, within: Duration) {
+        self.writers.finish(within).await;
+    }
+
     /// The stream of one room for one of its members.
     pub async fn open_room(
         &self,
@@ -97,31 +107,33 @@ impl Live {
         start: &Start,
     ) -> Result<EventStream, OpenError> {
         // 1. Registered first: whatever ends the session or the membership from now on is told to this stream.
-        let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
+        let registration =
+            self.node.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
         // 2. The session, after registering: one that ends later tells the stream.
         self.check_session(reader.caller)?;
         // 3. One snapshot is the authorization, as of its head.
-        let snapshot = self.store.open_room_events(room, reader.caller.user).await?;
+        let snapshot = self.node.store.open_room_events(room, reader.caller.user).await?;
         let room = snapshot.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
-        if !self.registry.enters(&place.handle, room) {
+        if !self.node.registry.enters(&registration.handle, room) {
             return Err(OpenError::TooMany);
         }
         // 4. The writer subscribes once the stream has a socket, and replays (cursor, target]: everything that was sent
         //    before it subscribed lies at or below that target, so what happens meanwhile is in the log or in the channel.
-        self.begin(place, reader.caller, Scope::Room(room), &snapshot, start).await
+        self.begin(registration, reader.caller, Scope::Room(room), &snapshot, start).await
     }
 
     /// The stream of all rooms of a person: the same four steps.
     pub async fn open_person(&self, reader: Reader, start: &Start) -> Result<EventStream, OpenError> {
-        let place = self.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
+        let registration =
+            self.node.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
         self.check_session(reader.caller)?;
-        let snapshot = self.store.open_user_events(reader.caller.user).await?;
-        self.begin(place, reader.caller, Scope::Person, &snapshot, start).await
+        let snapshot = self.node.store.open_user_events(reader.caller.user).await?;
+        self.begin(registration, reader.caller, Scope::Person, &snapshot, start).await
     }
 
     async fn begin(
         &self,
-        place: Registration,
+        registration: Registration,
         caller: Caller,
         scope: Scope,
         snapshot: &Snapshot,
@@ -134,12 +146,12 @@ impl Live {
             Beginning::Lost(reason) => (snapshot.head, Some(reason)),
         };
         let (least, most) = RETRY_MS;
-        let retry_ms = least + self.ids.random_below(most - least);
+        let retry_ms = least + self.node.ids.random_below(most - least);
         let resumed = matches!(beginning, Beginning::After(_));
-        let (deadline, expires_at) = place.handle.deadline();
-        let hello = greeting(self, from, expires_at, resumed, reason);
+        let (deadline, expires_at) = registration.handle.deadline();
+        let hello = self.node.greeting(from, expires_at, resumed, reason);
         let opened = Opened {
-            place,
+            registration,
             reader: caller.user,
             scope,
             rooms: snapshot.rooms.iter().map(|membership| membership.room).collect(),
@@ -148,11 +160,11 @@ impl Live {
             deadline,
             greeting: vec![frame::retry(retry_ms), hello],
         };
-        Ok(EventStream::new(self.clone(), opened))
+        Ok(EventStream::new(opened, self.writers.clone()))
     }
 
     fn check_session(&self, caller: Caller) -> Result<(), OpenError> {
-        match self.registry.check(caller.session) {
+        match self.node.registry.check(caller.session) {
             SessionCheck::Ended => Err(OpenError::SignedOut),
             SessionCheck::Live { .. } | SessionCheck::Unknown => Ok(()),
         }
@@ -165,33 +177,14 @@ impl Live {
         scope: Scope,
         caller: Caller,
     ) -> Result<Beginning, OpenError> {
-        let wanted = wanted(start, self.store.cursors(), snapshot);
+        let wanted = wanted(start, self.node.store.cursors(), snapshot);
         let (Beginning::After(after), Some(most)) = (wanted, start.max_replay) else { return Ok(wanted) };
         let too_many = match scope {
-            Scope::Room(room) => self.store.room_has_more(room, after, snapshot.head, most).await?,
-            Scope::Person => self.store.user_has_more(caller.user, after, snapshot.head, most).await?,
+            Scope::Room(room) => self.node.store.room_has_more(room, after, snapshot.head, most).await?,
+            Scope::Person => self.node.store.user_has_more(caller.user, after, snapshot.head, most).await?,
         };
         Ok(if too_many { Beginning::Lost(ResetReason::MaxReplay) } else { wanted })
     }
-}
-
-/// The first frame with data, and what stands in its place in the middle of a stream that has lost its past.
-pub(super) fn greeting(
-    live: &Live,
-    from: Position,
-    expires_at: Timestamp,
-    resumed: bool,
-    reason: Option<ResetReason>,
-) -> Chunk {
-    let hello = Hello {
-        kind: if reason.is_some() { "reset" } else { "hello" },
-        cursor: live.store.cursors().encode(from),
-        heartbeat_seconds: live.heartbeat.as_secs(),
-        expires_at,
-        resumed,
-        reason,
-    };
-    hello.chunk()
 }
 
 fn wanted(start: &Start, cursors: &Cursors, snapshot: &Snapshot) -> Beginning {

@@ -1,35 +1,62 @@
 //! A writer that breaks down in the middle of its work: a real panic, while it gives a frame to one of its streams. It is
 //! replaced, its streams are cut and resume, and nobody notices but by that.
 
+use std::io::{self, IoSlice};
 use std::panic::panic_any;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::thread::available_parallelism;
 
-use futures_util::Stream;
 use parlor::domain::ids::RoomId;
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Start};
+use parlor::live::{EventStream, Framing, Outlet, Start};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::support::http1::Connection;
-use crate::support::store::{OpenStore, next, next_on, on_a_socket, reader};
+use crate::support::store::{OpenStore, next_on, on_a_socket, reader};
 use crate::support::wait_for;
 
 /// Of each batch: before the break-down, with it, and two after it.
 const POSTS: usize = 30;
 
-/// Whoever wakes this breaks down.
-struct Trap;
+/// An outlet that takes everything until it is set; then whoever writes to it breaks down.
+struct Trap {
+    is_set: Arc<AtomicBool>,
+    taken: UnboundedSender<String>,
+}
 
-impl Wake for Trap {
-    fn wake(self: Arc<Self>) {
-        panic_any("a reader that breaks its writer");
+impl Outlet for Trap {
+    fn framing(&self) -> Framing {
+        Framing::Plain
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.is_set.load(Ordering::SeqCst) {
+            panic_any("a reader that breaks its writer");
+        }
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let text = String::from_utf8(bytes).expect("frames are UTF-8");
+        let given = text.len();
+        self.taken.send(text).expect("the test reads it");
+        Ok(given)
+    }
+
+    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_gone(&mut self, _: &mut Context<'_>) -> bool {
+        false
+    }
+
+    fn finish(&self) -> bool {
+        false
     }
 }
 
@@ -88,7 +115,7 @@ async fn posts(parlor: &OpenStore, room: RoomId, user: &User) {
 
 fn ends(parlor: &OpenStore, reason: &str) -> usize {
     let (mut figures, mut text) = (Registry::default(), String::new());
-    parlor.live.hub.meters().register(&mut figures);
+    parlor.live.meters().register(&mut figures);
     encode(&mut text, &figures).expect("figures can be written down");
     let name = format!("parlor_stream_ends_total{{reason=\"{reason}\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).expect("the reason is there")
@@ -104,8 +131,10 @@ async fn a_writer_that_breaks_down_is_replaced_and_who_resumes_has_missed_nothin
     let last = first - 1 + i64::try_from(4 * POSTS).unwrap();
 
     // The writers take streams in turn. The first one's first stream is the trap.
-    let mut trap = opens(&parlor, &ada, Some(room), None).await;
-    while !next(&mut trap).await.starts_with("event: hello") {}
+    let (is_set, (taken, mut trapped)) = (Arc::<AtomicBool>::default(), unbounded_channel());
+    let trap = Trap { is_set: is_set.clone(), taken };
+    opens(&parlor, &ada, Some(room), None).await.write_to(Box::new(trap), Box::new(()));
+    while !trapped.recv().await.unwrap().contains("event: hello") {}
     let mut open = 1;
     let mut readings: Vec<(usize, JoinHandle<Reading>)> = Vec::new();
     let mut sits_down = async |readings: &mut Vec<_>, streams: usize| {
@@ -120,19 +149,16 @@ async fn a_writer_that_breaks_down_is_replaced_and_who_resumes_has_missed_nothin
     };
     sits_down(&mut readings, 4 * writers).await;
     posts(&parlor, room, &ada).await;
-    while !next(&mut trap).await.contains(&format!("\"post {}\"", POSTS - 1)) {}
+    while !trapped.recv().await.unwrap().contains(&format!("\"post {}\"", POSTS - 1)) {}
 
-    let waker = Waker::from(Arc::new(Trap));
-    let waits = Pin::new(&mut trap).poll_next(&mut Context::from_waker(&waker));
-    assert!(matches!(waits, Poll::Pending), "it waits for the next post");
+    is_set.store(true, Ordering::SeqCst);
     assert_eq!(ends(&parlor, "cut"), 0);
     posts(&parlor, room, &ada).await;
     let cut = 1 + readings.iter().filter(|(writer, _)| *writer == 0).count();
     wait_for("the writer has broken down", || async { ends(&parlor, "cut") > 0 }).await;
     assert_eq!(ends(&parlor, "cut"), cut, "all streams of one writer, and no other");
     let streams = i64::try_from(readings.len()).unwrap();
-    wait_for("whoever was cut off is back", || async { parlor.live.hub.meters().open.get() == streams })
-        .await;
+    wait_for("whoever was cut off is back", || async { parlor.live.meters().open.get() == streams }).await;
     posts(&parlor, room, &ada).await;
     // The one in its place takes new streams, too.
     let before = readings.len();

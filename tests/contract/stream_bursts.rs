@@ -9,7 +9,8 @@ use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
 use parlor::live::Start;
 
-use crate::support::store::{OpenStore, next, next_on, on_a_socket, reader};
+use crate::support::pipe::Pipe;
+use crate::support::store::{OpenStore, next_on, on_a_socket, reader};
 use crate::support::wait_for;
 
 async fn creates(parlor: &OpenStore, owner: &User, name: &str) -> RoomId {
@@ -28,20 +29,20 @@ async fn a_reader_who_was_quiet_while_the_log_was_purged_gets_the_burst_that_fol
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let (quiet, lively) = (creates(&parlor, &ada, "quiet").await, creates(&parlor, &ada, "lively").await);
-    let mut stream =
-        parlor.live.open_room(reader(&ada), &RoomRef::Id(quiet), &Start::default()).await.unwrap();
-    while !next(&mut stream).await.starts_with("event: hello") {}
+    let opened = parlor.live.open_room(reader(&ada), &RoomRef::Id(quiet), &Start::default()).await;
+    let mut stream = Pipe::of(opened.unwrap());
+    while !stream.next().await.starts_with("event: hello") {}
     // The last thing that this stream gave is older than the log then.
     posts(&parlor, lively, &ada, (0..300).map(|n| format!("elsewhere {n}"))).await;
     while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
-    let rereads = &parlor.live.hub.meters().rereads;
+    let rereads = &parlor.live.meters().rereads;
     assert_eq!(rereads.get(), 0);
     for begin in (0..BURST).step_by(200) {
         posts(&parlor, quiet, &ada, (begin..begin + 200).map(|n| format!("burst {n}"))).await;
     }
     wait_for("more has come than may wait for a reader", || async { rereads.get() > 0 }).await;
     for n in 0..BURST {
-        let frame = next(&mut stream).await;
+        let frame = stream.next().await;
         assert!(frame.contains(&format!("\"burst {n}\"")), "not burst {n}, but {frame}");
     }
 }
@@ -69,5 +70,5 @@ async fn a_batch_of_many_writes_goes_out_without_a_look_at_the_log() {
             assert!(frame.contains(&format!("\"{n} xxx")), "not post {n}, but {frame}");
         }
     }
-    assert_eq!(parlor.live.hub.meters().rereads.get(), 0);
+    assert_eq!(parlor.live.meters().rereads.get(), 0);
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use parlor::domain::event::{Event, EventType};
 use parlor::domain::ids::{Ids, Position};
-use parlor::live::{Hub, Start, feeder};
+use parlor::live::{Hub, Live, LiveNode, Start, feeder};
 
 use crate::support::DEADLINE;
-use crate::support::store::{OpenStore, next, reader};
+use crate::support::pipe::Pipe;
+use crate::support::store::{OpenStore, reader};
 
 #[tokio::test]
 async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_open_by_then() {
@@ -15,30 +16,30 @@ async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let hub = Arc::new(Hub::default());
-    let live = parlor::live::Live { hub: hub.clone(), ..parlor.live.clone() };
-    let (feed, feeder) = feeder();
-    let following = feeder.start(parlor.live.store.clone(), hub).await.unwrap();
-    let mut stream = live.open_person(reader(&ada), &Start::default()).await.unwrap();
+    let live = Live::new(LiveNode { hub: hub.clone(), ..parlor.live.node().clone() });
+    let (commits, feeder) = feeder();
+    let following = feeder.start(parlor.live.node().store.clone(), hub).await.unwrap();
+    let mut stream = Pipe::of(live.open_person(reader(&ada), &Start::default()).await.unwrap());
     parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap();
     let room = parlor.store().log_events(Position(0), 10).await.unwrap();
-    feed.committed(room);
+    commits.committed(room);
     tokio::spawn(following);
     let mut frames = String::new();
     while !frames.contains("member.joined") {
-        frames.push_str(&next(&mut stream).await);
+        frames.push_str(&stream.next().await);
     }
 }
 
 #[tokio::test]
 async fn the_feeder_ends_with_the_journal_even_when_it_is_behind() {
     let parlor = OpenStore::new().await;
-    let (feed, feeder) = feeder();
-    let following = feeder.start(parlor.live.store.clone(), Arc::new(Hub::default())).await.unwrap();
+    let (commits, feeder) = feeder();
+    let following = feeder.start(parlor.live.node().store.clone(), Arc::new(Hub::default())).await.unwrap();
     let room = Ids.room();
     let far_ahead =
         Event { position: Position(7), room, kind: EventType::RoomCreated, person: None, data: "{}".into() };
-    feed.committed(vec![far_ahead]);
+    commits.committed(vec![far_ahead]);
     parlor.store().close().await;
-    drop(feed);
+    drop(commits);
     tokio::time::timeout(DEADLINE, tokio::spawn(following)).await.expect("it ends").unwrap();
 }

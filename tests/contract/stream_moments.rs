@@ -7,11 +7,11 @@ use parlor::domain::clock::Clock;
 use parlor::domain::ids::{Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Hub, Live, Start, feeder};
+use parlor::live::{Hub, Live, LiveNode, Start, feeder};
 use tokio::task::JoinSet;
 
-use crate::support::DEADLINE;
-use crate::support::store::{OpenStore, next, reader};
+use crate::support::pipe::Pipe;
+use crate::support::store::{OpenStore, reader};
 
 async fn room(parlor: &OpenStore, owner: &User, name: &str) -> RoomId {
     let room = OpenStore::room(owner.id, name);
@@ -26,19 +26,19 @@ async fn posts(parlor: &OpenStore, room: RoomId, author: &User, count: usize) {
 }
 
 /// A stream of the room and one of all rooms, each with the first of some posts handed out and the others waiting.
-async fn streams_in_the_middle(parlor: &OpenStore, bob: &User, room: RoomId, live: bool) -> [EventStream; 2] {
+async fn streams_in_the_middle(parlor: &OpenStore, bob: &User, room: RoomId, live: bool) -> [Pipe; 2] {
     let after = (!live).then(|| parlor.store().cursors().encode(Position(4)));
     let start = Start { after, ..Start::default() };
     let reader = reader(bob);
     let mut streams = [
-        parlor.live.open_room(reader, &RoomRef::Id(room), &start).await.unwrap(),
-        parlor.live.open_person(reader, &start).await.unwrap(),
+        Pipe::of(parlor.live.open_room(reader, &RoomRef::Id(room), &start).await.unwrap()),
+        Pipe::of(parlor.live.open_person(reader, &start).await.unwrap()),
     ];
     if live {
         posts(parlor, room, bob, 40).await;
     }
     for stream in &mut streams {
-        while !next(stream).await.contains("post 2\"") {}
+        while !stream.next().await.contains("post 2\"") {}
     }
     streams
 }
@@ -63,14 +63,14 @@ async fn what_waits_to_be_handed_out_when_the_reader_leaves_is_withheld() {
         let [mut in_room, mut everywhere] = streams_in_the_middle(&parlor, &bob, place, live).await;
         parlor.store().leave_room(RoomRef::Id(place), bob.id, Clock.now()).await.unwrap();
         posts(&parlor, place, &ada, 3).await;
-        let bye = next(&mut in_room).await;
+        let bye = in_room.next().await;
         assert_eq!(bye, "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"removed\"}\n\n", "live: {live}");
-        assert!(in_room.next().await.is_none());
-        let left = next(&mut everywhere).await;
+        assert!(in_room.try_next().await.is_none());
+        let left = everywhere.next().await;
         assert!(left.contains("\"type\":\"member.left\""), "live: {live}, not the removal but {left}");
         // After it there is nothing of this room, and the stream goes on with others.
         let other = room(&parlor, &bob, "other").await;
-        let joined = next(&mut everywhere).await;
+        let joined = everywhere.next().await;
         assert!(joined.contains("member.joined") && joined.contains(&other.to_string()), "{joined}");
     }
 }
@@ -85,9 +85,9 @@ async fn what_waits_to_be_handed_out_when_the_room_is_deleted_is_withheld() {
         }
         let [mut in_room, mut everywhere] = streams_in_the_middle(&parlor, &bob, place, live).await;
         parlor.store().delete_room(RoomRef::Id(place), ada.id, Clock.now()).await.unwrap();
-        let bye = next(&mut in_room).await;
+        let bye = in_room.next().await;
         assert_eq!(bye, "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"deleted\"}\n\n", "live: {live}");
-        let deleted = next(&mut everywhere).await;
+        let deleted = everywhere.next().await;
         assert!(
             deleted.contains("\"type\":\"room.deleted\""),
             "live: {live}, not the deletion but {deleted}"
@@ -111,15 +111,15 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
     for number in 0..ROOMS {
         rooms.push(room(&parlor, &ada, &format!("room-{number}")).await);
     }
-    let (feed, feeder) = feeder();
+    let (commits, feeder) = feeder();
     let hub = Arc::new(Hub::default());
-    tokio::spawn(feeder.start(parlor.live.store.clone(), hub.clone()).await.unwrap());
-    let live = Live { hub, ..parlor.live.clone() };
+    tokio::spawn(feeder.start(parlor.live.node().store.clone(), hub.clone()).await.unwrap());
+    let live = Live::new(LiveNode { hub, ..parlor.live.node().clone() });
     let begin = parlor.store().head().await.unwrap();
     let mut streams = Vec::new();
     for _ in 0..2 {
-        let mut stream = live.open_person(reader(&ada), &Start::default()).await.unwrap();
-        while !next(&mut stream).await.starts_with("event: hello") {}
+        let mut stream = Pipe::of(live.open_person(reader(&ada), &Start::default()).await.unwrap());
+        while !stream.next().await.starts_with("event: hello") {}
         streams.push(stream);
     }
     let mut last = begin;
@@ -133,13 +133,13 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
             reading.spawn(async move {
                 let mut frames = Vec::with_capacity(POSTS * ROOMS);
                 while frames.len() < POSTS * ROOMS {
-                    frames.push(tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap());
+                    frames.push(stream.next().await);
                 }
                 (stream, frames)
             });
         }
         for step in events.chunks(STEP) {
-            feed.committed(step.to_vec());
+            commits.committed(step.to_vec());
         }
         let expected: Vec<_> = events.iter().map(|event| event.position).collect();
         for (stream, frames) in reading.join_all().await {
@@ -152,8 +152,7 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
     }
 }
 
-fn position(parlor: &OpenStore, frame: &[u8]) -> Position {
-    let text = std::str::from_utf8(frame).unwrap();
-    let cursor = text.strip_prefix("id: ").and_then(|text| text.lines().next());
+fn position(parlor: &OpenStore, frame: &str) -> Position {
+    let cursor = frame.strip_prefix("id: ").and_then(|text| text.lines().next());
     parlor.store().cursors().decode(cursor.expect("an event"), Position(i64::MAX)).expect("a good cursor")
 }

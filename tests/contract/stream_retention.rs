@@ -7,12 +7,13 @@ use parlor::domain::clock::Clock;
 use parlor::domain::ids::{Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Live, Registry, Start};
+use parlor::live::{Live, LiveNode, Registry, Start};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::log::{history, now, says, until_said};
-use crate::support::store::{OpenStore, next, reader};
+use crate::support::pipe::Pipe;
+use crate::support::store::{OpenStore, reader};
 use crate::support::{Server, wait_for};
 
 const TWO_DAYS: i64 = 2 * 86_400 * 1_000_000;
@@ -93,10 +94,10 @@ fn from_the_beginning(parlor: &OpenStore) -> Start {
 }
 
 /// Reads the first few events of a replay, which the rest is read behind.
-async fn begins(stream: &mut EventStream) {
+async fn begins(stream: &mut Pipe) {
     let mut events = 0;
     while events < 3 {
-        events += usize::from(next(stream).await.starts_with("id: "));
+        events += usize::from(stream.next().await.starts_with("id: "));
     }
 }
 
@@ -113,9 +114,9 @@ async fn a_replay_that_the_purge_overtakes_says_why_the_room_is_not_the_readers_
         parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
         // The store knows already, the node has not been told yet.
         let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
-        let live = Live { registry, hub: Arc::default(), ..parlor.live.clone() };
+        let live = Live::new(LiveNode { registry, hub: Arc::default(), ..parlor.live.node().clone() });
         let opened = live.open_room(reader(&bob), &RoomRef::Id(room), &from_the_beginning(&parlor)).await;
-        let mut stream = opened.unwrap();
+        let mut stream = Pipe::of(opened.unwrap());
         begins(&mut stream).await;
         purges_all(&parlor).await;
         if reason == "deleted" {
@@ -123,9 +124,9 @@ async fn a_replay_that_the_purge_overtakes_says_why_the_room_is_not_the_readers_
         } else {
             parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
         }
-        let mut last = next(&mut stream).await;
+        let mut last = stream.next().await;
         while last.starts_with("id: ") {
-            last = next(&mut stream).await;
+            last = stream.next().await;
         }
         assert!(last.starts_with("event: bye\n") && last.contains(&format!("\"{reason}\"")), "{last}");
     }
@@ -141,14 +142,14 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
         parlor.live.open_room(reader(&ada), &RoomRef::Id(room), &start).await,
         parlor.live.open_person(reader(&ada), &start).await,
     ];
-    let mut streams = streams.map(Result::unwrap);
+    let mut streams = streams.map(|opened| Pipe::of(opened.unwrap()));
     for stream in &mut streams {
         begins(stream).await;
     }
     purges_all(&parlor).await;
     for stream in &mut streams {
         let mut replayed = 0;
-        while !next(stream).await.starts_with("event: reset\n") {
+        while !stream.next().await.starts_with("event: reset\n") {
             replayed += 1;
         }
         assert!(replayed < 300, "{replayed} events came, though they were gone from the log");
@@ -156,6 +157,6 @@ async fn a_replay_that_the_purge_overtakes_says_reset_and_goes_on() {
     let posts = vec![OpenStore::message(room, ada.id, "young", None)];
     parlor.post_together(posts).await.into_iter().for_each(|made| drop(made.unwrap()));
     for stream in &mut streams {
-        assert!(next(stream).await.contains("\"young\""), "after the reset comes what is new");
+        assert!(stream.next().await.contains("\"young\""), "after the reset comes what is new");
     }
 }

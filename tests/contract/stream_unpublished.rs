@@ -7,9 +7,10 @@ use parlor::domain::clock::Clock;
 use parlor::domain::ids::{Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Feed, Hub, Live, Start, feeder};
+use parlor::live::{CommitQueue, Hub, Live, LiveNode, Start, feeder};
 
-use crate::support::store::{OpenStore, next, reader};
+use crate::support::pipe::Pipe;
+use crate::support::store::{OpenStore, reader};
 
 /// More than there are writers: each of them has a stream.
 const STREAMS: usize = 16;
@@ -18,17 +19,18 @@ const STREAMS: usize = 16;
 struct Slow<'p> {
     parlor: &'p OpenStore,
     live: Live,
-    feed: Feed,
+    commits: CommitQueue,
     published: Position,
 }
 
 impl<'p> Slow<'p> {
     async fn begins(parlor: &'p OpenStore) -> Self {
-        let (feed, feeder) = feeder();
+        let (commits, feeder) = feeder();
         let hub = Arc::new(Hub::default());
         let published = parlor.store().head().await.unwrap();
-        tokio::spawn(feeder.start(parlor.live.store.clone(), hub.clone()).await.unwrap());
-        Self { parlor, live: Live { hub, ..parlor.live.clone() }, feed, published }
+        tokio::spawn(feeder.start(parlor.live.node().store.clone(), hub.clone()).await.unwrap());
+        let live = Live::new(LiveNode { hub, ..parlor.live.node().clone() });
+        Self { parlor, live, commits, published }
     }
 
     async fn catches_up(&mut self) {
@@ -39,17 +41,17 @@ impl<'p> Slow<'p> {
         let mut events = self.parlor.store().log_events(self.published, 10_000).await.unwrap();
         events.retain(|event| event.position <= last);
         self.published = events.last().map_or(self.published, |event| event.position);
-        self.feed.committed(events);
+        self.commits.committed(events);
     }
 
     /// The own streams of a person, on every writer, each past its hello.
-    async fn opens(&self, person: &User, after: Position) -> Vec<EventStream> {
+    async fn opens(&self, person: &User, after: Position) -> Vec<Pipe> {
         let after = Some(self.parlor.store().cursors().encode(after));
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
             let start = Start { after: after.clone(), ..Start::default() };
-            let mut stream = self.live.open_person(reader(person), &start).await.unwrap();
-            while !next(&mut stream).await.starts_with("event: hello") {}
+            let mut stream = Pipe::of(self.live.open_person(reader(person), &start).await.unwrap());
+            while !stream.next().await.starts_with("event: hello") {}
             streams.push(stream);
         }
         streams
@@ -85,12 +87,12 @@ async fn a_room_that_was_deleted_a_moment_before_is_told_of_all_the_same() {
         posts(&parlor, other, &ada, "afterwards").await;
         slow.catches_up().await;
         for mut stream in streams {
-            let told = next(&mut stream).await;
+            let told = stream.next().await;
             assert!(
                 told.contains("room.deleted"),
                 "already: {has_streams_already}, not the deletion but {told}"
             );
-            assert!(next(&mut stream).await.contains("afterwards"));
+            assert!(stream.next().await.contains("afterwards"));
         }
     }
 }
@@ -110,9 +112,9 @@ async fn what_was_said_before_an_own_join_of_a_moment_ago_is_not_shown() {
     posts(&parlor, room, &ada, "afterwards").await;
     slow.catches_up().await;
     for mut stream in streams {
-        let joined = next(&mut stream).await;
+        let joined = stream.next().await;
         assert!(joined.contains("member.joined"), "not the join but {joined}");
-        assert!(next(&mut stream).await.contains("afterwards"));
+        assert!(stream.next().await.contains("afterwards"));
     }
 }
 
@@ -136,12 +138,12 @@ async fn a_removal_that_the_node_knows_of_withholds_what_was_said_since_a_join_t
         slow.catches_up_to(joined).await;
         let mut told = Vec::new();
         for mut stream in streams {
-            assert!(next(&mut stream).await.contains("member.joined"));
+            assert!(stream.next().await.contains("member.joined"));
             told.push(stream);
         }
         slow.catches_up().await;
         for mut stream in told {
-            let last = next(&mut stream).await;
+            let last = stream.next().await;
             let end = if is_deleted { "room.deleted" } else { "member.left" };
             assert!(last.contains(end), "not {end}, but {last}");
         }

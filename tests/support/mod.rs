@@ -13,6 +13,7 @@ pub mod http1;
 pub mod log;
 mod nginx;
 mod person;
+pub mod pipe;
 mod program;
 pub mod proxy;
 pub mod reached;

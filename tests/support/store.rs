@@ -14,7 +14,9 @@ use parlor::domain::names::{ClientId, DisplayName, RoomName, Username};
 use parlor::domain::room::{RoomRef, Visibility};
 use parlor::domain::session::Caller;
 use parlor::domain::user::User;
-use parlor::live::{EventStream, Feed, Framing, Hub, Live, Reader, Registry, Socket, feeder};
+use parlor::live::{
+    CommitQueue, EventStream, Framing, Hub, Live, LiveNode, Reader, Registry, StreamSocket, feeder,
+};
 use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,12 +43,12 @@ impl OpenStore {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
         let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
-        let (feed, feeder) = feeder();
+        let (commits, feeder) = feeder();
         let hold_up = Arc::<Mutex<Option<HoldUp>>>::default();
         let on_commit = {
             let (batches, registry, hold_up) = (batches.clone(), registry.clone(), hold_up.clone());
             move |committed: Committed| {
-                announce(&registry, &feed, &batches, committed);
+                announce(&registry, &commits, &batches, committed);
                 let waits = hold_up.lock().expect("nothing panics with it").take();
                 if let Some((says_so, goes_on)) = waits {
                     says_so.send(()).expect("somebody waits for it");
@@ -59,12 +61,13 @@ impl OpenStore {
         let hub = Arc::new(Hub::default());
         tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
         let (heartbeat, slow_after) = (Duration::from_secs(15), Duration::from_mins(1));
-        let live = Live { store, hub, registry, clock: Clock, ids: Ids, heartbeat, slow_after };
-        Self { live, folder, batches, hold_up }
+        let meters = Arc::default();
+        let node = LiveNode { store, hub, registry, meters, clock: Clock, ids: Ids, heartbeat, slow_after };
+        Self { live: Live::new(node), folder, batches, hold_up }
     }
 
     pub fn store(&self) -> &Store {
-        &self.live.store
+        &self.live.node().store
     }
 
     pub async fn adds_user(&self, name: &str) -> User {
@@ -121,18 +124,13 @@ pub fn reader(user: &User) -> Reader {
     Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
-/// The next frame as text.
-pub async fn next(stream: &mut EventStream) -> String {
-    let frame = tokio::time::timeout(DEADLINE, stream.next()).await.expect("a frame comes in time");
-    String::from_utf8(frame.expect("the stream goes on").to_vec()).expect("frames are UTF-8")
-}
-
 /// Gives a stream a socket, as the front does once the head is sent; gives the client's end.
 pub async fn on_a_socket(stream: EventStream) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
     let (socket, _) = listener.accept().await.expect("somebody has connected");
-    stream.write_to(Socket { stream: socket, framing: Framing::Chunks, input: 0 }, Box::new(()));
+    let socket = StreamSocket { stream: socket, framing: Framing::Chunks, input: 0 };
+    stream.write_to(Box::new(socket), Box::new(()));
     Connection::new(client)
 }
 
@@ -142,10 +140,15 @@ pub async fn next_on(client: &mut Connection) -> Result<Option<String>, String> 
     Ok(chunk.map(|bytes| String::from_utf8(bytes).expect("frames are UTF-8")))
 }
 
-fn announce(registry: &Registry, feed: &Feed, batches: &Mutex<Vec<Vec<Event>>>, committed: Committed) {
+fn announce(
+    registry: &Registry,
+    commits: &CommitQueue,
+    batches: &Mutex<Vec<Vec<Event>>>,
+    committed: Committed,
+) {
     registry.committed(&committed);
     if !committed.events.is_empty() {
         batches.lock().expect("nothing panics with it").push(committed.events.clone());
     }
-    feed.committed(committed.events);
+    commits.committed(committed.events);
 }

@@ -2,33 +2,33 @@
 
 use tokio::time::Instant;
 
-use super::outlet::Outlet;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::Chunk;
-use crate::live::open::Scope;
+use crate::live::outlet::Outlet;
 use crate::live::registry::Registration;
+use crate::live::scope::Scope;
 
 /// What a stream is when it was opened.
 pub struct Opened {
-    pub place: Registration,
+    pub registration: Registration,
     pub reader: UserId,
     pub scope: Scope,
     /// The rooms to follow.
     pub rooms: Vec<RoomId>,
-    /// The log up to here is the reader's past.
+    /// The position to start after: the reader has everything up to it.
     pub from: Position,
-    /// What the reader is a member of was read as of here; memberships beyond are followed.
+    /// See [`Stream`](super::stream::Stream).
     pub settled: Position,
     /// When the token that opened it expires.
     pub deadline: Instant,
-    /// What to say first.
+    /// The first frames.
     pub greeting: Vec<Chunk>,
 }
 
-/// The same with the place that its bytes go to.
+/// The same with the outlet that its bytes go to.
 pub struct Adoption {
     pub opened: Opened,
-    pub outlet: Outlet,
+    pub outlet: Box<dyn Outlet>,
     /// Held until the outlet is closed.
     pub pass: Box<dyn Send>,
 }

@@ -1,216 +1,27 @@
-//! What a writer owns: taking a stream in, seeing to what has happened to it, and letting go of it.
+//! A stream and what its writer keeps beside it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::time::delay_queue;
 
-use super::Writer;
-use super::adoption::Adoption;
-use super::mailbox::{Key, Stir};
-use super::replay::{Answer, Found, What};
-use super::stream::{Stream, Written};
-use crate::domain::ids::RoomId;
-use crate::live::frame::ResetReason;
-use crate::live::meters::End;
-use crate::live::open::{Scope, greeting};
-use crate::storage::Snapshot;
+use super::line::Ticket;
+use super::note::{Key, Stir};
+use super::stream::Stream;
 
-/// The least time that a timer is set for.
-const SOON: Duration = Duration::from_millis(2);
-
-/// A stream and what its writer needs for it.
 pub struct Owned {
     pub stream: Stream,
-    stir: Arc<Stir>,
-    /// Its timer, and when that rings.
+    pub stir: Arc<Stir>,
+    /// Its timer, and when that runs out.
     pub timer: Option<(delay_queue::Key, Instant)>,
+    /// Whether it is in the writer's list of dirty streams.
     pub is_dirty: bool,
-    /// Whether it waits for its turn to catch up.
-    pub is_in_line: bool,
-}
-
-impl Writer {
-    pub(super) fn adopt(&mut self, mut adoption: Adoption) {
-        let rooms = std::mem::take(&mut adoption.opened.rooms);
-        let settled = adoption.opened.settled;
-        let key = self.streams.vacant_key();
-        let stir = Arc::new(Stir::new(self.mailbox.clone(), key));
-        let mut stream = Stream::new(adoption, stir.clone().into(), &self.shared);
-        // Subscribed first; what was sent before lies in the log up to the target.
-        let is_of_person = stream.scope() == Scope::Person;
-        // Never less than what the rooms to follow were read as of: what was committed by then and is not published yet
-        // may be the end of a room that is not followed for that reason.
-        let mut target = settled;
-        for room in rooms {
-            if stream.follow(room) {
-                target = target.max(self.feeds.follow_room(room, key, is_of_person));
-            }
-        }
-        if is_of_person {
-            target = target.max(self.feeds.follow_person(stream.reader(), key));
-        }
-        stream.read_log(target);
-        if self.shared.live.registry.is_closing() {
-            stream.end_at(self.shared.now);
-        }
-        self.streams.insert(Owned { stream, stir, timer: None, is_dirty: false, is_in_line: false });
-        self.rearm(key);
-        self.stirred(key);
-    }
-
-    /// Its client may be gone, its socket may take more, or there is news for it.
-    pub(super) fn stirred(&mut self, key: Key) {
-        let Some(owned) = self.streams.get_mut(key) else { return };
-        owned.stir.taken();
-        if owned.stream.is_gone() {
-            self.follow_up(key, Written::Gone(End::Disconnected));
-        } else {
-            self.mark(key);
-        }
-    }
-
-    /// What the log said.
-    pub(super) fn answered(&mut self, keys: &[Key], answer: &Answer) {
-        self.reads.answered(answer.number);
-        if let Err(error) = &answer.found {
-            tracing::error!(%error, streams = keys.len(), "the log could not be read for streams");
-        }
-        for &key in keys {
-            self.hears_answer(key, answer);
-        }
-    }
-
-    fn hears_answer(&mut self, key: Key, answer: &Answer) {
-        let Some(owned) = self.streams.get_mut(key) else { return };
-        if !owned.stream.awaits(answer.number) {
-            return;
-        }
-        match &answer.found {
-            Ok(Found::Stretch(stretch)) => {
-                if !owned.stream.take_stretch(stretch) {
-                    let (reader, scope) = (owned.stream.reader(), owned.stream.scope());
-                    let number = self.reads.ask(key, reader, scope, What::Snapshot);
-                    owned.stream.asked(number);
-                }
-            }
-            Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
-            Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
-            Err(_) => return self.follow_up(key, Written::Gone(End::Failed)),
-        }
-        self.mark(key);
-    }
-
-    /// A part of the log is gone that a stream was still to show: it goes on from now, with the rooms of now.
-    fn start_over(&mut self, key: Key, snapshot: &Snapshot) {
-        let live = &self.shared.live;
-        let stream = &mut self.streams[key].stream;
-        let rooms: Vec<RoomId> = snapshot.rooms.iter().map(|membership| membership.room).collect();
-        let gone: Vec<RoomId> = stream.rooms().iter().filter(|room| !rooms.contains(room)).copied().collect();
-        for room in gone {
-            stream.unfollow(room);
-            self.feeds.unfollow_room(room, key);
-        }
-        let is_of_person = stream.scope() == Scope::Person;
-        for room in rooms {
-            if stream.follow(room) {
-                self.feeds.follow_room(room, key, is_of_person);
-            }
-        }
-        let expires_at = stream.expires_at(live.clock.now());
-        let reset = greeting(live, snapshot.head, expires_at, false, Some(ResetReason::Retention));
-        stream.start_over(snapshot.head, reset);
-        stream.read_log(live.hub.reaching());
-    }
-
-    pub(super) fn follow_up(&mut self, key: Key, written: Written) {
-        match written {
-            Written::Enough => {}
-            Written::More => self.mark(key),
-            Written::Joined(room, join) => {
-                let stream = &mut self.streams[key].stream;
-                if stream.follow(room) {
-                    self.feeds.follow_room(room, key, true);
-                    stream.read_from(join, self.shared.live.hub.reaching());
-                }
-                self.mark(key);
-            }
-            Written::Left(room) => {
-                if self.streams[key].stream.rooms().contains(&room) {
-                    self.streams[key].stream.unfollow(room);
-                    self.feeds.unfollow_room(room, key);
-                }
-                self.mark(key);
-            }
-            Written::Last(reason) => {
-                self.shared.live.hub.meters().ended(End::Bye(reason));
-                self.stop_listening(key);
-                if !self.streams[key].stream.finish() {
-                    self.remove(key);
-                }
-            }
-            Written::Gone(end) => {
-                if !self.streams[key].stream.is_leaving() {
-                    self.shared.live.hub.meters().ended(end);
-                    self.stop_listening(key);
-                }
-                self.remove(key);
-            }
-        }
-    }
-
-    fn stop_listening(&mut self, key: Key) {
-        let stream = &self.streams[key].stream;
-        for room in stream.rooms() {
-            self.feeds.unfollow_room(*room, key);
-        }
-        if stream.scope() == Scope::Person {
-            self.feeds.unfollow_person(stream.reader(), key);
-        }
-        self.reads.forget(key);
-    }
-
-    fn remove(&mut self, key: Key) {
-        let owned = self.streams.remove(key);
-        if let Some((timer, _)) = owned.timer {
-            self.timers.remove(&timer);
-        }
-    }
-
-    pub(super) fn mark(&mut self, key: Key) {
-        if let Some(owned) = self.streams.get_mut(key) {
-            owned.mark(key, &mut self.dirty);
-        }
-    }
-
-    pub(super) fn ask(&mut self, key: Key) {
-        let Some(owned) = self.streams.get_mut(key) else { return };
-        if let Some((from, upto)) = owned.stream.wants() {
-            let (reader, scope) = (owned.stream.reader(), owned.stream.scope());
-            let number = self.reads.ask(key, reader, scope, What::Page(from, upto));
-            owned.stream.asked(number);
-        }
-    }
-
-    /// Sets the timer of a stream earlier where that is needed; one that rings too early does no harm.
-    pub(super) fn rearm(&mut self, key: Key) {
-        let Some(owned) = self.streams.get_mut(key) else { return };
-        // Never at once: what is overdue is about to be written in this turn.
-        let due = owned.stream.due(&self.shared).max(self.shared.now + SOON);
-        match &mut owned.timer {
-            None => owned.timer = Some((self.timers.insert_at(key, due), due)),
-            Some((timer, at)) if due < *at => {
-                self.timers.reset_at(timer, due);
-                *at = due;
-            }
-            Some(_) => {}
-        }
-    }
+    pub ticket: Ticket,
 }
 
 impl Owned {
-    pub(super) fn mark(&mut self, key: Key, dirty: &mut Vec<Key>) {
+    /// Notes that the stream may have something to write.
+    pub fn mark(&mut self, key: Key, dirty: &mut Vec<Key>) {
         if !self.is_dirty {
             self.is_dirty = true;
             dirty.push(key);

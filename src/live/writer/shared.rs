@@ -5,10 +5,10 @@ use std::mem::take;
 use tokio::time::Instant;
 
 use crate::domain::ids::Position;
-use crate::live::open::Live;
+use crate::live::node::LiveNode;
 
 pub struct Shared {
-    pub live: Live,
+    pub node: LiveNode,
     /// The time of this turn: asking the clock once is enough for thousands of sockets.
     pub now: Instant,
     /// How far the channels were followed.
@@ -35,14 +35,14 @@ impl Tally {
 }
 
 impl Shared {
-    pub fn new(live: Live, drained: Position) -> Self {
-        Self { live, now: Instant::now(), drained, tally: Tally::default() }
+    pub fn new(node: LiveNode, drained: Position) -> Self {
+        Self { node, now: Instant::now(), drained, tally: Tally::default() }
     }
 
     /// Puts what was counted where the operator sees it.
     pub fn publish(&mut self) {
         let Tally { frames, joined, bytes, rereads } = take(&mut self.tally);
-        let meters = self.live.hub.meters();
+        let meters = &self.node.meters;
         meters.frames.inc_by(frames);
         meters.joined.inc_by(joined);
         meters.bytes.inc_by(bytes);

@@ -10,11 +10,11 @@ use futures_util::FutureExt;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::feeds::{Listeners, Source, Step, Taken};
-use super::mailbox::{Key, Note};
+use super::note::{Key, Note};
 use super::queue::FRAMES;
 use super::stream::{SHARE, SLICES};
-use super::{Writer, next_timer};
+use super::subscriptions::{Listeners, Source, Step, Taken};
+use super::task::{Writer, next_timer};
 use crate::domain::ids::Position;
 use crate::live::frame::{self, Chunk, Frame, Run};
 
@@ -22,37 +22,46 @@ use crate::live::frame::{self, Chunk, Frame, Run};
 const SOCKETS: usize = 64;
 /// Frames put into queues before they do.
 const OFFERS: usize = 16 * 1024;
-/// Those who have come back are written to for so long ...
-const CATCH_UP: Duration = Duration::from_micros(500);
-/// ... and then, when more of them wait, not for so long: thousands who come to a room at once take a tenth of each core, so
-/// that whoever posts meanwhile hardly notices.
-const REST: Duration = Duration::from_millis(4);
-/// With so many in the line, each with a page of the log in hand, no more pages are read: for nobody, so that whoever has
-/// just joined a room waits, too, at most until a page has gone to all who share it.
-const LINE: usize = 64;
 /// The streams of a node end over so long when it stops, so that not all come back at once ...
 const SPREAD: Duration = Duration::from_secs(5);
 /// ... and faster when they are few.
 const SPREAD_PER_STREAM: Duration = Duration::from_millis(2);
 
 impl Writer {
+    /// One turn. `due` is the stream whose timer has ended the wait.
+    pub(super) async fn turn(&mut self, due: Option<Key>) {
+        self.shared.now = Instant::now();
+        if let Some(owned) = due.and_then(|key| self.streams.get_mut(key)) {
+            owned.timer = None;
+        }
+        self.read_mail();
+        // Its slot may have been taken by another stream, which has a timer of its own.
+        let due = due.filter(|key| self.streams.get(*key).is_some_and(|owned| owned.timer.is_none()));
+        self.pass_on().await;
+        self.pass_time(due);
+        self.write().await;
+        self.catch_up();
+        self.read_on();
+        self.shared.publish();
+    }
+
     pub(super) fn read_mail(&mut self) {
         for note in self.mailbox.take() {
             match note {
                 Note::Adopt(adoption) => self.adopt(*adoption),
                 Note::Stirred(key) => self.stirred(key),
-                Note::Read(keys, answer) => self.answered(&keys, &answer),
+                Note::Read(keys, reply) => self.answered(&keys, &reply),
             }
         }
     }
 
     /// Passes on what was published since the last turn.
     pub(super) async fn pass_on(&mut self) {
-        let Some(Step { before, through, taken }) = self.feeds.take() else { return };
+        let Some(Step { before, through, taken }) = self.subscriptions.take() else { return };
         self.shared.drained = through;
-        let reaching = self.shared.live.hub.reaching();
+        let reaching = self.shared.node.hub.reaching();
         for source in taken.iter().filter(|taken| taken.runs.is_none()).map(|taken| taken.source) {
-            let Listeners { of_room, of_person } = self.feeds.listeners(source).clone();
+            let Listeners { of_room, of_person } = self.subscriptions.listeners(source).clone();
             for key in of_room.into_iter().chain(of_person) {
                 self.streams[key].stream.reread(before, reaching);
                 self.shared.tally.rereads += 1;
@@ -79,7 +88,7 @@ impl Writer {
         frames.sort_by_key(|(frame, _)| frame.position);
         let mut offers = 0;
         for (frame, source) in frames {
-            let listeners = &self.feeds.listeners(source).of_person;
+            let listeners = &self.subscriptions.listeners(source).of_person;
             offers += listeners.len();
             if offers > OFFERS {
                 offers = 0;
@@ -97,7 +106,7 @@ impl Writer {
     async fn spread(&mut self, source: Source, runs: &[Arc<Run>], through: Position) {
         let is_plain = runs.iter().all(|run| !run.changes_readers);
         let slices: Vec<_> = runs.iter().map(|run| IoSlice::new(&run.bytes)).collect();
-        for (turn, &key) in self.feeds.listeners(source).of_room.iter().enumerate() {
+        for (turn, &key) in self.subscriptions.listeners(source).of_room.iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
                 yield_now().await;
             }
@@ -116,7 +125,7 @@ impl Writer {
     }
 
     /// Sees to the timers that have run out.
-    pub(super) fn pass_time(&mut self, first: Option<Key>) {
+    fn pass_time(&mut self, first: Option<Key>) {
         let ping: OnceCell<Chunk> = OnceCell::new();
         let mut next = first;
         while let Some(key) = next.take().or_else(|| next_timer(&mut self.timers).now_or_never().flatten()) {
@@ -124,7 +133,7 @@ impl Writer {
             self.shared.now = Instant::now();
             let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.timer = None;
-            let clock = self.shared.live.clock;
+            let clock = self.shared.node.clock;
             let shared_ping = || ping.get_or_init(|| frame::ping(clock.now())).clone();
             let written = owned.stream.pass_time(shared_ping, &self.shared);
             self.follow_up(key, written);
@@ -141,11 +150,8 @@ impl Writer {
             let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.is_dirty = false;
             owned.stream.look(&self.shared);
-            if owned.stream.has_to_line_up(self.shared.now) {
-                if !owned.is_in_line {
-                    owned.is_in_line = true;
-                    self.line.push_back(key);
-                }
+            let (ticket, is_catching_up) = (&mut owned.ticket, owned.stream.is_catching_up());
+            if self.line.takes(key, ticket, is_catching_up, self.shared.now) {
                 self.rearm(key);
             } else {
                 self.write_to(key);
@@ -153,32 +159,26 @@ impl Writer {
         }
     }
 
-    /// Writes to those in the line, as many as have their turn now.
-    pub(super) fn catch_up(&mut self) {
-        let began = Instant::now();
-        while self.serve_first() {
-            let now = Instant::now();
-            if now >= began + CATCH_UP && !self.line.is_empty() {
-                self.rested_at = now + REST;
-                break;
-            }
+    /// Writes to the streams in the line whose turn it is.
+    fn catch_up(&mut self) {
+        let Some(turn) = self.line.begin_turn() else { return };
+        while let Some(key) = self.line.next(turn) {
+            self.serve(key);
         }
     }
 
-    /// Writes to the first in the line. False when it is empty.
-    pub(super) fn serve_first(&mut self) -> bool {
-        let Some(key) = self.line.pop_front() else { return false };
-        // Another stream may have its place: that is written to early.
+    /// Writes to a stream that was first in the line.
+    pub(super) fn serve(&mut self, key: Key) {
+        // Another stream may have its slot by now: that one is written to a little early.
         if let Some(owned) = self.streams.get_mut(key) {
-            owned.is_in_line = false;
+            owned.ticket.served();
             self.write_to(key);
         }
-        true
     }
 
-    /// Reads the log for those who ask, but not faster than it is written to sockets.
-    pub(super) fn read_on(&mut self) {
-        if self.line.len() < LINE {
+    /// Reads the log for streams that ask, but not faster than it is written to outlets.
+    fn read_on(&mut self) {
+        if !self.line.is_full() {
             self.reads.go_on();
         }
     }
@@ -192,9 +192,9 @@ impl Writer {
 
     /// The server stops: the streams end one after the other.
     pub(super) fn close(&mut self) {
-        let open = u32::try_from(self.shared.live.hub.meters().open.get()).unwrap_or(0);
+        let open = u32::try_from(self.shared.node.meters.open.get()).unwrap_or(0);
         let spread = SPREAD.min(SPREAD_PER_STREAM * open);
-        let (now, ids) = (Instant::now(), self.shared.live.ids);
+        let (now, ids) = (Instant::now(), self.shared.node.ids);
         let keys: Vec<_> = self.streams.iter().map(|(key, _)| key).collect();
         for key in keys {
             let after = ids.random_below(u64::try_from(spread.as_micros()).unwrap_or(0).max(1));

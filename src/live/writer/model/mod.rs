@@ -5,11 +5,12 @@
 //! Weaker orders of atomics than sequential consistency are not tried. Tokio's channels and wakers are taken for granted;
 //! time stands still, and a log in memory answers for the store.
 
-mod feeds;
 mod node;
 mod pipe;
+mod pipes;
 mod places;
 mod streams;
+mod subscriptions;
 mod wakes;
 
 use std::sync::{Arc, OnceLock};

@@ -15,17 +15,23 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::ground;
+use super::pipe::{Pipe, PipeOutlet};
 use crate::domain::clock::Clock;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Ids, Position, RoomId, SessionId, UserId};
 use crate::domain::session::Caller;
 use crate::live::frame::Run;
 use crate::live::hub::Hub;
-use crate::live::open::{Live, Scope};
+use crate::live::node::LiveNode;
 use crate::live::registry::{Registry, SessionCheck};
+use crate::live::scope::Scope;
 use crate::live::sync::Mutex;
-use crate::live::writer::replay::{Answer, Found, Question, Stretch, What};
-use crate::live::writer::{Adoption, Mailbox, Note, Opened, Outlet, Pipe, Writer};
+use crate::live::writer::adoption::{Adoption, Opened};
+use crate::live::writer::log_read::{Found, LogRead, LogReply, Stretch, What};
+use crate::live::writer::mailbox::Mailbox;
+use crate::live::writer::note::Note;
+use crate::live::writer::reads::Waiting;
+use crate::live::writer::task::Writer;
 use crate::storage::{Committed, Removed};
 
 /// Events read from the log at once.
@@ -49,7 +55,7 @@ pub enum Step {
 }
 
 pub struct Node {
-    pub live: Live,
+    pub parts: LiveNode,
     log: Mutex<Log>,
     /// How many turns each writer lasts that breaks down; the one after them lasts.
     pub lives: &'static [usize],
@@ -69,17 +75,18 @@ impl Node {
     }
 
     pub fn with_writers_that_last(lives: &'static [usize], rooms: &[RoomId]) -> Arc<Self> {
-        let live = Live {
+        let parts = LiveNode {
             store: ground().store.clone(),
             hub: Arc::new(Hub::default()),
             registry: Arc::new(Registry::new(Clock, Duration::from_mins(15), None)),
+            meters: Arc::default(),
             clock: Clock,
             ids: Ids,
             heartbeat: Duration::from_hours(1),
             slow_after: Duration::from_hours(1),
         };
         let rooms = rooms.iter().map(|room| (*room, Position(0))).collect();
-        Arc::new(Self { live, log: Mutex::new(Log { rooms, ..Log::default() }), lives })
+        Arc::new(Self { parts, log: Mutex::new(Log { rooms, ..Log::default() }), lives })
     }
 
     /// Starts the journal and the feeder: the first commits and tells the registry, the second publishes.
@@ -89,11 +96,11 @@ impl Node {
         thread::spawn(move || {
             for step in steps {
                 let committed = node.log.lock().expect("no task fails").write(step);
-                node.live.registry.committed(&committed);
+                node.parts.registry.committed(&committed);
                 feed.send(committed.events).expect("the feeder outlives the journal");
             }
         });
-        let hub = self.live.hub.clone();
+        let hub = self.parts.hub.clone();
         thread::spawn(move || {
             while let Ok(events) = batches.recv() {
                 hub.publish(&events, ground().store.cursors());
@@ -102,16 +109,19 @@ impl Node {
     }
 
     /// Starts a writer.
-    pub fn writer(self: &Arc<Self>, finish: &CancellationToken) -> (Arc<Mailbox>, thread::JoinHandle<()>) {
-        let mailbox = Arc::<Mailbox>::default();
+    pub fn writer(
+        self: &Arc<Self>,
+        finish: &CancellationToken,
+    ) -> (Arc<Mailbox<Note>>, thread::JoinHandle<()>) {
+        let mailbox = Arc::<Mailbox<Note>>::default();
         let (node, own, finish) = (self.clone(), mailbox.clone(), finish.clone());
         (mailbox, thread::spawn(move || node.work(&own, &finish)))
     }
 
     /// What [`Writer::run`] does, but for time, and with the log's answers.
-    fn work(self: &Arc<Self>, mailbox: &Arc<Mailbox>, finish: &CancellationToken) {
+    fn work(self: &Arc<Self>, mailbox: &Arc<Mailbox<Note>>, finish: &CancellationToken) {
         let anew = || {
-            let mut writer = Writer::new(self.live.clone(), mailbox.clone(), TaskTracker::new());
+            let mut writer = Writer::new(self.parts.clone(), mailbox.clone(), TaskTracker::new());
             writer.reads.hold();
             writer
         };
@@ -123,7 +133,7 @@ impl Node {
                 tokio::select! {
                     biased;
                     () = mailbox.arrived() => {}
-                    () = writer.feeds.moved() => {}
+                    () = writer.subscriptions.moved() => {}
                     () = async {}, if !(writer.dirty.is_empty() && writer.line.is_empty()) => {}
                     () = finish.cancelled(), if !is_finishing => is_finishing = true,
                 }
@@ -131,8 +141,10 @@ impl Node {
                 writer.pass_on().await;
                 writer.write().await;
                 // When those in the line have their turn is a matter of time: here of chance.
-                if thread_rng().gen_bool(0.5) {
-                    writer.serve_first();
+                if thread_rng().gen_bool(0.5)
+                    && let Some(key) = writer.line.first()
+                {
+                    writer.serve(key);
                 }
             });
             turns += 1;
@@ -141,13 +153,13 @@ impl Node {
                 writer = anew();
                 (last, turns) = (lives.next(), 0);
             }
-            while let Some(question) = writer.reads.held() {
+            while let Some(Waiting { keys, read }) = writer.reads.held() {
                 let (node, mailbox) = (self.clone(), mailbox.clone());
                 thread::spawn(move || {
-                    let (events, through) = node.log.lock().expect("no task fails").find(&question);
-                    let run = Run::of(&events, node.live.store.cursors());
+                    let (events, through) = node.log.lock().expect("no task fails").find(&read);
+                    let run = Run::of(&events, node.parts.store.cursors());
                     let found = Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }));
-                    mailbox.put(Note::Read(question.keys, Answer { number: question.number, found }));
+                    mailbox.put(Note::Read(keys, LogReply { number: read.number, found }));
                 });
             }
         }
@@ -158,12 +170,13 @@ impl Node {
         self: &Arc<Self>,
         scope: Scope,
         after: Option<Position>,
-        mailbox: &Mailbox,
+        mailbox: &Mailbox<Note>,
     ) -> Option<Reading> {
-        let (registry, deadline) = (&self.live.registry, Instant::now() + Duration::from_mins(15));
+        let (registry, deadline) = (&self.parts.registry, Instant::now() + Duration::from_mins(15));
         let caller =
             Caller { user: ADA, session: SESSION, expires_at: Clock.now().plus(Duration::from_mins(15)) };
-        let place = registry.register(caller, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("there are no limits");
+        let registration =
+            registry.register(caller, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("there are no limits");
         if registry.check(SESSION) == SessionCheck::Ended {
             return None;
         }
@@ -179,8 +192,8 @@ impl Node {
         };
         let (from, pipe) = (after.unwrap_or(settled), Arc::<Pipe>::default());
         let greeting = Vec::new();
-        let opened = Opened { place, reader: ADA, scope, rooms, from, settled, deadline, greeting };
-        let outlet = Outlet::Body(pipe.clone());
+        let opened = Opened { registration, reader: ADA, scope, rooms, from, settled, deadline, greeting };
+        let outlet = Box::new(PipeOutlet(pipe.clone()));
         mailbox.put(Note::Adopt(Box::new(Adoption { opened, outlet, pass: Box::new(()) })));
         Some(Reading { from, pipe })
     }
@@ -219,10 +232,10 @@ impl Log {
         committed
     }
 
-    fn find(&self, question: &Question) -> (Vec<Event>, Position) {
-        let What::Page(after, upto) = question.what else { unreachable!("nothing is purged") };
+    fn find(&self, read: &LogRead) -> (Vec<Event>, Position) {
+        let What::Page(after, upto) = read.what else { unreachable!("nothing is purged") };
         assert!(upto <= self.head(), "asked for what is not committed");
-        let is_shown = |event: &&Event| match question.scope {
+        let is_shown = |event: &&Event| match read.scope {
             Scope::Room(room) => event.room == room,
             Scope::Person => {
                 let since = self.rooms.iter().find(|(room, _)| *room == event.room);

@@ -1,103 +1,118 @@
-//! A pipe between a writer and whoever asks for frames: all that is given arrives, once and in order, and neither waits
-//! for one who has gone.
+//! A pipe: the outlet of the models. It takes one frame for each time that its reader asks, and gives it to the reader.
 
-use std::future::poll_fn;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures_util::FutureExt;
-use shuttle::future::block_on;
-use shuttle::thread;
+use bytes::Bytes;
 
-use super::{exhaust, explore};
-use crate::live::writer::mailbox::{Mailbox, Stir};
-use crate::live::writer::{Outlet, Pipe};
+use crate::live::frame::Framing;
+use crate::live::outlet::Outlet;
+use crate::live::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Gives so many frames as a stream does, then says whether the reader had them all or has gone.
-fn give(frames: u8, pipe: Arc<Pipe>) -> bool {
-    let mailbox = Arc::<Mailbox>::default();
-    let stir = Arc::new(Stir::new(mailbox.clone(), 0));
-    let waker = Waker::from(stir.clone());
-    let context = &mut Context::from_waker(&waker);
-    let mut outlet = Outlet::Body(pipe);
-    let mut next = 0;
-    loop {
-        stir.taken();
-        if outlet.is_gone(context) {
-            return false;
+/// One frame on its way to whoever asks for it.
+#[derive(Default)]
+pub struct Pipe {
+    /// Held for a few instructions, never over an await.
+    state: Mutex<State>,
+}
+
+/// The writer's end.
+pub struct PipeOutlet(pub Arc<Pipe>);
+
+#[derive(Default)]
+struct State {
+    is_wanted: bool,
+    frame: Option<Bytes>,
+    has_ended: bool,
+    is_gone: bool,
+    stream: Option<Waker>,
+    reader: Option<Waker>,
+}
+
+impl Pipe {
+    /// The next frame, or none at the end. Only by asking is one taken out of the stream.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut state = self.state();
+        if let Some(frame) = state.frame.take() {
+            return Poll::Ready(Some(frame));
         }
-        let is_blocked = loop {
-            if next == frames {
-                break false;
-            }
-            match outlet.write(&[IoSlice::new(&[next])]) {
-                Ok(_) => next += 1,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => match outlet.poll_writable(context) {
-                    Poll::Ready(writable) => writable.expect("a pipe does not fail"),
-                    Poll::Pending => break true,
-                },
-                Err(error) => panic!("{error}"),
-            }
+        if state.has_ended {
+            return Poll::Ready(None);
+        }
+        state.reader = Some(context.waker().clone());
+        state.is_wanted = true;
+        let stream = state.stream.clone();
+        drop(state);
+        stream.into_iter().for_each(Waker::wake);
+        Poll::Pending
+    }
+
+    /// Says that nobody asks any more.
+    pub fn leave(&self) {
+        let stream = {
+            let mut state = self.state();
+            state.is_gone = true;
+            state.stream.take()
         };
-        if !is_blocked {
-            outlet.finish();
-            return true;
-        }
-        block_on(mailbox.arrived());
-        assert!(!mailbox.take().is_empty(), "woken for nothing");
+        stream.into_iter().for_each(Waker::wake);
+    }
+
+    fn end(&self) {
+        let reader = {
+            let mut state = self.state();
+            state.has_ended = true;
+            state.reader.take()
+        };
+        reader.into_iter().for_each(Waker::wake);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads so many frames at most and goes.
-fn read(most: usize, pipe: &Pipe) -> Vec<u8> {
-    let mut read = Vec::new();
-    for _ in 0..most {
-        let next = || poll_fn(|context| pipe.poll_next(context));
-        // Whoever asks may do so again before anything has come, from elsewhere.
-        let frame = next().now_or_never().unwrap_or_else(|| block_on(next()));
-        let Some(frame) = frame else { break };
-        read.extend_from_slice(&frame);
+impl Outlet for PipeOutlet {
+    fn framing(&self) -> Framing {
+        Framing::Plain
     }
-    pipe.leave();
-    read
-}
 
-fn run(frames: u8, most: usize) {
-    let pipe = Arc::<Pipe>::default();
-    let (other, reader) = (pipe.clone(), thread::spawn(move || read(most, &pipe)));
-    let is_all = give(frames, other);
-    let read = reader.join().expect("the reader is done");
-    let expected: Vec<u8> = (0..frames).take(most).collect();
-    assert_eq!(read, expected);
-    assert!(is_all || most <= usize::from(frames), "who reads to the end has not gone before");
-}
-
-#[test]
-fn a_pipe_gives_each_frame_once() {
-    explore(2_000, || run(4, 5));
-}
-
-#[test]
-fn a_writer_hears_that_its_reader_has_gone() {
-    exhaust(|| run(2, 0));
-    explore(2_000, || run(4, 2));
-}
-
-/// A stream that is quiet has nothing to be blocked by.
-#[test]
-fn a_quiet_writer_hears_it_too() {
-    exhaust(|| {
-        let pipe = Arc::<Pipe>::default();
-        let other = pipe.clone();
-        let reader = thread::spawn(move || other.leave());
-        let mailbox = Arc::<Mailbox>::default();
-        let stir = Arc::new(Stir::new(mailbox.clone(), 0));
-        let mut outlet = Outlet::Body(pipe);
-        while !outlet.is_gone(&mut Context::from_waker(&stir.clone().into())) {
-            block_on(mailbox.arrived());
-            stir.taken();
+    /// Takes the first slice alone, which is a frame.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.0.state();
+        if !state.is_wanted {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        reader.join().expect("the reader is done");
-    });
+        let frame = slices.first().map_or_else(Bytes::new, |slice| Bytes::copy_from_slice(slice));
+        let given = frame.len();
+        (state.is_wanted, state.frame) = (false, Some(frame));
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+        Ok(given)
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.state();
+        state.stream = Some(context.waker().clone());
+        if state.is_wanted { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn is_gone(&mut self, context: &mut Context<'_>) -> bool {
+        let mut state = self.0.state();
+        // A reader may go while there is nothing to be given, and before anything was.
+        state.stream = Some(context.waker().clone());
+        state.is_gone
+    }
+
+    fn finish(&self) -> bool {
+        self.0.end();
+        false
+    }
+}
+
+impl Drop for PipeOutlet {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }

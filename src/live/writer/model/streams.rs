@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::explore;
 use super::node::{HOME, Node, OTHER, Step};
 use crate::domain::ids::{Position, RoomId};
-use crate::live::open::Scope;
-use crate::live::writer::Mailbox;
+use crate::live::scope::Scope;
+use crate::live::writer::mailbox::Mailbox;
+use crate::live::writer::note::Note;
 
 /// Orders of each kind that are tried.
 const ORDERS: usize = 500;
@@ -21,7 +22,7 @@ const NOW: Option<Position> = None;
 fn run<const WRITERS: usize>(
     rooms: &[RoomId],
     steps: &'static [Step],
-    people: impl FnOnce(&Arc<Node>, [Arc<Mailbox>; WRITERS]) -> Vec<thread::JoinHandle<()>>,
+    people: impl FnOnce(&Arc<Node>, [Arc<Mailbox<Note>>; WRITERS]) -> Vec<thread::JoinHandle<()>>,
 ) {
     run_on(&Node::new(rooms), steps, people);
 }
@@ -29,7 +30,7 @@ fn run<const WRITERS: usize>(
 fn run_on<const WRITERS: usize>(
     node: &Arc<Node>,
     steps: &'static [Step],
-    people: impl FnOnce(&Arc<Node>, [Arc<Mailbox>; WRITERS]) -> Vec<thread::JoinHandle<()>>,
+    people: impl FnOnce(&Arc<Node>, [Arc<Mailbox<Note>>; WRITERS]) -> Vec<thread::JoinHandle<()>>,
 ) {
     let finish = CancellationToken::new();
     let writers: [_; WRITERS] = std::array::from_fn(|_| node.writer(&finish));
@@ -42,13 +43,13 @@ fn run_on<const WRITERS: usize>(
     for (_, writer) in writers {
         writer.join().expect("a writer is done");
     }
-    assert_eq!(node.live.hub.meters().open.get(), 0, "streams that are still open");
+    assert_eq!(node.parts.meters.open.get(), 0, "streams that are still open");
 }
 
 /// Somebody who reads to the end, leaves after each few events and comes back with the cursor of the last one.
 fn reads(
     node: &Arc<Node>,
-    mailbox: &Arc<Mailbox>,
+    mailbox: &Arc<Mailbox<Note>>,
     (scope, mut after): (Scope, Option<Position>),
     (patience, shown): (usize, &'static [i64]),
 ) -> thread::JoinHandle<()> {
@@ -81,7 +82,7 @@ fn reads(
 /// Somebody who reads until the stream ends by itself, and gets nothing but this.
 fn reads_out(
     node: &Arc<Node>,
-    mailbox: &Arc<Mailbox>,
+    mailbox: &Arc<Mailbox<Note>>,
     scope: Scope,
     shown: &'static [i64],
 ) -> thread::JoinHandle<()> {

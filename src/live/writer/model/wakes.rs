@@ -13,12 +13,13 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Position, RoomId};
 use crate::live::frame::ByeReason;
 use crate::live::handle::Handle;
-use crate::live::writer::mailbox::{Mailbox, Stir};
+use crate::live::writer::mailbox::Mailbox;
+use crate::live::writer::note::Stir;
 use crate::storage::Removed;
 
 /// A writer that listens to a handle until it has heard of so many removals and, if it waits for that, of the end.
 fn listen(handle: &Handle, removals: usize, waits_for_end: bool) {
-    let mailbox = Arc::<Mailbox>::default();
+    let mailbox = Arc::<Mailbox<_>>::default();
     let stir = Arc::new(Stir::new(mailbox.clone(), 0));
     handle.listen(stir.clone().into());
     let (mut heard, mut has_ended) = (0, false);

@@ -5,7 +5,7 @@ use super::Stream;
 use crate::domain::event::EventType;
 use crate::live::frame::{self, ByeReason, Frame, Framing};
 use crate::live::handle::removal_from;
-use crate::live::open::Scope;
+use crate::live::scope::Scope;
 use crate::live::writer::shared::Shared;
 
 /// When to come back after `slow`, in ms.
@@ -77,11 +77,11 @@ impl Stream {
 
     /// Hears what the rest of the node has to say.
     pub(super) fn hear(&mut self, shared: &Shared) {
-        let Some(place) = &self.place else { return };
-        if !place.registration.handle.has_news() {
+        let Some(counted) = &self.counted else { return };
+        if !counted.registration.handle.has_news() {
             return;
         }
-        let news = place.registration.handle.hear();
+        let news = counted.registration.handle.hear();
         self.deadline = news.deadline;
         for removed in news.removed {
             self.removed.retain(|other| other.room != removed.room);
@@ -108,7 +108,7 @@ impl Stream {
             return;
         }
         self.ready.clear();
-        let draw = |(least, most): (u64, u64)| least + shared.live.ids.random_below(most - least);
+        let draw = |(least, most): (u64, u64)| least + shared.node.ids.random_below(most - least);
         let retry_ms = match reason {
             ByeReason::Expired => Some(0),
             ByeReason::Slow => Some(draw(SLOW_RETRY_MS)),

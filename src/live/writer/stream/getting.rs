@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{Phase, Replay, Stream};
 use crate::domain::ids::Position;
 use crate::live::frame::{Chunk, Frame};
+use crate::live::writer::log_read::Stretch;
 use crate::live::writer::queue::Queue;
-use crate::live::writer::replay::Stretch;
 use crate::live::writer::shared::Shared;
 
 /// With so few frames left the next page of the log is asked for.
@@ -57,11 +57,9 @@ impl Stream {
         (is_hungry && replay.asked.is_none()).then_some((self.seen, replay.target))
     }
 
-    /// Whether its reader has come back a short time ago, and what comes next is from the log.
-    pub fn has_to_line_up(&self, now: Instant) -> bool {
-        now < self.patient_until
-            && self.last.is_none()
-            && self.ready.front().is_some_and(|first| first.position <= self.replayed)
+    /// Whether what it gives next was read from the log.
+    pub fn is_catching_up(&self) -> bool {
+        self.last.is_none() && self.ready.front().is_some_and(|first| first.position <= self.replayed)
     }
 
     pub fn asked(&mut self, number: u64) {

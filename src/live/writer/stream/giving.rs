@@ -6,18 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::access::Verdict;
-use super::{Phase, Stream, Written};
+use super::{Phase, SHARE, SLICES, Stream, Written};
 use crate::domain::event::EventType;
 use crate::domain::ids::Position;
 use crate::live::frame::{ByeReason, Frame, Framing, Run};
 use crate::live::meters::End;
-use crate::live::open::Scope;
+use crate::live::scope::Scope;
 use crate::live::writer::shared::Shared;
-
-/// Most bytes of one write: more would only wait in the kernel.
-pub const SHARE: usize = 64 * 1024;
-/// Most frames of one write.
-pub const SLICES: usize = 64;
 
 impl Stream {
     /// Whether runs of its one room may go to the socket as they are: it is level, nothing waits, and nobody has said
@@ -34,7 +29,7 @@ impl Stream {
             && self.removed.is_empty()
             && self.deadline > shared.now
             && self.outlet.framing() == Framing::Chunks
-            && self.place.as_ref().is_some_and(|place| !place.registration.handle.has_news())
+            && self.counted.as_ref().is_some_and(|counted| !counted.registration.handle.has_news())
     }
 
     /// Gives whole runs in one write. False when something of them is left: it waits now.
@@ -112,21 +107,20 @@ impl Stream {
 
     /// All is said: gives the place up and closes the sending half. False when nobody is there to be waited for.
     pub fn finish(&mut self) -> bool {
-        self.place = None;
+        self.counted = None;
         self.outlet.finish()
     }
 
     /// What is given next, in order, up to what must not be followed without a look. Gives the number of slices.
     fn plan<'s>(&'s self, slices: &mut [IoSlice<'s>; SLICES]) -> usize {
         let framing = self.outlet.framing();
-        let most = if self.outlet.takes_one() { 1 } else { SLICES };
         let (mut count, mut total) = (0, 0);
         // Tells whether one more fits.
         let mut add = |bytes: &'s [u8]| {
             slices[count] = IoSlice::new(bytes);
             count += 1;
             total += bytes.len();
-            count < most && total < SHARE
+            count < SLICES && total < SHARE
         };
         let mut fits = self.rest.is_empty() || add(&self.rest);
         for notice in &self.notices {

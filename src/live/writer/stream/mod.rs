@@ -9,37 +9,37 @@ mod time;
 
 use std::collections::{HashSet, VecDeque};
 use std::task::Waker;
-use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
-pub use self::giving::{SHARE, SLICES};
 use super::adoption::Adoption;
-use super::outlet::Outlet;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::{ByeReason, Chunk, Frame};
 use crate::live::meters::End;
-use crate::live::open::Scope;
+use crate::live::outlet::Outlet;
 use crate::live::registry::Registration;
+use crate::live::scope::Scope;
 use crate::storage::Removed;
 
-/// How long somebody who has come back lines up for what was missed.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Most bytes of one write: more would only wait in the kernel.
+pub const SHARE: usize = 64 * 1024;
+/// Most frames of one write.
+pub const SLICES: usize = 64;
 
 /// A stream that a writer owns.
 pub struct Stream {
     /// Given up with the last frame, so that the reader may open another.
-    place: Option<Place>,
+    counted: Option<Counted>,
     reader: UserId,
     scope: Scope,
     /// The rooms that are followed.
     rooms: HashSet<RoomId>,
-    outlet: Outlet,
+    outlet: Box<dyn Outlet>,
     waker: Waker,
     phase: Phase,
     /// Everything of the reader's up to here is ready or was given, as far as the stream itself has seen.
@@ -58,8 +58,6 @@ pub struct Stream {
     ready: Queue,
     /// Those up to here came from the log.
     replayed: Position,
-    /// So long it lines up when it has to catch up, and then not again: a busy room may go on faster than that.
-    patient_until: Instant,
     /// What is said last, once that is known, and its reason.
     last: Option<(Bytes, ByeReason)>,
     /// When the session's newest access token expires.
@@ -73,9 +71,9 @@ pub struct Stream {
 }
 
 /// The stream among the open ones.
-struct Place {
+struct Counted {
     registration: Registration,
-    count: Gauge,
+    open: Gauge,
 }
 
 enum Phase {
@@ -119,11 +117,11 @@ pub enum Written {
 impl Stream {
     pub fn new(adoption: Adoption, waker: Waker, shared: &Shared) -> Self {
         let Adoption { opened, outlet, pass } = adoption;
-        opened.place.handle.listen(waker.clone());
-        let count = shared.live.hub.meters().open.clone();
-        count.inc();
+        opened.registration.handle.listen(waker.clone());
+        let open = shared.node.meters.open.clone();
+        open.inc();
         Self {
-            place: Some(Place { registration: opened.place, count }),
+            counted: Some(Counted { registration: opened.registration, open }),
             reader: opened.reader,
             scope: opened.scope,
             rooms: HashSet::new(),
@@ -138,7 +136,6 @@ impl Stream {
             notices: opened.greeting.into(),
             ready: Queue::default(),
             replayed: opened.from,
-            patient_until: shared.now + PATIENCE,
             last: None,
             deadline: opened.deadline,
             ends_at: None,
@@ -158,7 +155,7 @@ impl Stream {
 
     /// When the newest access token of its session expires; that is now for a stream that has given its place up.
     pub fn expires_at(&self, now: Timestamp) -> Timestamp {
-        self.place.as_ref().map_or(now, |place| place.registration.handle.deadline().1)
+        self.counted.as_ref().map_or(now, |counted| counted.registration.handle.deadline().1)
     }
 
     pub fn rooms(&self) -> &HashSet<RoomId> {
@@ -187,8 +184,8 @@ impl Stream {
     }
 }
 
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.count.dec();
+        self.open.dec();
     }
 }

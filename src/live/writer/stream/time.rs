@@ -22,12 +22,12 @@ impl Stream {
         }
         let next = match self.blocked_since {
             Some(since) => since + STALL,
-            None => self.last_write + shared.live.heartbeat,
+            None => self.last_write + shared.node.heartbeat,
         };
         if self.last.is_some() {
             return next;
         }
-        let behind = self.behind_since().map(|since| since + shared.live.slow_after);
+        let behind = self.behind_since().map(|since| since + shared.node.slow_after);
         [Some(self.deadline), self.ends_at, behind].into_iter().flatten().fold(next, Instant::min)
     }
 
@@ -48,9 +48,9 @@ impl Stream {
             self.say_bye(ByeReason::Expired, shared);
         } else if self.ends_at.is_some_and(is_over) {
             self.say_bye(ByeReason::Shutdown, shared);
-        } else if self.behind_since().is_some_and(|since| is_over(since + shared.live.slow_after)) {
+        } else if self.behind_since().is_some_and(|since| is_over(since + shared.node.slow_after)) {
             self.say_bye(ByeReason::Slow, shared);
-        } else if self.blocked_since.is_none() && is_over(self.last_write + shared.live.heartbeat) {
+        } else if self.blocked_since.is_none() && is_over(self.last_write + shared.node.heartbeat) {
             self.notices.push_back(ping());
             self.last_write = shared.now;
         } else {

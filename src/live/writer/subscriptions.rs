@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::mailbox::Key;
+use super::note::Key;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::Run;
 use crate::live::hub::{Hub, Published, RunReceiver};
@@ -14,17 +14,17 @@ use crate::live::sync::broadcast::error::TryRecvError;
 use crate::live::sync::watch;
 
 /// The subscriptions of one writer.
-pub struct Feeds {
+pub struct Subscriptions {
     hub: Arc<Hub>,
     published: watch::Receiver<Published>,
     /// The mark up to which all channels were emptied.
     drained: Position,
-    rooms: HashMap<RoomId, Feed>,
-    people: HashMap<UserId, Feed>,
+    rooms: HashMap<RoomId, Subscription>,
+    people: HashMap<UserId, Subscription>,
 }
 
 /// One channel and who listens to it here.
-struct Feed {
+struct Subscription {
     receiver: RunReceiver,
     /// What was sent up to here may not have come: it was before the subscription, or ran over. The log has it.
     missing: Position,
@@ -64,7 +64,7 @@ pub struct Taken {
     pub runs: Option<Vec<Arc<Run>>>,
 }
 
-impl Feeds {
+impl Subscriptions {
     pub fn new(hub: Arc<Hub>) -> Self {
         let mut published = hub.published();
         let drained = published.borrow_and_update().position;
@@ -80,21 +80,23 @@ impl Feeds {
     /// log up to the position given.
     pub fn follow_room(&mut self, room: RoomId, key: Key, of_person: bool) -> Position {
         let hub = &self.hub;
-        let feed = self.rooms.entry(room).or_insert_with(|| Feed::new(hub.subscribe_room(room), hub));
+        let subscription =
+            self.rooms.entry(room).or_insert_with(|| Subscription::new(hub.subscribe_room(room), hub));
         if of_person {
-            feed.listeners.of_person.push(key);
+            subscription.listeners.of_person.push(key);
         } else {
-            feed.listeners.of_room.push(key);
+            subscription.listeners.of_room.push(key);
         }
-        feed.missing.max(self.drained)
+        subscription.missing.max(self.drained)
     }
 
     /// The same for the memberships of a person.
     pub fn follow_person(&mut self, user: UserId, key: Key) -> Position {
         let hub = &self.hub;
-        let feed = self.people.entry(user).or_insert_with(|| Feed::new(hub.subscribe_person(user), hub));
-        feed.listeners.of_person.push(key);
-        feed.missing.max(self.drained)
+        let subscription =
+            self.people.entry(user).or_insert_with(|| Subscription::new(hub.subscribe_person(user), hub));
+        subscription.listeners.of_person.push(key);
+        subscription.missing.max(self.drained)
     }
 
     pub fn unfollow_room(&mut self, room: RoomId, key: Key) {
@@ -112,7 +114,7 @@ impl Feeds {
     /// Waits until the mark has moved.
     pub async fn moved(&mut self) {
         if self.published.changed().await.is_err() {
-            // The hub is held here, so its mark outlives the wait.
+            // Impossible: the hub is held here, so its mark outlives the wait.
             std::future::pending::<()>().await;
         }
     }
@@ -125,13 +127,13 @@ impl Feeds {
             return None;
         }
         let hub = &self.hub;
-        let room = |room: RoomId, feed: &mut Feed| {
-            let runs = feed.drain(mark.position, hub, || hub.subscribe_room(room));
-            Taken { source: Source::Room(room), is_for_people: feed.is_for_people(), runs }
+        let room = |room: RoomId, subscription: &mut Subscription| {
+            let runs = subscription.drain(mark.position, hub, || hub.subscribe_room(room));
+            Taken { source: Source::Room(room), is_for_people: subscription.is_for_people(), runs }
         };
-        let person = |user: UserId, feed: &mut Feed| {
-            let runs = feed.drain(mark.position, hub, || hub.subscribe_person(user));
-            Taken { source: Source::Person(user), is_for_people: feed.is_for_people(), runs }
+        let person = |user: UserId, subscription: &mut Subscription| {
+            let runs = subscription.drain(mark.position, hub, || hub.subscribe_person(user));
+            Taken { source: Source::Person(user), is_for_people: subscription.is_for_people(), runs }
         };
         let mut taken = Vec::new();
         if mark.previous == before {
@@ -140,8 +142,8 @@ impl Feeds {
             let people = mark.people.iter().filter_map(|id| Some(person(*id, self.people.get_mut(id)?)));
             taken.extend(people);
         } else {
-            taken.extend(self.rooms.iter_mut().map(|(id, feed)| room(*id, feed)));
-            taken.extend(self.people.iter_mut().map(|(id, feed)| person(*id, feed)));
+            taken.extend(self.rooms.iter_mut().map(|(id, subscription)| room(*id, subscription)));
+            taken.extend(self.people.iter_mut().map(|(id, subscription)| person(*id, subscription)));
         }
         taken.retain(|taken| taken.runs.as_ref().is_none_or(|runs| !runs.is_empty()));
         self.drained = mark.position;
@@ -151,15 +153,15 @@ impl Feeds {
     /// Who listens to a channel here.
     pub fn listeners(&self, source: Source) -> &Listeners {
         static NOBODY: Listeners = Listeners { of_room: Vec::new(), of_person: Vec::new() };
-        let feed = match source {
+        let subscription = match source {
             Source::Room(room) => self.rooms.get(&room),
             Source::Person(user) => self.people.get(&user),
         };
-        feed.map_or(&NOBODY, |feed| &feed.listeners)
+        subscription.map_or(&NOBODY, |subscription| &subscription.listeners)
     }
 }
 
-impl Feed {
+impl Subscription {
     fn new(receiver: RunReceiver, hub: &Hub) -> Self {
         Self { receiver, missing: hub.reaching(), early: Vec::new(), listeners: Listeners::default() }
     }
@@ -196,7 +198,7 @@ impl Feed {
 }
 
 /// Takes a listener out. True when it was the last one, and the channel was let go of.
-fn leave<K: Eq + Hash>(entry: Entry<'_, K, Feed>, key: Key) -> bool {
+fn leave<K: Eq + Hash>(entry: Entry<'_, K, Subscription>, key: Key) -> bool {
     let Entry::Occupied(mut entry) = entry else { return false };
     let Listeners { of_room, of_person } = &mut entry.get_mut().listeners;
     for keys in [&mut *of_room, &mut *of_person] {

@@ -11,7 +11,7 @@ use super::{explore, ground};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::Position;
 use crate::live::hub::Hub;
-use crate::live::writer::feeds::{Feeds, Source, Step};
+use crate::live::writer::subscriptions::{Source, Step, Subscriptions};
 
 const LAST: i64 = 6;
 
@@ -54,25 +54,25 @@ fn publish(hub: &Hub) {
 
 /// One is there from the beginning, the other follows after a few steps.
 fn listen(hub: &Arc<Hub>, after: usize) {
-    let mut feeds = Feeds::new(hub.clone());
-    let mut listeners = vec![Listener { log: feeds.follow_room(HOME, 0, false), came: Vec::new() }];
+    let mut subscriptions = Subscriptions::new(hub.clone());
+    let mut listeners = vec![Listener { log: subscriptions.follow_room(HOME, 0, false), came: Vec::new() }];
     let mut steps = 0;
-    while feeds.drained().0 < LAST {
-        block_on(feeds.moved());
-        if let Some(step) = feeds.take() {
+    while subscriptions.drained().0 < LAST {
+        block_on(subscriptions.moved());
+        if let Some(step) = subscriptions.take() {
             for listener in &mut listeners {
                 listener.take(&step, hub);
             }
         }
         steps += 1;
         if steps == after {
-            listeners.push(Listener { log: feeds.follow_room(HOME, 1, false), came: Vec::new() });
+            listeners.push(Listener { log: subscriptions.follow_room(HOME, 1, false), came: Vec::new() });
         }
     }
     listeners.iter().for_each(Listener::check);
-    let keys = feeds.listeners(Source::Room(HOME)).of_room.clone();
+    let keys = subscriptions.listeners(Source::Room(HOME)).of_room.clone();
     for key in keys {
-        feeds.unfollow_room(HOME, key);
+        subscriptions.unfollow_room(HOME, key);
     }
 }
 
@@ -94,10 +94,10 @@ fn a_channel_let_go_of_is_never_listened_to() {
         let (one, two) = (hub.clone(), hub.clone());
         let publisher = thread::spawn(move || publish(&one));
         let visitor = thread::spawn(move || {
-            let mut feeds = Feeds::new(two);
+            let mut subscriptions = Subscriptions::new(two);
             for _ in 0..2 {
-                feeds.follow_room(HOME, 0, false);
-                feeds.unfollow_room(HOME, 0);
+                subscriptions.follow_room(HOME, 0, false);
+                subscriptions.unfollow_room(HOME, 0);
             }
         });
         listen(&hub, 2);
