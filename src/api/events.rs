@@ -75,13 +75,16 @@ impl EventsApi {
         /// If more events than this would have to be replayed, `reset` comes instead.
         #[oai(validator(minimum(value = "0")))]
         max_replay: Query<Option<i32>>,
+        /// The same as `Last-Event-ID`, for readers that cannot send headers; beside the header it is ignored.
+        #[oai(name = "lastEventId")]
+        last_event_id_in_query: Query<Option<String>>,
     ) -> Outcome<Frames<StreamEvent>, StreamRoomEvents> {
         let (chat, room) = (state.chat(), room_ref(&room)?);
         if only_head.0 {
             chat.history(caller.0, &room, HistoryStart::Newest, 1).await?;
             return Ok(Frames::none());
         }
-        let start = start(after.0, last_event_id, max_replay.0);
+        let start = start(after.0, last_event_id.0.or(last_event_id_in_query.0), max_replay.0);
         Ok(Frames::of(chat.open_room_stream(caller.0, &room, start, address.0).await?))
     }
 
@@ -105,18 +108,21 @@ impl EventsApi {
         /// If more events than this would have to be replayed, `reset` comes instead.
         #[oai(validator(minimum(value = "0")))]
         max_replay: Query<Option<i32>>,
+        /// The same as `Last-Event-ID`, for readers that cannot send headers; beside the header it is ignored.
+        #[oai(name = "lastEventId")]
+        last_event_id_in_query: Query<Option<String>>,
     ) -> Outcome<Frames<StreamEvent>, StreamEvents> {
         if only_head.0 {
             return Ok(Frames::none());
         }
-        let start = start(after.0, last_event_id, max_replay.0);
+        let start = start(after.0, last_event_id.0.or(last_event_id_in_query.0), max_replay.0);
         Ok(Frames::of(state.chat().open_user_stream(caller.0, start, address.0).await?))
     }
 }
 
-fn start(after: Option<String>, last_event_id: LastEventId, max_replay: Option<i32>) -> StreamStart {
+fn start(after: Option<String>, last_event_id: Option<String>, max_replay: Option<i32>) -> StreamStart {
     let max_replay = max_replay.and_then(|most| u32::try_from(most).ok());
-    StreamStart { after, last_event_id: last_event_id.0, max_replay }
+    StreamStart { after, last_event_id, max_replay }
 }
 
 impl<E> Frames<E> {

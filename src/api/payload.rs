@@ -10,7 +10,6 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_path_to_error::Segment;
 
 use super::code::Code;
@@ -29,7 +28,8 @@ pub struct BodyLimit {
     pub deadline: Duration,
 }
 
-/// A type that a request body can have. It must refuse unknown fields.
+/// A type that a request body can have. It must refuse unknown fields. Its optional fields are `Option`s without an attribute:
+/// serde reads null as absent, which is what several generated clients mean by it.
 pub trait Input: DeserializeOwned + Type {
     /// Whether it carries passwords or tokens.
     const IS_AUTH: bool = false;
@@ -38,7 +38,7 @@ pub trait Input: DeserializeOwned + Type {
 /// A body that must be there.
 pub struct Body<T>(pub T);
 
-/// A body that may be left out.
+/// A body that may be left out, or be null, which means the same.
 pub struct OptionalBody<T>(pub Option<T>);
 
 /// A text that is none of a closed set. Such sets are read as text, because serde would also take `{"owner": null}`.
@@ -49,13 +49,6 @@ impl fmt::Display for UnknownVariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("unknown variant")
     }
-}
-
-/// For optional fields: absent is none, null is refused.
-pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
@@ -106,6 +99,9 @@ impl<'a, T: Input> ApiExtractor<'a> for OptionalBody<T> {
             return Ok(Self(None));
         }
         check_headers(request.headers())?;
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
+        }
         Ok(Self(Some(parse(&bytes)?)))
     }
 }
@@ -208,6 +204,8 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -215,7 +213,6 @@ mod tests {
     struct Sample {
         #[expect(dead_code, reason = "only whether it parses is looked at")]
         name: String,
-        #[serde(default, deserialize_with = "present")]
         note: Option<String>,
     }
 
@@ -239,7 +236,7 @@ mod tests {
             (r#"{"name":"a","secret":1}"#, "", "does not know"),
             (r#"{"note":"secret"}"#, "/name", "required"),
             (r#"{"name":12345}"#, "/name", "wrong type"),
-            (r#"{"name":"a","note":null}"#, "/note", "wrong type"),
+            (r#"{"name":null}"#, "/name", "wrong type"),
             (r#"{"name":"\ud800"}"#, "", "not valid JSON"),
         ] {
             let (at, what) = complaint(body);
@@ -248,6 +245,7 @@ mod tests {
             assert!(!what.contains("secret") && !what.contains("12345"), "{body}: {what}");
         }
         assert_eq!(parse::<Sample>(br#"{"name":"a"}"#).unwrap().note, None);
+        assert_eq!(parse::<Sample>(br#"{"name":"a","note":null}"#).unwrap().note, None);
     }
 
     #[test]

@@ -100,9 +100,10 @@ impl Problem {
             TextError::Empty
             | TextError::TooLong { .. }
             | TextError::TooShort { .. }
-            | TextError::Pattern { .. }
-            | TextError::LikeAnId => Code::InvalidBody,
-            TextError::Forbidden | TextError::Invisible | TextError::Reserved => Code::TextNotAllowed,
+            | TextError::Pattern { .. } => Code::InvalidBody,
+            TextError::LikeAnId | TextError::Forbidden | TextError::Invisible | TextError::Reserved => {
+                Code::TextNotAllowed
+            }
         };
         Self::new(code).at(pointer, error.to_string())
     }

@@ -20,9 +20,10 @@ macro_rules! id {
                 self.0
             }
 
-            /// Only the canonical form is an id: lower case, hyphenated, 36 characters.
+            /// Reads the hyphenated form of 36 characters, in upper or lower case (RFC 9562, section 4). It is written in lower
+            /// case.
             pub fn parse(text: &str) -> Option<Self> {
-                canonical_uuid(text).map(Self)
+                hyphenated_uuid(text).map(Self)
             }
         }
 
@@ -61,10 +62,9 @@ impl Position {
     }
 }
 
-/// A UUID exactly as we print it; other spellings of the same value are not ids.
-pub(super) fn canonical_uuid(text: &str) -> Option<Uuid> {
-    let canonical = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
-    canonical.then(|| Uuid::try_parse(text).ok()).flatten()
+/// A UUID with its hyphens; the forms without them, in braces or as a URN are not ids.
+pub(super) fn hyphenated_uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
 /// The source of new ids and of randomness, handed to whoever needs it.
@@ -113,10 +113,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_spelling_is_an_id() {
+    fn an_id_is_read_with_hyphens_in_either_case() {
         let id = Ids.room();
         assert_eq!(RoomId::parse(&id.to_string()), Some(id));
-        assert_eq!(RoomId::parse(&id.to_string().to_uppercase()), None);
+        assert_eq!(RoomId::parse(&id.to_string().to_uppercase()), Some(id));
         assert_eq!(RoomId::parse(&id.uuid().simple().to_string()), None);
         assert_eq!(RoomId::parse(&format!("{{{id}}}")), None);
     }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use unicode_security::skeleton;
 
-use super::ids::canonical_uuid;
+use super::ids::hyphenated_uuid;
 use super::text::{TextError, visible_text};
 
 /// Names that would pass for the server itself.
@@ -103,7 +103,7 @@ impl RoomName {
         check_slug(text, 1..=64, "a-z, 0-9 and -", |b| {
             b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
         })?;
-        if canonical_uuid(text).is_some() { Err(TextError::LikeAnId) } else { Ok(Self(text.to_owned())) }
+        if hyphenated_uuid(text).is_some() { Err(TextError::LikeAnId) } else { Ok(Self(text.to_owned())) }
     }
 }
 

@@ -21,4 +21,5 @@ mod raw;
 mod rooms;
 mod sessions;
 mod smuggling;
+mod spellings;
 mod tokens;

@@ -30,8 +30,9 @@ why it ends and in how many seconds to come back, if at all.
 reorder, through disconnects and restarts; where that is impossible it says `reset`. Repeating a write under the same `client_id` is harmless.
 
 **Conventions.** A `{room}` is the id of a room, or the name of a public one. What is absent is left out of answers, never \
-null. Times are RFC 3339 in UTC with six digits. Ignore fields, types and codes that you do not know: more may come. Requests \
-with unknown fields or parameters are refused. Errors are `application/problem+json` (RFC 9457): programs look at `code`.
+null; in requests, null for a field that may be absent means that it is absent. Ids are read in upper and lower case, and \
+written in lower case. Times are RFC 3339 in UTC with six digits. Ignore fields, types and codes that you do not know: more may \
+come. Requests with unknown fields or parameters are refused. Errors are `application/problem+json` (RFC 9457): programs look at `code`.
 
 **Cookies.** A page of the server's own origin can keep its tokens where script cannot read them: `login` with \
 `transport: cookie` sets them as cookies. Every operation then takes the access token from its cookie when there is no \

@@ -4,7 +4,7 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use super::user::UserRef;
-use crate::api::payload::{Input, UnknownVariant, present};
+use crate::api::payload::{Input, UnknownVariant};
 use crate::chat;
 use crate::domain::cursor::Cursors;
 use crate::domain::membership;
@@ -22,7 +22,6 @@ pub enum MemberRole {
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct MemberInput {
-    #[serde(default, deserialize_with = "present")]
     pub role: Option<MemberRole>,
 }
 

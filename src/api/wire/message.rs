@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user::UserRef;
 use super::{field, optional};
-use crate::api::payload::{Input, present};
+use crate::api::payload::Input;
 use crate::api::problem::Problem;
 use crate::domain::cursor::Cursors;
 use crate::domain::message;
@@ -20,7 +20,6 @@ pub struct MessageInput {
     #[oai(validator(min_length = 1, max_length = 4000))]
     pub body: String,
     /// Makes repeating the request harmless, at any time: the same id gives the same message.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub client_id: Option<String>,
 }

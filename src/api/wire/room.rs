@@ -4,12 +4,10 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use super::{clearable, field, optional};
-use crate::api::code::Code;
-use crate::api::payload::{Input, UnknownVariant, present};
+use crate::api::payload::{Input, UnknownVariant};
 use crate::api::problem::Problem;
 use crate::chat::{self, NewRoom};
 use crate::domain::cursor::Cursors;
-use crate::domain::ids::RoomId;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::room::{self, RoomView};
 
@@ -27,21 +25,17 @@ pub enum RoomVisibility {
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct RoomInput {
-    /// The name in addresses; unique among public rooms. It must not look like a UUID (422).
+    /// The name in addresses; unique among public rooms. It must not be written like a UUID (422).
     #[oai(validator(pattern = "^[a-z0-9-]{1,64}$"))]
     pub name: String,
     /// The name to show.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(min_length = 1, max_length = 64))]
     pub title: Option<String>,
     /// What the room is about.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(min_length = 1, max_length = 500))]
     pub topic: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     pub visibility: Option<RoomVisibility>,
     /// Makes repeating the request harmless: the same id gives the same room.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub client_id: Option<String>,
 }
@@ -51,18 +45,14 @@ pub struct RoomInput {
 #[serde(deny_unknown_fields)]
 pub struct RoomPatch {
     /// The name in addresses.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(pattern = "^[a-z0-9-]{1,64}$"))]
     pub name: Option<String>,
     /// The name to show; an empty one removes it.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_length = 64))]
     pub title: Option<String>,
     /// What the room is about; an empty one removes it.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_length = 500))]
     pub topic: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     pub visibility: Option<RoomVisibility>,
 }
 
@@ -142,7 +132,7 @@ impl Input for RoomPatch {}
 impl RoomInput {
     pub fn parse(self) -> Result<NewRoom, Problem> {
         Ok(NewRoom {
-            name: room_name(&self.name)?,
+            name: field("/name", &self.name, RoomName::parse)?,
             title: optional("/title", self.title.as_ref(), Title::parse)?,
             topic: optional("/topic", self.topic.as_ref(), Topic::parse)?,
             visibility: self.visibility.unwrap_or(RoomVisibility::Public).into(),
@@ -154,20 +144,12 @@ impl RoomInput {
 impl RoomPatch {
     pub fn parse(self) -> Result<chat::RoomChanges, Problem> {
         Ok(chat::RoomChanges {
-            name: self.name.as_deref().map(room_name).transpose()?,
+            name: optional("/name", self.name.as_ref(), RoomName::parse)?,
             title: clearable("/title", self.title.as_ref(), Title::parse)?,
             topic: clearable("/topic", self.topic.as_ref(), Topic::parse)?,
             visibility: self.visibility.map(Into::into),
         })
     }
-}
-
-/// The one rule of names that the document cannot say as a pattern is answered 422.
-fn room_name(text: &str) -> Result<RoomName, Problem> {
-    if RoomId::parse(text).is_some() {
-        return Err(Problem::new(Code::TextNotAllowed).at("/name", "must not look like an id"));
-    }
-    field("/name", text, RoomName::parse)
 }
 
 impl TryFrom<String> for RoomVisibility {

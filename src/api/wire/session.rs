@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field;
 use super::user::User;
-use crate::api::payload::{Input, UnknownVariant, present};
+use crate::api::payload::{Input, UnknownVariant};
 use crate::api::problem::Problem;
 use crate::chat;
 use crate::domain::text::TextError;
@@ -37,7 +37,6 @@ pub struct LoginInput {
     /// The password, byte for byte.
     #[oai(validator(max_length = 128))]
     pub password: String,
-    #[serde(default, deserialize_with = "present")]
     pub transport: Option<SignInTransport>,
 }
 
@@ -46,7 +45,6 @@ pub struct LoginInput {
 #[serde(deny_unknown_fields)]
 pub struct RefreshInput {
     /// Left out when the token is in a cookie.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_length = 512))]
     pub refresh_token: Option<String>,
 }
@@ -56,7 +54,6 @@ pub struct RefreshInput {
 #[serde(deny_unknown_fields)]
 pub struct LogoutInput {
     /// A refresh token of the session.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_length = 512))]
     pub refresh_token: Option<String>,
 }

@@ -4,7 +4,7 @@ use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
 use super::{field, optional};
-use crate::api::payload::{Input, present};
+use crate::api::payload::Input;
 use crate::api::problem::Problem;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
@@ -46,7 +46,6 @@ pub struct Registration {
     #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
     /// The username if absent.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(min_length = 1, max_length = 64))]
     pub display_name: Option<String>,
 }
@@ -56,7 +55,6 @@ pub struct Registration {
 #[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// The new name to show.
-    #[serde(default, deserialize_with = "present")]
     #[oai(validator(min_length = 1, max_length = 64))]
     pub display_name: Option<String>,
 }
