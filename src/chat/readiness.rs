@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use super::Chat;
 use crate::storage;
 
-/// A trial costs a sync of the disk, and anybody may ask: this many seconds lie between two of them, at least.
-const TRY_EVERY: Duration = Duration::from_secs(1);
-/// A write that takes longer is none that people would wait for: the disk hangs, or another program holds the file.
+/// A trial writes 128 KiB and syncs the disk, and anybody may ask: at least this much time lies between two trials.
+const TRY_EVERY: Duration = Duration::from_secs(2);
+/// A write that takes longer is no use to anybody: the disk hangs, or another program holds the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the last trial came to.

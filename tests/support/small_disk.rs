@@ -12,17 +12,26 @@ pub struct SmallDisk(PathBuf);
 impl SmallDisk {
     /// A fresh server whose data is on it; `env` as in [`Server::start_with`]. None, said aloud, for whoever is not root.
     pub async fn with_server(folder: &Path, env: &[(&str, &str)]) -> Option<(Self, Server)> {
-        if !rustix::process::getuid().is_root() {
-            println!("skipped: only root can mount the small file system that this test fills");
-            return None;
-        }
-        let disk = Self::mount(&folder.join("small"));
+        let disk = Self::within(folder)?;
         let mut server = Server::start_with(env).await;
         server.stop().await;
         fs::remove_dir_all(server.data()).expect("nobody uses it any more");
         std::os::unix::fs::symlink(&disk.0, server.data()).expect("a link can be made");
         server.restart().await;
         Some((disk, server))
+    }
+
+    /// The disk alone. None, said aloud, for whoever is not root.
+    pub fn within(folder: &Path) -> Option<Self> {
+        if !rustix::process::getuid().is_root() {
+            println!("skipped: only root can mount the small file system that this test fills");
+            return None;
+        }
+        Some(Self::mount(&folder.join("small")))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     fn mount(at: &Path) -> Self {
@@ -38,6 +47,13 @@ impl SmallDisk {
         let piece = vec![0_u8; 4096];
         let mut file = fs::File::create(self.0.join("filler")).expect("a file has a name's room");
         while std::io::Write::write_all(&mut file, &piece).is_ok() {}
+    }
+
+    /// Gives some of the room back.
+    pub fn free(&self, bytes: u64) {
+        let file = fs::File::options().write(true).open(self.0.join("filler")).expect("it was filled");
+        let size = file.metadata().expect("it has a size").len();
+        file.set_len(size.saturating_sub(bytes)).expect("a file can be cut");
     }
 
     pub fn make_room(&self) {

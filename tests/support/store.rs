@@ -40,7 +40,11 @@ type HoldUp = (oneshot::Sender<()>, mpsc::Receiver<Infallible>);
 
 impl OpenStore {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
+        Self::within(tempfile::tempdir().expect("a folder for the test")).await
+    }
+
+    /// The same in a folder that the test has chosen.
+    pub async fn within(folder: TempDir) -> Self {
         let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
         let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
         let (commits, feeder) = feeder();

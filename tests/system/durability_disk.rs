@@ -1,9 +1,16 @@
 //! A disk that is really full: writes are refused as such, reading and streams go on, and all is well once there is room.
 
+use parlor::storage::Error;
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Row};
 
 use crate::support::log::{assert_dense, history, messages, now, until_said};
+use crate::support::store::OpenStore;
 use crate::support::{SmallDisk, wait_for};
+
+/// A page of the database, and of the disk.
+const PAGE: u64 = 4_096;
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
@@ -63,4 +70,54 @@ async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
     let frames = until_said(&mut stream, "the end").await;
     assert_dense(&frames, &bob);
     assert_eq!(messages(&frames), history(&bob, &room).await, "what was refused is nowhere");
+}
+
+#[tokio::test]
+async fn a_disk_without_room_for_a_post_has_none_for_the_trial_of_readiness() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::within(folder.path()) else { return };
+    let parlor = OpenStore::within(tempfile::tempdir_in(disk.path()).unwrap()).await;
+    let ada = parlor.adds_user("ada").await;
+    let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
+    // As large as a post can be, and one of the first in its room, which finds its trees as small as they are.
+    let body = "\u{1f600}".repeat(4_000);
+    let largest = || OpenStore::message(room, ada.id, &body, Some("x"));
+    parlor.store().try_writing().await.unwrap();
+
+    disk.fill();
+    let mut refused = 0;
+    // A page more each time, until there is room for the post.
+    loop {
+        match parlor.store().post_message(largest(), None).await {
+            Ok(_) => break,
+            Err(error) => assert!(matches!(error, Error::Full), "{error:?}"),
+        }
+        let tried = parlor.store().try_writing().await;
+        assert!(
+            matches!(tried, Err(Error::Full)),
+            "the post was refused with {refused} pages left, the trial: {tried:?}"
+        );
+        refused += 1;
+        disk.free(PAGE);
+    }
+    assert!(refused > 10, "so large a post needs more room than {refused} pages");
+    disk.make_room();
+    parlor.store().try_writing().await.unwrap();
+}
+
+#[tokio::test]
+async fn trials_of_readiness_make_the_database_no_larger() {
+    let parlor = OpenStore::new().await;
+    let pages = || async {
+        let options = SqliteConnectOptions::new().filename(parlor.folder.path().join("parlor.db"));
+        let mut sql = options.connect().await.unwrap();
+        let row = sqlx::query("PRAGMA page_count").fetch_one(&mut sql).await.unwrap();
+        row.get::<i64, _>(0)
+    };
+    parlor.store().try_writing().await.unwrap();
+    let before = pages().await;
+    for _ in 0..20 {
+        parlor.store().try_writing().await.unwrap();
+    }
+    assert_eq!(pages().await, before);
 }

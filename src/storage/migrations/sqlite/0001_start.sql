@@ -101,3 +101,9 @@ CREATE TABLE epochs (
     epoch          BIGINT NOT NULL PRIMARY KEY,
     first_position BIGINT NOT NULL
 );
+
+-- At most one row. Whoever asks whether the server can write has it filled anew, with as many bytes as the largest post writes.
+CREATE TABLE trial (
+    id      INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    filling BLOB    NOT NULL
+);
