@@ -105,7 +105,7 @@ impl Seeding {
             display_name: DisplayName::parse(&name).expect("a name"),
             created_at: at,
         };
-        self.store.add_user(user, NO_PASSWORD.to_owned(), false).await.expect("an account");
+        self.store.add_user(user, NO_PASSWORD.to_owned(), false, None).await.expect("an account");
         let end = at.plus(LIFE);
         let new = NewSession {
             id: session,
@@ -113,6 +113,7 @@ impl Seeding {
             password_hash: NO_PASSWORD.to_owned(),
             transport: Transport::Bearer,
             user_agent: None,
+            network: None,
             at,
             expires_at: end,
             ends_at: end,

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, ApiSettings, BodyLimit};
-use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, Rate, Rates, SigningKey, Tokens};
-use crate::config::{self, Config, Registration};
+use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, SigningKey, Tokens};
+use crate::config::{Config, Registration};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
@@ -142,8 +142,7 @@ pub async fn set_password(config: Config, name: &str, password: &str) -> anyhow:
 }
 
 fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
-    Password::new(text.to_owned(), config.accounts.min_password as usize)
-        .map_err(|e| anyhow!("the password {e}"))
+    Password::new(text, config.accounts.min_password as usize).map_err(|e| anyhow!("the password {e}"))
 }
 
 impl House {
@@ -177,7 +176,7 @@ impl House {
         let tokens = Tokens::new(&keys.collect::<Vec<_>>(), secrets.root.bytes(), ids);
         let hashing =
             Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
-        let limits = Limits::new(config.limits.enabled.then(|| rates(&config.limits)));
+        let limits = Limits::new(config.limits.clone());
         let live = Live::new(LiveNode {
             store: store.clone(),
             hub,
@@ -197,6 +196,7 @@ impl House {
 fn figures(started: Timestamp, house: &House, front: &Meters) -> prometheus_client::registry::Registry {
     let mut figures = prometheus_client::registry::Registry::default();
     front.register(&mut figures);
+    house.chat.meters().register(&mut figures);
     house.store.meters().register(&mut figures);
     house.live.meters().register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
@@ -265,22 +265,5 @@ fn front_limits(config: &Config) -> FrontLimits {
         trusted_proxies: config.server.trusted_proxies.clone().into(),
         deadlines: Deadlines { head: config.limits.head, idle: config.limits.idle, ..Deadlines::default() },
         grace: config.server.shutdown,
-    }
-}
-
-fn rates(limits: &config::Limits) -> Rates {
-    let rate = |rate: config::Rate| Rate { burst: rate.burst, per_second: rate.per_second };
-    Rates {
-        login_per_account: rate(limits.login_per_account),
-        login_per_address: rate(limits.login_per_address),
-        register_per_address: rate(limits.register_per_address),
-        refresh_per_session: rate(limits.refresh_per_session),
-        post_per_user: rate(limits.post_per_user),
-        post_per_room: rate(limits.post_per_room),
-        join_per_user: rate(limits.join_per_user),
-        rooms_per_user: rate(limits.rooms_per_user),
-        reads_per_user: rate(limits.reads_per_user),
-        stream_opens_per_user: rate(limits.stream_opens_per_user),
-        stream_opens_per_node: rate(limits.stream_opens_per_node),
     }
 }

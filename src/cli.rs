@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::app;
 use crate::config::{Config, Overrides, Registration};
@@ -170,7 +171,8 @@ fn read_password() -> anyhow::Result<String> {
     if std::io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ").context("the password cannot be read")?;
         let again = rpassword::prompt_password("Once more: ").context("the password cannot be read")?;
-        ensure!(password == again, "the two passwords differ; nothing was changed");
+        // The same password may be composed differently on two keyboards.
+        ensure!(password.nfc().eq(again.nfc()), "the two passwords differ; nothing was changed");
         return Ok(password);
     }
     let mut line = String::new();

@@ -52,12 +52,11 @@ impl SessionsApi {
         request: &Request,
         body: Body<LoginInput>,
     ) -> Outcome<SignedIn, LoginRefusals> {
-        body.0.check()?;
-        let transport = body.0.transport.unwrap_or_default().into();
+        let (username, password, transport) = body.0.parse()?;
+        let transport = transport.into();
         if transport == Transport::Cookie && state.site().cookies().is_none() {
             return Err(Problem::new(Code::InsecureTransport).into());
         }
-        let LoginInput { username, password, .. } = body.0;
         let login =
             Login { username, password, transport, user_agent: user_agent(request), address: address.0 };
         let signed_in = state.chat().login(login).await?;

@@ -2,13 +2,17 @@
 
 use std::net::IpAddr;
 
+use super::hashing::Urgency;
 use super::limits::Counted;
+use super::turns::Line;
 use super::{Chat, Error, Result};
 use crate::domain::names::{DisplayName, Username};
+use crate::domain::network::{NetworkTag, network_of};
 use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::session::Caller;
 use crate::domain::user::User;
+use crate::storage::accounts::Credentials;
 
 /// An account to make.
 #[derive(Clone, Debug)]
@@ -36,23 +40,38 @@ impl Chat {
         if !self.policy.registration_open {
             return Err(Refusal::RegistrationClosed.into());
         }
-        self.limits.take(Counted::RegisterFrom(address))?;
-        let _turn = self.turns.next(address).await?;
-        self.add_user(NewAccount { username, password, display_name, admin: false }).await
+        let network = network_of(address);
+        self.limits.take(Counted::RegisterFrom(network))?;
+        let new = NewAccount { username, password, display_name, admin: false };
+        self.check_new(&new).await?;
+        let tag = self.tokens.network_tag(new.username.as_str(), network);
+        let _turn = self.turns.next(Line::Network(network)).await?;
+        let user = self.add(new, Urgency::Stranger, Some(tag)).await?;
+        self.known_networks.add(tag);
+        Ok(user)
     }
 
-    /// Makes an account, whatever the registration mode.
+    /// Makes an account, whatever the registration mode: for the operator's command line.
     pub async fn add_user(&self, new: NewAccount) -> Result<User> {
+        self.check_new(&new).await?;
+        self.add(new, Urgency::Known, None).await
+    }
+
+    /// What can be refused before a hash is paid for. The store decides again whether the name is taken.
+    async fn check_new(&self, new: &NewAccount) -> Result<()> {
         new.password.check_uncommon(&new.username)?;
-        let display_name = new.display_name.unwrap_or_else(|| DisplayName::from(&new.username));
-        // Before hashing: a taken name costs no hash. The store decides again, under its uniqueness.
-        if self.store.credentials(&new.username).await?.is_some() {
-            return Err(Refusal::UsernameTaken.into());
+        match self.store.credentials(&new.username).await? {
+            Some(_) => Err(Refusal::UsernameTaken.into()),
+            None => Ok(()),
         }
-        let hash = self.hashing.hash(new.password).await?;
+    }
+
+    async fn add(&self, new: NewAccount, urgency: Urgency, network: Option<NetworkTag>) -> Result<User> {
+        let display_name = new.display_name.unwrap_or_else(|| DisplayName::from(&new.username));
+        let hash = self.hashing.hash(new.password, urgency).await?;
         let (id, created_at) = (self.ids.user(), self.clock.now());
         let user = User { id, username: new.username, display_name, created_at };
-        Ok(self.store.add_user(user, hash, new.admin).await?)
+        Ok(self.store.add_user(user, hash, new.admin, network).await?)
     }
 
     pub async fn me(&self, caller: Caller) -> Result<User> {
@@ -67,24 +86,23 @@ impl Chat {
         Ok(self.store.set_display_name(caller.user, name, self.clock.now()).await?)
     }
 
-    /// Ends all other sessions of the person.
+    /// Ends all other sessions of the person. Wrong current passwords slow the session that gives them, and no other.
     pub async fn change_password(&self, caller: Caller, current: Password, new: Password) -> Result<()> {
-        let known = self.store.credentials_of(caller.user).await?;
-        self.limits.take(Counted::LoginTo(known.user.username.to_string()))?;
-        if !self.hashing.verify(current, Some(known.password_hash.clone())).await? {
+        let Credentials { user, password_hash } = self.store.credentials_of(caller.user).await?;
+        new.check_uncommon(&user.username)?;
+        if !self.verify_in_session(caller.session, current, password_hash.clone()).await? {
             return Err(Refusal::WrongPassword.into());
         }
-        new.check_uncommon(&known.user.username)?;
-        let hash = self.hashing.hash(new).await?;
-        let (known, keep) = (Some(known.password_hash), Some(caller.session));
-        Ok(self.store.set_password(caller.user, known, hash, keep, self.clock.now()).await?)
+        let hash = self.hashing.hash(new, Urgency::Known).await?;
+        let (known, keep) = (Some(password_hash), Some(caller.session));
+        Ok(self.store.set_password(user.id, known, hash, keep, self.clock.now()).await?)
     }
 
     /// Gives somebody a new password and ends all their sessions: for the operator's command line.
     pub async fn reset_password(&self, username: &Username, new: Password) -> Result<()> {
         let user = self.store.user_by_name(username).await?;
         new.check_uncommon(username)?;
-        let hash = self.hashing.hash(new).await?;
+        let hash = self.hashing.hash(new, Urgency::Known).await?;
         Ok(self.store.set_password(user.id, None, hash, None, self.clock.now()).await?)
     }
 

@@ -1,107 +1,107 @@
-//! Failed sign-ins: whoever fails at one account again and again waits longer and longer before the next attempt is looked
-//! at. Only attempts wait, never a session; names that nobody has are treated like any other; nothing lasts for ever. Kept in
-//! memory, on the monotonic clock.
+//! Wrong passwords: each one makes the next attempt from the same place wait longer. A place is one network at one account,
+//! or one session that changes its password, so nobody waits for what others did from elsewhere. Names that nobody has are
+//! treated like any other. Kept in memory, on the monotonic clock; a restart forgives everybody.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hashlink::LruCache;
+
 use super::{Error, Result};
-use crate::domain::network::network_of;
+use crate::domain::ids::SessionId;
+use crate::domain::network::NetworkTag;
 
 /// Failures that cost nothing: people mistype.
 const FREE: u32 = 2;
-/// What the next failure costs; each one after it twice as much.
+/// The wait after the next failure. Each failure after that doubles it.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
-/// A network that did not fail for so long begins anew.
+/// A place without a failure for this long starts again with its free ones.
 const FORGIVEN_AFTER: Duration = Duration::from_mins(15);
-/// Failures in a row at one account, wherever from, after which all networks that never signed in to it share one attempt in
-/// [`LONGEST_DELAY`] (NIST SP 800-63B): guessing from many addresses is as slow as from one.
+/// Failures in a row at one account, from all unknown networks together, after which these networks share one attempt in
+/// each [`LONGEST_DELAY`] (NIST SP 800-63B): guessing from many addresses is then as slow as guessing from one.
 const BUDGET: u32 = 100;
-/// Networks remembered of one account, of those that failed and of those that signed in; the oldest are forgotten.
-const NETWORKS: usize = 16;
-/// Accounts remembered. Beyond that the eighth part that was used least recently is forgotten.
-const ACCOUNTS: usize = 10_000;
+/// Places and accounts that are remembered: a few megabytes. The one that was used least recently is forgotten first.
+const REMEMBERED: usize = 20_000;
 
-/// What is known of the attempts at each account; none when limits are off.
-pub(super) struct Failures(Option<Mutex<HashMap<String, Account>>>);
-
-struct Account {
-    used: Instant,
-    in_a_row: u32,
-    /// When the next stranger may try.
-    strangers: Option<Instant>,
-    failed: Vec<Failed>,
-    signed_in: Vec<IpAddr>,
+/// Where a password was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Tried {
+    /// Signing in to one account from one network.
+    SignIn(NetworkTag),
+    /// Changing the password within one session.
+    Change(SessionId),
 }
 
-struct Failed {
-    network: IpAddr,
-    times: u32,
+/// What is known of wrong passwords. None when limits are off.
+pub(super) struct Failures(Option<Mutex<Known>>);
+
+struct Known {
+    places: LruCache<Tried, Place>,
+    /// By the name of the account: what unknown networks did there.
+    accounts: LruCache<String, Strangers>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    failures: u32,
     last: Instant,
+    /// The next attempt is not looked at before this.
     until: Instant,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Strangers {
+    in_a_row: u32,
+    until: Option<Instant>,
 }
 
 impl Failures {
     pub fn new(are_on: bool) -> Self {
-        Self(are_on.then(Mutex::default))
+        let known =
+            || Mutex::new(Known { places: LruCache::new(REMEMBERED), accounts: LruCache::new(REMEMBERED) });
+        Self(are_on.then(known))
     }
 
-    /// Refuses an attempt that comes too early. Called right before the password is looked at, whatever it is.
-    pub fn check(&self, account: &str, address: IpAddr, now: Instant) -> Result<()> {
-        let Some(all) = self.all() else { return Ok(()) };
-        let until = all.get(account).and_then(|account| account.until(network_of(address)));
-        match until.and_then(|until| until.checked_duration_since(now)) {
+    /// Refuses an attempt that comes too early. `stranger_at` is the account, if the network is unknown there.
+    pub fn check(&self, tried: Tried, stranger_at: Option<&str>, now: Instant) -> Result<()> {
+        let Some(mut known) = self.known() else { return Ok(()) };
+        let own = known.places.get(&tried).map(|place| place.until);
+        let shared = stranger_at.and_then(|account| known.accounts.get(account)?.until);
+        match own.max(shared).and_then(|until| until.checked_duration_since(now)) {
             Some(wait) if !wait.is_zero() => Err(Error::TooMany { retry_after: wait }),
             _ => Ok(()),
         }
     }
 
-    pub fn failed(&self, account: &str, address: IpAddr, now: Instant) {
-        if let Some(mut all) = self.all() {
-            entry(&mut all, account, now).fail(network_of(address), now);
+    /// Notes a wrong password.
+    pub fn failed(&self, tried: Tried, stranger_at: Option<&str>, now: Instant) {
+        let Some(mut known) = self.known() else { return };
+        let before = known.places.get(&tried).filter(|place| now.duration_since(place.last) < FORGIVEN_AFTER);
+        let failures = before.map_or(1, |place| place.failures.saturating_add(1));
+        known.places.insert(tried, Place { failures, last: now, until: now + delay_after(failures) });
+        if let Some(account) = stranger_at {
+            let mut strangers = known.accounts.get(account).copied().unwrap_or_default();
+            strangers.in_a_row = strangers.in_a_row.saturating_add(1);
+            if strangers.in_a_row >= BUDGET {
+                strangers.until = Some(now + LONGEST_DELAY);
+            }
+            known.accounts.insert(account.to_owned(), strangers);
         }
     }
 
-    pub fn succeeded(&self, account: &str, address: IpAddr, now: Instant) {
-        if let Some(mut all) = self.all() {
-            entry(&mut all, account, now).succeed(network_of(address));
+    /// Notes the right password, which ends the row of failures of this place, and of strangers at the account.
+    pub fn succeeded(&self, tried: Tried, account: Option<&str>) {
+        let Some(mut known) = self.known() else { return };
+        known.places.remove(&tried);
+        if let Some(account) = account {
+            known.accounts.remove(account);
         }
     }
 
-    /// Held for one look-up, or now and then for one walk; never over an await.
-    fn all(&self) -> Option<MutexGuard<'_, HashMap<String, Account>>> {
+    /// Held for a few look-ups, never over an await.
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
         Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Account {
-    fn until(&self, network: IpAddr) -> Option<Instant> {
-        let own = self.failed.iter().find(|failed| failed.network == network).map(|failed| failed.until);
-        let strangers = self.strangers.filter(|_| !self.signed_in.contains(&network));
-        own.max(strangers)
-    }
-
-    fn fail(&mut self, network: IpAddr, now: Instant) {
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        if self.in_a_row >= BUDGET {
-            self.strangers = Some(now + LONGEST_DELAY);
-        }
-        let before = self.failed.iter().position(|failed| failed.network == network);
-        let before = before.map(|at| self.failed.remove(at));
-        let times = before
-            .filter(|failed| now.duration_since(failed.last) < FORGIVEN_AFTER)
-            .map_or(1, |failed| failed.times.saturating_add(1));
-        push(&mut self.failed, Failed { network, times, last: now, until: now + delay_after(times) });
-    }
-
-    fn succeed(&mut self, network: IpAddr) {
-        (self.in_a_row, self.strangers) = (0, None);
-        self.failed.retain(|failed| failed.network != network);
-        self.signed_in.retain(|known| *known != network);
-        push(&mut self.signed_in, network);
     }
 }
 
@@ -114,93 +114,74 @@ fn delay_after(failures: u32) -> Duration {
     }
 }
 
-/// At the end, and the oldest goes.
-fn push<T>(list: &mut Vec<T>, value: T) {
-    if list.len() >= NETWORKS {
-        list.remove(0);
-    }
-    list.push(value);
-}
-
-fn entry<'a>(all: &'a mut HashMap<String, Account>, account: &str, now: Instant) -> &'a mut Account {
-    if all.len() >= ACCOUNTS && !all.contains_key(account) {
-        let mut used: Vec<Instant> = all.values().map(|account| account.used).collect();
-        let (_, oldest, _) = used.select_nth_unstable(ACCOUNTS / 8);
-        let oldest = *oldest;
-        all.retain(|_, account| account.used > oldest);
-    }
-    let fresh =
-        || Account { used: now, in_a_row: 0, strangers: None, failed: Vec::new(), signed_in: Vec::new() };
-    let entry = all.entry(account.to_owned()).or_insert_with(fresh);
-    entry.used = now;
-    entry
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::Ids;
 
-    fn address(n: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, n])
+    fn place(n: u32) -> Tried {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        Tried::SignIn(NetworkTag::from_bytes(bytes))
     }
 
-    fn wait(failures: &Failures, from: u8, now: Instant) -> u64 {
-        match failures.check("ada", address(from), now) {
+    fn wait(failures: &Failures, tried: Tried, stranger_at: Option<&str>, now: Instant) -> u64 {
+        match failures.check(tried, stranger_at, now) {
             Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
             _ => 0,
         }
     }
 
     #[test]
-    fn each_failure_doubles_the_wait_up_to_a_minute_for_that_network_alone() {
+    fn each_failure_doubles_the_wait_up_to_a_minute_for_that_place_alone() {
         let (failures, now) = (Failures::new(true), Instant::now());
-        let waits: Vec<u64> = (0..11)
-            .map(|_| {
-                failures.failed("ada", address(1), now);
-                wait(&failures, 1, now)
-            })
-            .collect();
-        assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(wait(&failures, 2, now), 0, "of another network");
-        assert!(failures.check("bob", address(1), now).is_ok(), "at another account");
-        assert_eq!(wait(&failures, 1, now + LONGEST_DELAY), 0, "it passes");
-        failures.succeeded("ada", address(1), now);
-        assert_eq!(wait(&failures, 1, now), 0);
-        failures.failed("ada", address(3), now);
-        failures.failed("ada", address(3), now);
-        failures.failed("ada", address(3), now + FORGIVEN_AFTER);
-        assert_eq!(wait(&failures, 3, now + FORGIVEN_AFTER), 0, "long ago");
+        for here in [place(1), Tried::Change(Ids.session())] {
+            let waits: Vec<u64> = (0..11)
+                .map(|_| {
+                    failures.failed(here, None, now);
+                    wait(&failures, here, None, now)
+                })
+                .collect();
+            assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+            assert_eq!(wait(&failures, place(2), None, now), 0, "elsewhere");
+            assert_eq!(wait(&failures, Tried::Change(Ids.session()), None, now), 0, "in another session");
+            assert_eq!(wait(&failures, here, None, now + LONGEST_DELAY), 0, "it passes");
+            failures.succeeded(here, None);
+            assert_eq!(wait(&failures, here, None, now), 0);
+        }
+        failures.failed(place(3), None, now);
+        failures.failed(place(3), None, now);
+        failures.failed(place(3), None, now + FORGIVEN_AFTER);
+        assert_eq!(wait(&failures, place(3), None, now + FORGIVEN_AFTER), 0, "long ago");
     }
 
     #[test]
     fn guessing_from_everywhere_slows_strangers_and_not_those_who_signed_in_before() {
         let (failures, now) = (Failures::new(true), Instant::now());
-        failures.succeeded("ada", address(1), now);
+        let ada = Some("ada");
         for n in 0..BUDGET {
-            assert_eq!(wait(&failures, 250, now), 0, "after {n} failures");
-            failures.failed("ada", address(2 + u8::try_from(n).unwrap()), now);
+            assert_eq!(wait(&failures, place(999), ada, now), 0, "after {n} failures");
+            failures.failed(place(n), ada, now);
         }
-        assert_eq!(wait(&failures, 250, now), 60);
-        assert_eq!(wait(&failures, 1, now), 0, "it is known there");
-        assert_eq!(wait(&failures, 250, now + LONGEST_DELAY), 0, "strangers get their attempt");
-        failures.succeeded("ada", address(1), now);
-        assert_eq!(wait(&failures, 250, now), 0, "the row has ended");
+        assert_eq!(wait(&failures, place(999), ada, now), 60);
+        assert_eq!(wait(&failures, place(999), Some("bob"), now), 0, "at another account");
+        assert_eq!(wait(&failures, place(999), None, now), 0, "where it is known");
+        assert_eq!(wait(&failures, place(999), ada, now + LONGEST_DELAY), 0, "strangers get their attempt");
+        failures.succeeded(place(999), ada);
+        assert_eq!(wait(&failures, place(998), ada, now), 0, "the row has ended");
     }
 
     #[test]
     fn memory_is_bounded_and_the_least_recent_go_first() {
         let (failures, now) = (Failures::new(true), Instant::now());
-        for n in 0..ACCOUNTS * 2 {
-            let at = now + Duration::from_millis(u64::try_from(n).unwrap());
-            failures.failed(&format!("user-{n}"), address(1), at);
+        let most = u32::try_from(REMEMBERED).unwrap();
+        for n in 0..most * 2 {
+            failures.failed(place(n), Some(&format!("user-{n}")), now);
+            failures.failed(place(0), Some("user-0"), now);
         }
-        let all = failures.all().unwrap();
-        assert!(all.len() <= ACCOUNTS && all.len() > ACCOUNTS / 2, "{}", all.len());
-        assert!(all.contains_key(&format!("user-{}", ACCOUNTS * 2 - 1)) && !all.contains_key("user-0"));
-        drop(all);
-        for n in 0..=255 {
-            failures.failed("ada", address(n), now);
-        }
-        assert_eq!(failures.all().unwrap()["ada"].failed.len(), NETWORKS);
+        let known = failures.known().unwrap();
+        assert_eq!((known.places.len(), known.accounts.len()), (REMEMBERED, REMEMBERED));
+        assert!(known.places.contains_key(&place(0)) && known.accounts.contains_key("user-0"));
+        assert!(known.places.contains_key(&place(most * 2 - 1)) && !known.places.contains_key(&place(1)));
     }
 }

@@ -1,8 +1,8 @@
 //! Password hashing on threads of its own: argon2id, one block buffer a thread, behind a bounded queue. Tokio's workers
 //! and the database's threads never hash.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
@@ -22,7 +22,7 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// Jobs waiting for a thread; at about 50 a second each more would wait too long anyway.
+/// Jobs of one urgency that wait for a thread. At about 50 a second one more would wait too long anyway; it is refused.
 const QUEUE: usize = 32;
 /// Whoever waited this long is told to come back.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,6 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const COME_BACK: Duration = Duration::from_secs(2);
 /// Below everything else: a flood of sign-ins must not delay streams.
 const NICENESS: i32 = 10;
+
+/// Whose hash is made first. Each urgency has a queue of its own, so that strangers who fill theirs keep nobody out who
+/// signed in before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// People who are signed in, or sign in from a network that they signed in from before.
+    Known,
+    /// Everybody else.
+    Stranger,
+}
 
 struct Job {
     password: Password,
@@ -41,45 +51,113 @@ enum Work {
     Verify(String, oneshot::Sender<bool>),
 }
 
-/// The queue of the hashing threads. They end when the last handle is dropped.
-#[derive(Clone)]
+/// The queue of the hashing threads. They end when it is dropped.
 pub struct Hashing {
-    queue: SyncSender<Job>,
+    queue: Arc<Queue>,
     /// A hash of no password, for people who do not exist: they cost what others cost.
     nobody: Arc<str>,
 }
 
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Told of each job, and of the end.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    known: VecDeque<Job>,
+    strangers: VecDeque<Job>,
+    is_over: bool,
+}
+
 impl Hashing {
     pub fn start(threads: usize, ids: Ids) -> std::io::Result<Self> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for n in 0..threads.max(1) {
-            let jobs = jobs.clone();
-            std::thread::Builder::new().name(format!("hash-{n}")).spawn(move || work(&jobs, ids))?;
-        }
         let hash = phc(&ids.random_bytes::<SALT_BYTES>(), &ids.random_bytes::<HASH_BYTES>());
-        Ok(Self { queue, nobody: hash.into() })
+        // Made before the threads, so that its drop ends them if one of them cannot be started.
+        let hashing = Self { queue: Arc::default(), nobody: hash.into() };
+        for n in 0..threads.max(1) {
+            let queue = hashing.queue.clone();
+            std::thread::Builder::new().name(format!("hash-{n}")).spawn(move || work(&queue, ids))?;
+        }
+        Ok(hashing)
     }
 
     /// The PHC string of a new password.
-    pub async fn hash(&self, password: Password) -> Result<String, Error> {
+    pub(super) async fn hash(&self, password: Password, urgency: Urgency) -> Result<String, Error> {
         let (reply, answer) = oneshot::channel();
-        self.put(Job { password, work: Work::Hash(reply) })?;
+        self.queue.put(Job { password, work: Work::Hash(reply) }, urgency)?;
         let hash = wait(answer).await?;
         hash.ok_or_else(|| Error::Internal("a password could not be hashed".into()))
     }
 
     /// Whether a password is the one that was hashed. Without a hash it never is, after the same work.
-    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, Error> {
+    pub(super) async fn verify(
+        &self,
+        password: Password,
+        hash: Option<String>,
+        urgency: Urgency,
+    ) -> Result<bool, Error> {
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.to_string());
         let (reply, answer) = oneshot::channel();
-        self.put(Job { password, work: Work::Verify(hash, reply) })?;
+        self.queue.put(Job { password, work: Work::Verify(hash, reply) }, urgency)?;
         Ok(wait(answer).await? && exists)
     }
+}
 
-    fn put(&self, job: Job) -> Result<(), Error> {
-        self.queue.try_send(job).map_err(|_| Error::Overloaded { retry_after: COME_BACK })
+impl Drop for Hashing {
+    fn drop(&mut self) {
+        self.queue.waiting().is_over = true;
+        self.queue.changed.notify_all();
+    }
+}
+
+impl Queue {
+    fn put(&self, job: Job, urgency: Urgency) -> Result<(), Error> {
+        let mut waiting = self.waiting();
+        let jobs = match urgency {
+            Urgency::Known => &mut waiting.known,
+            Urgency::Stranger => &mut waiting.strangers,
+        };
+        // Who has given up waiting takes nobody's place.
+        if jobs.len() >= QUEUE {
+            jobs.retain(|job| !job.is_given_up());
+        }
+        if jobs.len() >= QUEUE {
+            return Err(Error::Overloaded { retry_after: COME_BACK });
+        }
+        jobs.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job that somebody still waits for; none at the end. It blocks: for the hashing threads.
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.waiting();
+        while !waiting.is_over {
+            match waiting.known.pop_front().or_else(|| waiting.strangers.pop_front()) {
+                Some(job) if job.is_given_up() => {}
+                Some(job) => return Some(job),
+                None => waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        None
+    }
+
+    /// Held for a few instructions, by hashing threads and whoever puts a job.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job {
+    fn is_given_up(&self) -> bool {
+        match &self.work {
+            Work::Hash(reply) => reply.is_closed(),
+            Work::Verify(_, reply) => reply.is_closed(),
+        }
     }
 }
 
@@ -91,19 +169,13 @@ async fn wait<T>(answer: oneshot::Receiver<T>) -> Result<T, Error> {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, ids: Ids) {
+fn work(queue: &Queue, ids: Ids) {
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::warn!(%error, "hashing runs at normal priority");
     }
     let mut memory: Vec<Block> = Vec::new();
-    loop {
-        // Held while waiting: one thread waits for the queue, the others for the lock.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { password, work }) = job else { return };
+    while let Some(Job { password, work }) = queue.next() {
         match work {
-            // Who has given up waiting costs nothing.
-            Work::Hash(reply) if reply.is_closed() => {}
-            Work::Verify(_, reply) if reply.is_closed() => {}
             Work::Hash(reply) => {
                 let salt = ids.random_bytes::<SALT_BYTES>();
                 let hash = derive(&password, &salt, None, &mut memory).map(|hash| phc(&salt, &hash));
@@ -159,11 +231,41 @@ mod tests {
     #[tokio::test]
     async fn only_the_same_password_verifies() {
         let hashing = Hashing::start(1, Ids).unwrap();
-        let password = |text: &str| Password::presented(text.into()).unwrap();
-        let hash = hashing.hash(password("correct horse")).await.unwrap();
+        let password = |text: &str| Password::presented(text).unwrap();
+        let hash = hashing.hash(password("correct horse"), Urgency::Known).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hashing.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!hashing.verify(password("correct horse "), Some(hash)).await.unwrap());
-        assert!(!hashing.verify(password("correct horse"), None).await.unwrap());
+        assert!(
+            hashing.verify(password("correct horse"), Some(hash.clone()), Urgency::Stranger).await.unwrap()
+        );
+        assert!(!hashing.verify(password("correct horse "), Some(hash), Urgency::Stranger).await.unwrap());
+        assert!(!hashing.verify(password("correct horse"), None, Urgency::Stranger).await.unwrap());
+    }
+
+    #[test]
+    fn strangers_fill_their_own_queue_alone_and_known_people_come_first() {
+        let queue = Queue::default();
+        let job = |text: &str| {
+            let (reply, answer) = oneshot::channel();
+            let password = Password::presented(text).unwrap();
+            (Job { password, work: Work::Verify(String::new(), reply) }, answer)
+        };
+        let mut answers = Vec::new();
+        let mut put = |text: &str, urgency| {
+            let (job, answer) = job(text);
+            answers.push(answer);
+            queue.put(job, urgency)
+        };
+        for _ in 0..QUEUE {
+            put("stranger", Urgency::Stranger).unwrap();
+        }
+        assert!(put("one too many", Urgency::Stranger).is_err());
+        put("known", Urgency::Known).unwrap();
+        assert_eq!(queue.next().unwrap().password.as_bytes(), b"known");
+        assert_eq!(queue.next().unwrap().password.as_bytes(), b"stranger");
+        // The first answer was that of a job that was taken. All that wait are given up now.
+        answers.clear();
+        let (last, _answer) = job("last");
+        queue.put(last, Urgency::Stranger).unwrap();
+        assert_eq!(queue.next().unwrap().password.as_bytes(), b"last");
     }
 }

@@ -1,4 +1,4 @@
-//! Rates: how often one person, account or address may do a thing. Token buckets in memory, on the monotonic clock; a
+//! Rates: how often one person, account or network may do a thing. Token buckets in memory, on the monotonic clock; a
 //! restart forgives everybody.
 
 use std::net::IpAddr;
@@ -7,53 +7,65 @@ use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 
+use super::meters::Meters;
 use super::{Error, Result};
+use crate::config::{self, Rate};
 use crate::domain::ids::{RoomId, SessionId, UserId};
-use crate::domain::network::network_of;
+use crate::domain::network::NetworkTag;
 
-/// Buckets kept at most; beyond that those that have refilled are dropped, and nobody new is counted until some have: whoever
-/// has so many addresses passes any limit of an address, and everybody else must not pay for it.
+/// Buckets kept at most. Beyond that the full ones are dropped; if none is full, requests that need a new bucket pass
+/// uncounted, and a metric says so. Whoever has so many addresses passes any limit of an address, and nobody else may be
+/// refused for it.
 const MAX_BUCKETS: usize = 100_000;
-/// Looking for refilled buckets goes through all of them, so it is not done for each newcomer.
+/// Looking for full buckets goes through all of them, so it is not done for each new one.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// A token bucket: so many at once, refilled by so many a second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
-    pub burst: u32,
-    pub per_second: f64,
+/// The one list of what is counted: the kind, what tells its buckets apart, and the key of `[limits]` with its rate.
+macro_rules! counted {
+    ($( $(#[doc = $what:literal])+ $kind:ident $(($by:ty))? => $rate:ident; )+) => {
+        /// What is counted, each value in a bucket of its own.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub(super) enum Counted {
+            $( $(#[doc = $what])+ $kind $(($by))?, )+
+        }
+
+        impl Counted {
+            const fn rate(&self, limits: &config::Limits) -> Rate {
+                match self {
+                    $( Self::$kind { .. } => limits.$rate, )+
+                }
+            }
+        }
+    };
 }
 
-/// The rate of each thing that is counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Rates {
-    pub login_per_account: Rate,
-    pub login_per_address: Rate,
-    pub register_per_address: Rate,
-    pub refresh_per_session: Rate,
-    pub post_per_user: Rate,
-    pub post_per_room: Rate,
-    pub join_per_user: Rate,
-    pub rooms_per_user: Rate,
-    pub reads_per_user: Rate,
-    pub stream_opens_per_user: Rate,
-    pub stream_opens_per_node: Rate,
-}
-
-/// Who does what.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Counted {
-    LoginTo(String),
-    LoginFrom(IpAddr),
-    RegisterFrom(IpAddr),
-    Refresh(SessionId),
-    Post(UserId),
-    PostIn(RoomId),
-    Join(UserId),
-    CreateRoom(UserId),
-    Read(UserId),
-    StreamOpen(UserId),
-    StreamOpenHere,
+counted! {
+    /// Attempts to sign in to the account of this name, from all networks that never signed in to it.
+    LoginTo(String) => login_per_account;
+    /// Attempts to sign in to one account from one network that signed in to it before.
+    LoginKnown(NetworkTag) => login_per_account;
+    /// Attempts within a session to change the password.
+    PasswordChange(SessionId) => login_per_account;
+    /// Attempts to sign in from this network, to accounts that it never signed in to.
+    LoginFrom(IpAddr) => login_per_address;
+    /// New accounts from this network.
+    RegisterFrom(IpAddr) => register_per_address;
+    /// Refreshes of a session.
+    Refresh(SessionId) => refresh_per_session;
+    /// Messages that a person posts, and other changes of a room.
+    Post(UserId) => post_per_user;
+    /// Messages that all members newly post in a room.
+    PostIn(RoomId) => post_per_room;
+    /// Memberships that a person changes, and changes of their own name.
+    Join(UserId) => join_per_user;
+    /// Rooms that a person creates.
+    CreateRoom(UserId) => rooms_per_user;
+    /// Everything that a person reads.
+    Read(UserId) => reads_per_user;
+    /// Streams that a person opens.
+    StreamOpen(UserId) => stream_opens_per_user;
+    /// Streams that all people together open on this node.
+    StreamOpenHere => stream_opens_per_node;
 }
 
 #[derive(Clone, Copy)]
@@ -64,16 +76,29 @@ struct Bucket {
 
 /// All buckets of this node; none when limits are off.
 pub struct Limits {
-    rates: Option<Rates>,
+    rates: Option<config::Limits>,
     buckets: DashMap<Counted, Bucket>,
-    /// Held for one look.
+    /// When full buckets were last dropped. The lock is held for one look.
     swept: Mutex<Option<Instant>>,
+    meters: Meters,
+}
+
+/// A token that was taken for a request which may still be refused. Dropping it gives the token back.
+#[must_use]
+pub(super) struct Held<'l> {
+    limits: &'l Limits,
+    counted: Option<Counted>,
 }
 
 impl Limits {
-    /// None lifts every rate.
-    pub fn new(rates: Option<Rates>) -> Self {
-        Self { rates, buckets: DashMap::new(), swept: Mutex::default() }
+    /// `[limits] enabled = false` lifts every rate.
+    pub fn new(rates: config::Limits) -> Self {
+        Self {
+            rates: rates.enabled.then_some(rates),
+            buckets: DashMap::new(),
+            swept: Mutex::default(),
+            meters: Meters::default(),
+        }
     }
 
     /// Takes one token, or refuses.
@@ -81,22 +106,31 @@ impl Limits {
         self.try_take(counted).map_err(|retry_after| Error::TooMany { retry_after })
     }
 
+    /// Takes one token which comes back unless it is spent, or refuses.
+    pub(super) fn hold(&self, counted: Counted) -> Result<Held<'_>> {
+        self.take(counted.clone())?;
+        Ok(Held { limits: self, counted: Some(counted) })
+    }
+
     /// Takes one token, or says when there will be one.
     pub(super) fn try_take(&self, counted: Counted) -> std::result::Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };
-        let counted = by_network(counted);
-        let rate = rates.of(&counted);
+        let rate = counted.rate(rates);
         let now = Instant::now();
         if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&counted) {
             if self.may_sweep(now) {
                 self.sweep();
             }
             if self.buckets.len() >= MAX_BUCKETS {
+                self.meters.uncounted.inc();
                 return Ok(());
             }
         }
-        let full = Bucket { tokens: f64::from(rate.burst), at: now };
-        let mut bucket = self.buckets.entry(counted).or_insert(full);
+        let full = || {
+            self.meters.buckets.inc();
+            Bucket { tokens: f64::from(rate.burst), at: now }
+        };
+        let mut bucket = self.buckets.entry(counted).or_insert_with(full);
         bucket.tokens = refilled(*bucket, rate, now);
         bucket.at = now;
         if bucket.tokens >= 1.0 {
@@ -106,15 +140,24 @@ impl Limits {
         Err(Duration::from_secs_f64((1.0 - bucket.tokens) / rate.per_second))
     }
 
-    /// Opening a stream: one's own rate first, so that whoever is over it takes nothing from the others.
-    pub(super) fn take_stream_open(&self, user: UserId) -> Result<()> {
-        self.take(Counted::StreamOpen(user))?;
-        self.take(Counted::StreamOpenHere)
-    }
-
     /// Whether anything is counted at all.
     pub(super) fn are_on(&self) -> bool {
         self.rates.is_some()
+    }
+
+    /// Forgets buckets that are full again.
+    pub fn sweep(&self) {
+        let Some(rates) = &self.rates else { return };
+        let now = Instant::now();
+        self.buckets.retain(|counted, bucket| {
+            let rate = counted.rate(rates);
+            refilled(*bucket, rate, now) < f64::from(rate.burst)
+        });
+        self.meters.buckets.set(i64::try_from(self.buckets.len()).unwrap_or(i64::MAX));
+    }
+
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     fn may_sweep(&self, now: Instant) -> bool {
@@ -125,32 +168,21 @@ impl Limits {
         }
         may
     }
+}
 
-    /// Forgets buckets that are full again.
-    pub fn sweep(&self) {
-        let Some(rates) = &self.rates else { return };
-        let now = Instant::now();
-        self.buckets.retain(|counted, bucket| {
-            let rate = rates.of(counted);
-            refilled(*bucket, rate, now) < f64::from(rate.burst)
-        });
+impl Held<'_> {
+    /// The request has used what the rate bounds.
+    pub fn spend(mut self) {
+        self.counted = None;
     }
 }
 
-impl Rates {
-    const fn of(&self, counted: &Counted) -> Rate {
-        match counted {
-            Counted::LoginTo(_) => self.login_per_account,
-            Counted::LoginFrom(_) => self.login_per_address,
-            Counted::RegisterFrom(_) => self.register_per_address,
-            Counted::Refresh(_) => self.refresh_per_session,
-            Counted::Post(_) => self.post_per_user,
-            Counted::PostIn(_) => self.post_per_room,
-            Counted::Join(_) => self.join_per_user,
-            Counted::CreateRoom(_) => self.rooms_per_user,
-            Counted::Read(_) => self.reads_per_user,
-            Counted::StreamOpen(_) => self.stream_opens_per_user,
-            Counted::StreamOpenHere => self.stream_opens_per_node,
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let Some(counted) = self.counted.take() else { return };
+        if let Some(mut bucket) = self.limits.buckets.get_mut(&counted) {
+            // Refilling bounds it by the burst.
+            bucket.tokens += 1.0;
         }
     }
 }
@@ -160,42 +192,46 @@ fn refilled(bucket: Bucket, rate: Rate, now: Instant) -> f64 {
     (bucket.tokens + back).min(f64::from(rate.burst))
 }
 
-/// Addresses are counted as the networks that people have.
-fn by_network(counted: Counted) -> Counted {
-    match counted {
-        Counted::LoginFrom(address) => Counted::LoginFrom(network_of(address)),
-        Counted::RegisterFrom(address) => Counted::RegisterFrom(network_of(address)),
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Overrides};
     use crate::domain::ids::Ids;
+
+    fn limits(post: Rate) -> Limits {
+        let defaults = Config::load(None, std::iter::empty(), Overrides::default()).unwrap();
+        Limits::new(config::Limits { post_per_user: post, ..defaults.limits })
+    }
 
     #[test]
     fn a_burst_passes_and_the_next_one_is_told_when_to_come_back() {
-        let rate = Rate { burst: 2, per_second: 0.5 };
-        let rates = Rates {
-            login_per_account: rate,
-            login_per_address: rate,
-            register_per_address: rate,
-            refresh_per_session: rate,
-            post_per_user: rate,
-            post_per_room: rate,
-            join_per_user: rate,
-            rooms_per_user: rate,
-            reads_per_user: rate,
-            stream_opens_per_user: rate,
-            stream_opens_per_node: rate,
-        };
-        let limits = Limits::new(Some(rates));
+        let limits = limits(Rate { burst: 2, per_second: 0.5 });
         let ada = Ids.user();
         assert!(limits.take(Counted::Post(ada)).is_ok());
         assert!(limits.take(Counted::Post(ada)).is_ok());
         let Err(Error::TooMany { retry_after }) = limits.take(Counted::Post(ada)) else { panic!("no limit") };
         assert!(retry_after > Duration::from_secs(1) && retry_after <= Duration::from_secs(2));
         assert!(limits.take(Counted::Post(Ids.user())).is_ok(), "each has their own");
+    }
+
+    #[test]
+    fn a_token_that_was_held_and_not_spent_comes_back() {
+        let limits = limits(Rate { burst: 1, per_second: 0.001 });
+        let ada = Ids.user();
+        for _ in 0..3 {
+            drop(limits.hold(Counted::Post(ada)).expect("the one before came back"));
+        }
+        limits.hold(Counted::Post(ada)).unwrap().spend();
+        assert!(limits.hold(Counted::Post(ada)).is_err());
+    }
+
+    #[test]
+    fn whoever_passes_uncounted_is_counted_by_a_metric() {
+        let limits = limits(Rate { burst: 2, per_second: 0.001 });
+        for _ in 0..MAX_BUCKETS + 3 {
+            assert!(limits.take(Counted::Post(Ids.user())).is_ok());
+        }
+        assert_eq!(limits.meters().uncounted.get(), 3);
+        assert_eq!(usize::try_from(limits.meters().buckets.get()), Ok(MAX_BUCKETS));
     }
 }

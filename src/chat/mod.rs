@@ -2,12 +2,15 @@
 //! rules, the store and the live streams; nothing of HTTP.
 
 mod accounts;
+mod attempts;
 mod error;
 mod failures;
 mod hashing;
+mod known;
 mod limits;
 mod members;
 mod messages;
+mod meters;
 mod paging;
 mod readiness;
 mod rooms;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::failures::Failures;
+use self::known::KnownNetworks;
 use self::readiness::Readiness;
 use self::turns::Turns;
 use crate::domain::clock::Clock;
@@ -31,9 +35,10 @@ use crate::storage::Store;
 pub use accounts::NewAccount;
 pub use error::{Error, Result};
 pub use hashing::Hashing;
-pub use limits::{Limits, Rate, Rates};
+pub use limits::Limits;
 pub use members::MembersPage;
 pub use messages::HistoryStart;
+pub use meters::Meters;
 pub use paging::Paged;
 pub use rooms::{MyRooms, NewRoom};
 pub use sessions::{Login, SessionEntry};
@@ -74,6 +79,7 @@ pub struct Chat {
     tokens: Tokens,
     limits: Arc<Limits>,
     failures: Failures,
+    known_networks: KnownNetworks,
     turns: Turns,
     readiness: Readiness,
     policy: Policy,
@@ -86,8 +92,20 @@ impl Chat {
         let (clock, ids) = (live.node().clock, live.node().ids);
         let (store, readiness) = (live.node().store.clone(), Readiness::default());
         let (failures, turns) = (Failures::new(limits.are_on()), Turns::new(limits.are_on()));
-        let limits = Arc::new(limits);
-        Self { store, live, hashing, tokens, limits, failures, turns, readiness, policy, clock, ids }
+        Self {
+            store,
+            live,
+            hashing,
+            tokens,
+            limits: Arc::new(limits),
+            failures,
+            known_networks: KnownNetworks::default(),
+            turns,
+            readiness,
+            policy,
+            clock,
+            ids,
+        }
     }
 
     pub fn server(&self) -> ServerFacts {
@@ -97,6 +115,11 @@ impl Chat {
             registration_open: self.policy.registration_open,
             min_password: self.policy.min_password,
         }
+    }
+
+    /// What is measured of the limits.
+    pub fn meters(&self) -> &Meters {
+        self.limits.meters()
     }
 
     /// The mint of the cursors that answers carry.

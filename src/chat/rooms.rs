@@ -56,7 +56,7 @@ impl Chat {
 
     pub async fn create_room(&self, caller: Caller, room: NewRoom) -> Result<Made<RoomView>> {
         self.limits.take(Counted::Join(caller.user))?;
-        self.limits.take(Counted::CreateRoom(caller.user))?;
+        let held = self.limits.hold(Counted::CreateRoom(caller.user))?;
         let hash = self.tokens.content_hash(&content_of(&room));
         let new = storage::NewRoom {
             id: self.ids.room(),
@@ -68,7 +68,12 @@ impl Chat {
             client_id: room.client_id.map(|id| (id, hash)),
             at: self.clock.now(),
         };
-        Ok(self.store.create_room(new).await?)
+        let made = self.store.create_room(new).await?;
+        // Only a room that is new counts for the rooms of a day.
+        if made.new {
+            held.spend();
+        }
+        Ok(made)
     }
 
     pub async fn room(&self, caller: Caller, room: &RoomRef) -> Result<RoomView> {

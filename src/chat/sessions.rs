@@ -1,14 +1,13 @@
 //! Sessions: signing in, staying signed in, signing out, and what an access token is worth right now.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
+use super::known;
 use super::limits::Counted;
 use super::tokens::{AccessToken, RefreshToken};
 use super::{Chat, Error, Result};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
-use crate::domain::names::Username;
 use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Caller, Session, SignIn, Transport};
@@ -19,10 +18,11 @@ use crate::storage::sessions::{NewSession, Presented, Refreshed};
 /// Most of a `User-Agent` that a list of sessions needs, in code points.
 const MAX_USER_AGENT: usize = 256;
 
-/// An attempt to sign in, as it was sent. Not printable: it holds a password.
+/// An attempt to sign in.
+#[derive(Debug)]
 pub struct Login {
     pub username: String,
-    pub password: String,
+    pub password: Password,
     pub transport: Transport,
     pub user_agent: Option<String>,
     pub address: IpAddr,
@@ -63,8 +63,8 @@ impl Chat {
         if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
 
-    /// Remembers the sessions that are in use, so that those who all come back after a restart need not be looked up one by
-    /// one. Called once, before anything is served.
+    /// Remembers the sessions that are in use and the networks that people signed in from, so that those who all come back
+    /// after a restart need not be looked up one by one. Called once, before anything is served.
     pub async fn recall_sessions(&self) -> Result<()> {
         let now = self.clock.now();
         let after = now.minus(self.policy.access_token_life);
@@ -72,37 +72,17 @@ impl Chat {
             let expires_at = self.access_expiry(session.rotated_at);
             self.live.registry().saw(session.id, session.state.user, session.state.seen, expires_at);
         }
+        // The newest come first and are added last, because the cache forgets what was added first.
+        for network in self.store.recent_networks(known::REMEMBERED).await?.into_iter().rev() {
+            self.known_networks.add(network);
+        }
         Ok(())
     }
 
+    /// Begins a session for a username and its password.
     pub async fn login(&self, login: Login) -> Result<SignIn> {
-        self.limits.take(Counted::LoginFrom(login.address))?;
-        // A name that nobody can have is looked up like any other: in the same time, to the same answer.
-        let username = Username::lookup(&login.username).ok();
-        let account = username.as_ref().map_or_else(|| login.username.clone(), ToString::to_string);
-        let account: String = account.chars().take(64).collect();
-        self.limits.take(Counted::LoginTo(account.clone()))?;
-        let known = match &username {
-            Some(username) => self.store.credentials(username).await?,
-            None => None,
-        };
-        let hash = known.as_ref().map(|known| known.password_hash.clone());
-        // Too long to be anybody's: a new password of this length is refused.
-        let password = Password::presented(login.password).map_err(|_| Refusal::WrongCredentials)?;
-        let matches = {
-            let _turn = self.turns.next(login.address).await?;
-            // In turn: attempts sent at once are not all looked at before the first of them has failed.
-            self.failures.check(&account, login.address, Instant::now())?;
-            let matches = self.hashing.verify(password, hash).await?;
-            if matches {
-                self.failures.succeeded(&account, login.address, Instant::now());
-            } else {
-                self.failures.failed(&account, login.address, Instant::now());
-            }
-            matches
-        };
-        let known = known.filter(|_| matches).ok_or(Refusal::WrongCredentials)?;
-
+        let Login { username, password, transport, user_agent, address } = login;
+        let (known, network) = self.verify_sign_in(&username, password, address).await?;
         let at = self.clock.now();
         let id = self.ids.session();
         let ends_at = at.plus(self.policy.session_life);
@@ -110,8 +90,9 @@ impl Chat {
             id,
             user: known.user.id,
             password_hash: known.password_hash,
-            transport: login.transport,
-            user_agent: login.user_agent.map(|text| shortened(&text)).filter(|text| !text.is_empty()),
+            transport,
+            user_agent: user_agent.map(|text| shortened(&text)).filter(|text| !text.is_empty()),
+            network: Some(network),
             at,
             expires_at: at.plus(self.policy.refresh_idle).min(ends_at),
             ends_at,
@@ -119,7 +100,8 @@ impl Chat {
             most: i64::from(self.policy.sessions_per_user),
         };
         self.store.add_session(session).await?;
-        self.sign_in(RefreshToken { session: id, generation: 1 }, known.user, login.transport, at)
+        self.known_networks.add(network);
+        self.sign_in(RefreshToken { session: id, generation: 1 }, known.user, transport, at)
     }
 
     /// Exchanges a refresh token for a new pair. The same token may be sent again while its answer may have been lost.

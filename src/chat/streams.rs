@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::limits::{Counted, Held};
 use super::{Chat, Result, StreamStart};
 use crate::domain::network::network_of;
 use crate::domain::room::RoomRef;
@@ -16,8 +17,11 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        self.limits.take_stream_open(caller.user)?;
-        Ok(self.live.open_room(Reader { caller, address: network_of(address) }, room, &start).await?)
+        let place = self.stream_place(caller)?;
+        let reader = Reader { caller, address: network_of(address) };
+        let stream = self.live.open_room(reader, room, &start).await?;
+        place.spend();
+        Ok(stream)
     }
 
     pub async fn open_user_stream(
@@ -26,7 +30,16 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        self.limits.take_stream_open(caller.user)?;
-        Ok(self.live.open_person(Reader { caller, address: network_of(address) }, &start).await?)
+        let place = self.stream_place(caller)?;
+        let reader = Reader { caller, address: network_of(address) };
+        let stream = self.live.open_person(reader, &start).await?;
+        place.spend();
+        Ok(stream)
+    }
+
+    /// One's own rate comes first, and a stream that is not opened takes nothing from what all people share.
+    fn stream_place(&self, caller: Caller) -> Result<Held<'_>> {
+        self.limits.take(Counted::StreamOpen(caller.user))?;
+        self.limits.hold(Counted::StreamOpenHere)
     }
 }

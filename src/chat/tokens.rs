@@ -1,6 +1,8 @@
 //! Access and refresh tokens: how they are made, and what a presented one is worth by itself. Whether its session is still
 //! live is not known here.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Ids, SessionId, UserId};
+use crate::domain::network::NetworkTag;
 
 /// A token longer than this is not one of ours and is not looked at.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
@@ -173,6 +176,15 @@ impl Tokens {
     /// A keyed hash of what was sent under a client id: tells other content apart without keeping what was said.
     pub fn content_hash(&self, content: &str) -> Vec<u8> {
         self.mac("repeated content", content.as_bytes()).finalize().into_bytes()[..16].to_vec()
+    }
+
+    /// The tag of an account at a network. The account is named as for signing in.
+    pub fn network_tag(&self, account: &str, network: IpAddr) -> NetworkTag {
+        let hash =
+            self.mac("known network", format!("{account}\n{network}").as_bytes()).finalize().into_bytes();
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&hash[..16]);
+        NetworkTag::from_bytes(tag)
     }
 
     fn mac(&self, purpose: &str, bytes: &[u8]) -> Hmac<Sha256> {

@@ -152,9 +152,10 @@ sections! {
     limits: Limits {
         /// false lifts every rate and every cap per user, address and room, for load tests; sizes and deadlines stay.
         "enabled" => enabled: bool = true, Flag;
-        /// Attempts to sign in to one account, whoever makes them.
+        /// Attempts to sign in to one account: from each network that signed in to it before, and from all other networks
+        /// together. Also attempts of one session to change the password.
         "login_per_account" => login_per_account: Rate = "10, 1/30s", RateText;
-        /// Attempts to sign in from one address.
+        /// Attempts to sign in from one address, to accounts that never signed in from it.
         "login_per_address" => login_per_address: Rate = "20, 1/3s", RateText;
         /// New accounts from one address.
         "register_per_address" => register_per_address: Rate = "10, 1/5min", RateText;
@@ -166,7 +167,7 @@ sections! {
         "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
         /// Rooms that one person creates, joins or adds people to, and changes of their own name.
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
-        /// Rooms that one person creates: each is kept for ever, and its name is taken.
+        /// Rooms that one person creates: each is kept for ever, and its name is taken. Refused attempts do not count.
         "rooms_per_user" => rooms_per_user: Rate = "20, 20/day", RateText;
         /// Everything that one person reads.
         "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;

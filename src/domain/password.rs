@@ -1,34 +1,42 @@
 //! Which passwords are accepted (NIST SP 800-63B: length and a blocklist, no composition rules).
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use unicode_normalization::UnicodeNormalization;
 
 use super::names::Username;
 use super::refusal::Refusal;
 use super::text::TextError;
 
-/// Most code points in a password; more would only make hashing a weapon.
+/// Most code points in a password, after normalising.
 pub const MAX_POINTS: usize = 128;
-/// Most bytes of UTF-8 in a password.
+/// Most bytes of UTF-8 in a password as it is received, so that a huge one costs nothing.
 pub const MAX_BYTES: usize = 512;
 
-/// Common passwords in lower case, sorted bytewise, one a line, at least 6 characters each.
-static COMMON: &str = include_str!("passwords.txt");
+/// Common passwords in lower case and NFC, sorted bytewise, at least 6 characters each.
+static COMMON: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("passwords.txt").lines().collect());
 
-/// A password as received, byte for byte. Neither `Debug` nor an error ever shows it.
+/// A password in NFC: keyboards and systems compose letters differently, and the same password typed elsewhere must be the
+/// same. Nothing else of it is changed. Neither `Debug` nor an error ever shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// Only what may be hashed at all; for signing in, where the rules of new passwords do not matter.
-    pub fn presented(text: String) -> Result<Self, TextError> {
-        if text.len() > MAX_BYTES || text.chars().count() > MAX_POINTS {
+    /// Bounds what is hashed: for signing in, where the rules of new passwords do not matter.
+    pub fn presented(text: &str) -> Result<Self, TextError> {
+        if text.len() > MAX_BYTES {
+            return Err(TextError::TooLong { most: MAX_POINTS });
+        }
+        let text: String = text.nfc().collect();
+        if text.chars().count() > MAX_POINTS {
             return Err(TextError::TooLong { most: MAX_POINTS });
         }
         Ok(Self(text))
     }
 
-    /// The length rule of new passwords; `least` comes from the configuration.
-    pub fn new(text: String, least: usize) -> Result<Self, TextError> {
+    /// The length rule of new passwords. `least` is in code points and comes from the configuration.
+    pub fn new(text: &str, least: usize) -> Result<Self, TextError> {
         let password = Self::presented(text)?;
         if password.0.chars().count() < least {
             return Err(TextError::TooShort { least });
@@ -61,7 +69,7 @@ impl fmt::Debug for Password {
 }
 
 fn is_common(word: &str) -> bool {
-    COMMON.lines().collect::<Vec<_>>().binary_search(&word).is_ok()
+    COMMON.binary_search(&word).is_ok()
 }
 
 /// The shortest piece that repeated gives the whole: "abc" for "abcabcabc".
@@ -78,7 +86,7 @@ mod tests {
 
     fn verdict(password: &str) -> Result<(), Refusal> {
         let username = Username::stored("lovelace".into());
-        Password::new(password.into(), 12).map_or(Ok(()), |p| p.check_uncommon(&username))
+        Password::new(password, 12).map_or(Ok(()), |p| p.check_uncommon(&username))
     }
 
     #[test]
@@ -103,14 +111,24 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_code_points() {
-        assert_eq!(Password::new("äääääääääää".into(), 12), Err(TextError::TooShort { least: 12 }));
-        assert!(Password::new("ä".repeat(128), 12).is_ok());
-        assert_eq!(Password::new("ä".repeat(129), 12), Err(TextError::TooLong { most: 128 }));
+        assert_eq!(Password::new("äääääääääää", 12), Err(TextError::TooShort { least: 12 }));
+        assert!(Password::new(&"ä".repeat(128), 12).is_ok());
+        assert_eq!(Password::new(&"ä".repeat(129), 12), Err(TextError::TooLong { most: 128 }));
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_its_letters_are_composed() {
+        let (composed, decomposed) = ("k\u{e4}se\u{df}r\u{f6}tchen", "ka\u{308}se\u{df}ro\u{308}tchen");
+        assert!(Password::new(composed, 12) == Password::new(decomposed, 12));
+        let longest = "a\u{308}".repeat(128);
+        assert!(Password::new(&longest, 12).is_ok(), "128 after normalising");
+        assert_eq!(Password::new(&"a\u{308}".repeat(7), 12), Err(TextError::TooShort { least: 12 }));
+        assert_eq!(Password::presented(&"\u{308}".repeat(257)), Err(TextError::TooLong { most: 128 }));
     }
 
     #[test]
     fn the_list_is_sorted_and_long_enough() {
-        let lines: Vec<_> = COMMON.lines().collect();
-        assert!(lines.is_sorted() && lines.len() > 3_000);
+        assert!(COMMON.is_sorted() && COMMON.len() > 3_000);
+        assert!(COMMON.iter().all(|word| word.chars().eq(word.nfc())));
     }
 }

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::Store;
 use super::error::{Error, Stop};
 use super::members::rooms_of;
+use super::networks;
 use super::sessions::end_all;
 use super::writing::Writing;
 use crate::domain::clock::Timestamp;
@@ -13,6 +14,7 @@ use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::membership::Member;
 use crate::domain::names::{DisplayName, Username};
+use crate::domain::network::NetworkTag;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{User, UserRef};
 
@@ -25,9 +27,15 @@ pub struct Credentials {
 }
 
 impl Store {
-    /// Makes an account; refuses a taken username.
-    pub async fn add_user(&self, user: User, password_hash: String, admin: bool) -> Result<User, Error> {
-        self.journal.write(move |w| Box::pin(add(w, user, password_hash, admin))).await
+    /// Makes an account; refuses a taken username. `network` is known from then on.
+    pub async fn add_user(
+        &self,
+        user: User,
+        password_hash: String,
+        admin: bool,
+        network: Option<NetworkTag>,
+    ) -> Result<User, Error> {
+        self.journal.write(move |w| Box::pin(add(w, user, password_hash, admin, network))).await
     }
 
     pub async fn user(&self, id: UserId) -> Result<User, Error> {
@@ -44,6 +52,23 @@ impl Store {
         let sql = "SELECT id, username, display_name, created_at, password FROM users WHERE username = $1";
         let row = sqlx::query(sql).bind(username.as_str()).fetch_optional(&self.readers).await?;
         row.as_ref().map(credentials_of).transpose().map_err(Error::from)
+    }
+
+    /// The same, and whether the person signed in from this network before.
+    pub async fn credentials_for(
+        &self,
+        username: &Username,
+        network: NetworkTag,
+    ) -> Result<Option<(Credentials, bool)>, Error> {
+        let sql = "SELECT u.id, u.username, u.display_name, u.created_at, u.password, n.used_at IS NOT NULL AS is_known \
+                   FROM users u LEFT JOIN known_networks n ON n.user_id = u.id AND n.network = $2 WHERE u.username = $1";
+        let row = sqlx::query(sql)
+            .bind(username.as_str())
+            .bind(&network.as_bytes()[..])
+            .fetch_optional(&self.readers)
+            .await?;
+        let found = |row: &SqliteRow| Ok((credentials_of(row)?, row.try_get("is_known")?));
+        row.as_ref().map(found).transpose().map_err(|error: sqlx::Error| error.into())
     }
 
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials, Error> {
@@ -75,16 +100,31 @@ impl Store {
     }
 }
 
-async fn add(w: &mut Writing, user: User, password_hash: String, admin: bool) -> Result<User, Stop> {
+async fn add(
+    w: &mut Writing,
+    user: User,
+    password_hash: String,
+    admin: bool,
+    network: Option<NetworkTag>,
+) -> Result<User, Stop> {
     let sql = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
-    let insert =
-        sqlx::query(sql).bind(user.id.uuid()).bind(user.username.as_str()).bind(user.display_name.as_str());
-    let insert = insert.bind(password_hash).bind(admin).bind(user.created_at.micros());
-    match insert.execute(w.sql()).await?.rows_affected() {
-        0 => Err(Refusal::UsernameTaken.into()),
-        _ => Ok(user),
+    let added = sqlx::query(sql)
+        .bind(user.id.uuid())
+        .bind(user.username.as_str())
+        .bind(user.display_name.as_str())
+        .bind(password_hash)
+        .bind(admin)
+        .bind(user.created_at.micros())
+        .execute(w.sql())
+        .await?;
+    if added.rows_affected() == 0 {
+        return Err(Refusal::UsernameTaken.into());
     }
+    if let Some(network) = network {
+        networks::note(w, user.id, network, user.created_at).await?;
+    }
+    Ok(user)
 }
 
 async fn rename(w: &mut Writing, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Stop> {

@@ -13,6 +13,7 @@ mod journal;
 mod members;
 mod messages;
 mod meters;
+mod networks;
 mod open;
 mod posting;
 mod posts;

@@ -8,9 +8,11 @@ use sqlx::sqlite::SqliteRow;
 use super::Store;
 use super::accounts::user_of;
 use super::error::{Error, Stop};
+use super::networks;
 use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::network::NetworkTag;
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Session, Transport};
 use crate::domain::user::User;
@@ -30,6 +32,8 @@ pub struct NewSession {
     pub password_hash: String,
     pub transport: Transport,
     pub user_agent: Option<String>,
+    /// The network that it is made from; it is known from then on.
+    pub network: Option<NetworkTag>,
     pub at: Timestamp,
     /// When it ends if it is not refreshed, and when it ends in any case.
     pub expires_at: Timestamp,
@@ -160,6 +164,9 @@ async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
     let insert = insert.bind(new.at.micros()).bind(new.ends_at.micros()).bind(new.expires_at.micros());
     if insert.bind(&new.password_hash).execute(w.sql()).await?.rows_affected() == 0 {
         return Err(Refusal::WrongCredentials.into());
+    }
+    if let Some(network) = new.network {
+        networks::note(w, new.user, network, new.at).await?;
     }
     w.afterwards().extended.push((new.id, new.access_expires_at));
     let surplus = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \

@@ -70,9 +70,14 @@ async fn signing_in_is_limited_by_account_whether_there_is_one_or_not() {
 async fn signing_in_is_limited_by_address() {
     let server = limited(&[("PARLOR_LIMITS__LOGIN_PER_ADDRESS", TWICE)]).await;
     server.register("ada").await;
-    server.register("bob").await;
-    let body = json!({ "username": "eve", "password": PASSWORD });
-    is_told_to_wait(server.anonymous().post("/v1/login", body).await);
+    let stranger = server.anonymous();
+    let tries =
+        |name: &'static str| stranger.post("/v1/login", json!({ "username": name, "password": "wrong" }));
+    tries("bob").await.problem(401, "wrong_credentials");
+    tries("eve").await.problem(401, "wrong_credentials");
+    is_told_to_wait(tries("mallory").await);
+    // Whoever signed in from here before does not pay for the failures of others.
+    server.sign_in("ada").await;
 }
 
 #[tokio::test]
@@ -141,9 +146,16 @@ async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
     .await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     ada.creates_room("lobby").await;
+    for _ in 0..3 {
+        ada.post("/v1/rooms", json!({ "name": "lobby" })).await.problem(409, "room_name_taken");
+    }
     ada.creates_room("hall").await;
     is_told_to_wait(ada.post("/v1/rooms", json!({ "name": "attic" })).await);
     bob.creates_room("attic").await;
+    // A stream that is not opened takes nothing from what all people share.
+    for _ in 0..4 {
+        bob.get("/v1/rooms/lobby/events").await.problem(403, "not_a_member");
+    }
     bob.joins("lobby").await;
 
     let _open = (ada.streams("lobby").await, ada.streams_all().await, bob.streams("lobby").await);

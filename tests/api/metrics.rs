@@ -121,6 +121,19 @@ async fn the_journal_is_measured_by_its_batches() {
 }
 
 #[tokio::test]
+async fn limits_say_how_much_they_count_and_what_they_could_not_count() {
+    let server = Server::start_with(&[ON, ("PARLOR_LIMITS__ENABLED", "true")]).await;
+    let before = Figures::of(&server).await;
+    assert_eq!(before.count("parlor_limits_buckets", &[]), 0);
+    assert!(before.text.contains("\nparlor_limits_uncounted_total 0\n"), "{}", before.text);
+    let ada = server.register("ada").await;
+    ada.creates_room("lobby").await;
+    let after = Figures::of(&server).await;
+    assert!(after.count("parlor_limits_buckets", &[]) >= 3, "{}", after.text);
+    assert_eq!(after.count("parlor_limits_uncounted_total", &[]), 0);
+}
+
+#[tokio::test]
 async fn streams_are_counted_while_they_are_open_and_by_their_ends() {
     let server = Server::start_with(&[ON]).await;
     let ada = server.register("ada").await;

@@ -20,6 +20,7 @@ mod probes;
 mod raw;
 mod rooms;
 mod sessions;
+mod shut_out;
 mod smuggling;
 mod spellings;
 mod tokens;

@@ -78,7 +78,7 @@ impl OpenStore {
         let username = Username::parse(name).expect("a username");
         let display_name = DisplayName::from(&username);
         let user = User { id: Ids.user(), username, display_name, created_at: Clock.now() };
-        self.store().add_user(user, "no password".into(), false).await.expect("the name is free")
+        self.store().add_user(user, "no password".into(), false, None).await.expect("the name is free")
     }
 
     pub fn room(owner: UserId, name: &str) -> NewRoom {

@@ -55,6 +55,7 @@ async fn sessions_that_are_over_are_forgotten_and_live_ones_stay() {
             password_hash: "no password".into(),
             transport: Transport::Bearer,
             user_agent: None,
+            network: None,
             at: now,
             expires_at,
             ends_at: expires_at,

@@ -12,7 +12,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("breakdown", &["domain"]),
     ("storage", &["breakdown", "domain"]),
     ("live", &["breakdown", "domain", "storage"]),
-    ("chat", &["domain", "storage", "live"]),
+    ("chat", &["config", "domain", "storage", "live"]),
     ("api", &["chat", "domain", "config", "web"]),
     ("http", &["domain", "api", "live", "config"]),
     ("web", &[]),

@@ -8,8 +8,9 @@ use super::user::User;
 use crate::api::payload::{Input, UnknownVariant};
 use crate::api::problem::Problem;
 use crate::chat;
+use crate::domain::password::Password;
+use crate::domain::session;
 use crate::domain::text::TextError;
-use crate::domain::{password, session};
 
 /// Most characters of a username to sign in with; longer ones are nobody's.
 const MAX_USERNAME: usize = 64;
@@ -34,7 +35,7 @@ pub struct LoginInput {
     /// Upper case is folded.
     #[oai(validator(max_length = 64))]
     pub username: String,
-    /// The password, byte for byte.
+    /// The password. It is normalised to NFC, and nothing else of it is changed.
     #[oai(validator(max_length = 128))]
     pub password: String,
     pub transport: Option<SignInTransport>,
@@ -115,10 +116,11 @@ impl Input for LogoutInput {
 }
 
 impl LoginInput {
-    /// Refuses what is too long to be anybody's, before it costs a hash.
-    pub fn check(&self) -> Result<(), Problem> {
+    /// The checked parts. What is too long to be anybody's is refused before it costs a hash.
+    pub fn parse(self) -> Result<(String, Password, SignInTransport), Problem> {
         field("/username", &self.username, |name| at_most(name, MAX_USERNAME))?;
-        field("/password", &self.password, |password| at_most(password, password::MAX_POINTS))
+        let password = field("/password", &self.password, Password::presented)?;
+        Ok((self.username, password, self.transport.unwrap_or_default()))
     }
 }
 

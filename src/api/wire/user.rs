@@ -41,8 +41,8 @@ pub struct Registration {
     /// Upper case is folded. Some names are reserved (422).
     #[oai(validator(pattern = "^[A-Za-z0-9_-]{3,32}$"))]
     pub username: String,
-    /// 12 characters at least unless the server says otherwise (`limits.min_password` of getServer); common passwords
-    /// are refused (422).
+    /// 12 characters at least unless the server says otherwise (`limits.min_password` of getServer), counted after
+    /// normalising to NFC; common passwords are refused (422).
     #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
     /// The username if absent.
@@ -85,8 +85,7 @@ impl Registration {
     /// The checked parts; `least` is the least length of a password.
     pub fn parse(self, least: usize) -> Result<(Username, Password, Option<DisplayName>), Problem> {
         let username = field("/username", &self.username, Username::parse)?;
-        let password =
-            Password::new(self.password, least).map_err(|error| Problem::text("/password", error))?;
+        let password = field("/password", &self.password, |text| Password::new(text, least))?;
         let display_name = optional("/display_name", self.display_name.as_ref(), DisplayName::parse)?;
         Ok((username, password, display_name))
     }
@@ -101,10 +100,8 @@ impl ProfilePatch {
 impl PasswordChange {
     /// The current and the new password.
     pub fn parse(self, least: usize) -> Result<(Password, Password), Problem> {
-        let current = Password::presented(self.current_password);
-        let current = current.map_err(|error| Problem::text("/current_password", error))?;
-        let new =
-            Password::new(self.new_password, least).map_err(|error| Problem::text("/new_password", error))?;
+        let current = field("/current_password", &self.current_password, Password::presented)?;
+        let new = field("/new_password", &self.new_password, |text| Password::new(text, least))?;
         Ok((current, new))
     }
 }

@@ -25,6 +25,17 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at) WHERE ended_at IS NULL;
 CREATE INDEX sessions_over ON sessions (expires_at);
 
+-- Networks that a person signed in from: failures of others there or elsewhere do not slow the person down from them.
+-- `network` is a keyed hash of account and network, so no address is stored.
+CREATE TABLE known_networks (
+    user_id BLOB   NOT NULL REFERENCES users (id),
+    network BLOB   NOT NULL,
+    used_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, network)
+) WITHOUT ROWID;
+CREATE INDEX known_networks_of_user ON known_networks (user_id, used_at);
+CREATE INDEX known_networks_recent ON known_networks (used_at);
+
 -- `head` is the seq of the room's newest event. A deleted room keeps its row, so that the log can name it.
 CREATE TABLE rooms (
     id           BLOB   NOT NULL PRIMARY KEY,
