@@ -5,6 +5,7 @@ mod clients;
 mod command_line;
 mod derived;
 mod document;
+mod documents;
 mod examples;
 mod hostile;
 mod readme;

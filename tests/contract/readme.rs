@@ -62,14 +62,3 @@ async fn the_tour_runs_as_it_is_written() {
         "{said}"
     );
 }
-
-#[test]
-fn what_the_page_links_to_is_there() {
-    let page = readme();
-    let links = page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
-    let links: Vec<_> = links.filter(|link| !link.starts_with("http")).collect();
-    assert!(links.len() > 3, "{links:?}");
-    for link in links {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(), "{link}");
-    }
-}

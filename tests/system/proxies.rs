@@ -1,4 +1,4 @@
-//! Parlor behind nginx, Caddy and HAProxy with the files of docs/proxies: a browser signs in over TLS, streams pass at once
+//! Parlor behind nginx, Caddy and `HAProxy` with the files of docs/proxies: a browser signs in over TLS, streams pass at once
 //! and stay open, and the proxy's word on who is where counts. The browser is curl, which speaks HTTP/2 as browsers do.
 
 use std::io::{BufRead, BufReader};
