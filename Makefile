@@ -61,7 +61,7 @@ fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Ask the server what nobo
 	cargo build --locked
 	PARLOR_BIN="$(PARLOR_BIN)" SCHEMATHESIS="$(SCHEMATHESIS)" node openapi/fuzz/run.mjs
 
-clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in each language against a live server (LANG=go for one)
+clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in each language, and the checks of other tools (LANG=go for one)
 	cargo build --locked
 	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(CLIENT)
 

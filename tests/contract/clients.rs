@@ -17,12 +17,13 @@ fn guide() -> String {
     fs::read_to_string(openapi("README.md")).unwrap()
 }
 
-/// The name of a client, and its section of the guide.
-fn sections(guide: &str) -> Vec<(&str, &str)> {
+/// The name of each client, or of what else there is in the folder `kind`, and its section of the guide.
+fn sections<'g>(guide: &'g str, kind: &str) -> Vec<(&'g str, &'g str)> {
+    let folder = format!("]({kind}/");
     let parts = guide.split("\n### ").skip(1).map(|part| part.split("\n## ").next().unwrap());
     let named = parts.filter_map(|part| {
         let heading = part.lines().next().unwrap();
-        Some((heading.split_once("](clients/")?.1.strip_suffix(')')?, part))
+        Some((heading.split_once(&folder)?.1.strip_suffix(')')?, part))
     });
     named.collect()
 }
@@ -56,7 +57,7 @@ fn files(folder: &Path) -> Vec<(String, String)> {
 /// Whether a file is part of the example itself: not its faults, not what drives it, not what tools read.
 fn is_example(name: &str) -> bool {
     let (stem, kind) = name.split_once('.').unwrap_or((name, ""));
-    ["ts", "py", "go", "java", "kt", "rs", "html"].contains(&kind) && !stem.starts_with("faults")
+    ["ts", "py", "go", "java", "kt", "php", "rb", "rs", "html"].contains(&kind) && !stem.starts_with("faults")
 }
 
 /// Whether these lines follow each other in a text, however they are indented.
@@ -69,21 +70,45 @@ fn stands_in(snippet: &[&str], text: &str) -> bool {
 #[test]
 fn each_client_has_a_section_and_each_section_a_client() {
     let guide = guide();
-    let described: BTreeSet<_> = sections(&guide).into_iter().map(|(name, _)| name.to_owned()).collect();
-    let entries = fs::read_dir(openapi("clients")).unwrap().map(|entry| entry.unwrap());
-    let there: BTreeSet<_> = entries
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    assert!(there.len() >= 9, "{there:?}");
-    assert_eq!(described, there);
+    for (kind, least) in [("clients", 11), ("checks", 2)] {
+        let described: BTreeSet<_> =
+            sections(&guide, kind).into_iter().map(|(name, _)| name.to_owned()).collect();
+        let entries = fs::read_dir(openapi(kind)).unwrap().map(|entry| entry.unwrap());
+        let there: BTreeSet<_> = entries
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        assert!(there.len() >= least, "{there:?}");
+        assert_eq!(described, there);
+    }
+}
+
+/// Without the option some targets of OpenAPI Generator make clients that refuse an answer with a field more.
+#[test]
+fn every_client_by_openapi_generator_lets_answers_grow() {
+    const OPTION: &str = "disallowAdditionalPropertiesIfNotPresent";
+    let guide = guide();
+    let mut made = Vec::new();
+    for kind in ["clients", "checks"] {
+        for (name, section) in sections(&guide, kind) {
+            let pom = fs::read_to_string(openapi(kind).join(name).join("pom.xml")).unwrap_or_default();
+            if section.contains("openapi-generator-cli generate") {
+                assert!(section.contains(&format!("{OPTION}=false")), "{name}");
+                made.push(name);
+            } else if pom.contains("openapi-generator-maven-plugin") {
+                assert!(pom.contains(&format!("<{OPTION}>false</{OPTION}>")), "{name}");
+                made.push(name);
+            }
+        }
+    }
+    assert_eq!(made, ["python-generator", "go", "java", "kotlin", "php", "ruby", "c"]);
 }
 
 #[test]
 fn a_snippet_of_the_guide_stands_in_the_program() {
     let mut wrong = Vec::new();
     let guide = guide();
-    for (name, section) in sections(&guide) {
+    for (name, section) in sections(&guide, "clients") {
         let files = files(&openapi("clients").join(name));
         let blocks = blocks(section);
         let snippets: Vec<_> = blocks.iter().filter(|(kind, _)| !kind.starts_with("sh")).collect();
@@ -104,7 +129,7 @@ fn the_guide_tells_how_long_each_example_is() {
     let guide = guide();
     let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     let table: Vec<_> = guide.lines().filter(|line| line.starts_with("| `")).map(cells).collect();
-    for (name, _) in sections(&guide) {
+    for (name, _) in sections(&guide, "clients") {
         let files = files(&openapi("clients").join(name));
         let example = files.iter().filter(|(file, _)| is_example(file));
         let lines: usize = example.map(|(_, text)| text.lines().count()).sum();
