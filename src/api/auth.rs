@@ -82,7 +82,7 @@ impl<'a> ApiExtractor<'a> for Tokens {
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
         match Self::of(request, State::of(request)?) {
-            // A header of another scheme names no session; for an operation that takes no offence there is none to end.
+            // A bearer header without a token names no session, so there is none to end.
             Err(problem) if problem.code == Code::Unauthenticated => Ok(Self { access: None, refresh: None }),
             tokens => Ok(tokens?),
         }
@@ -99,8 +99,7 @@ impl Tokens {
             return Ok(Self { access: None, refresh: None });
         };
         site.check(request)?;
-        let value = |name| cookie(request, name).map(str::to_owned);
-        Ok(Self { access: value(&names.access), refresh: value(&names.refresh) })
+        Ok(Self { access: cookie(request, &names.access), refresh: cookie(request, &names.refresh) })
     }
 }
 
@@ -110,7 +109,7 @@ pub struct RefreshCookie(pub Option<String>);
 impl<'a> FromRequest<'a> for RefreshCookie {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let names = State::of(request)?.site().cookies();
-        Ok(Self(names.and_then(|names| cookie(request, &names.refresh)).map(str::to_owned)))
+        Ok(Self(names.and_then(|names| cookie(request, &names.refresh))))
     }
 }
 
@@ -123,7 +122,8 @@ pub fn screen(request: &Request, site: &Site) -> Result<(), Problem> {
     Ok(())
 }
 
-/// None when the header is absent; a header of another scheme is a credential that does not hold.
+/// None without a header, and for one of another scheme: a proxy in front may ask for a password of its own (`Basic`), which
+/// browsers then send to us as well. A bearer header without a token is a credential that does not hold.
 fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -133,15 +133,18 @@ fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
         let detail = "The request must have at most one Authorization header.";
         return Err(Problem::new(Code::InvalidRequest).detail(detail));
     }
-    let text = value.to_str().unwrap_or_default();
-    let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match token.map(|(_, token)| token.trim()) {
-        Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
-        _ => Err(Problem::new(Code::Unauthenticated)),
+    // What is no text is no token of ours, and its scheme cannot be told.
+    let text = value.to_str().map_err(|_| Problem::new(Code::Unauthenticated))?.trim();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    match token.trim() {
+        "" => Err(Problem::new(Code::Unauthenticated)),
+        token => Ok(Some(token.to_owned())),
     }
 }
 
-/// Cookies are told in the document's introduction: as a scheme they make what some generators write fail.
 fn register_scheme(registry: &mut Registry) {
     let scheme = MetaSecurityScheme {
         ty: "http",

@@ -47,7 +47,7 @@ codes! {
     BadPage "bad_page" BAD_REQUEST "The page token is not one of this server's"
         "The page token is malformed: begin with the first page.";
     InsecureTransport "insecure_transport" BAD_REQUEST "Cookies need https here"
-        "Cookies were asked for, but the server is reached by plain http from elsewhere: use https or the bearer transport.";
+        "Cookies were asked for, but `server.public_url` is plain http and not of this machine: use https or the bearer transport.";
     Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"
         "There is no access token, or it is not valid any more: refresh, or sign in.";
     WrongCredentials "wrong_credentials" UNAUTHORIZED "Username and password do not match"
@@ -55,7 +55,7 @@ codes! {
     InvalidRefreshToken "invalid_refresh_token" UNAUTHORIZED "The refresh token is not valid"
         "The refresh token is missing, unknown, expired or was used before: sign in.";
     CrossOrigin "cross_origin" FORBIDDEN "The request comes from another site"
-        "The request carries a cookie, but its `Sec-Fetch-Site` is not `same-origin` (or, without it, its `Origin` is not this server's).";
+        "The request carries a cookie or asks for one, but its `Sec-Fetch-Site` is not `same-origin` (or, without it, its `Origin` is not `server.public_url`).";
     NotAMember "not_a_member" FORBIDDEN "Only members of the room may do this"
         "The room is public, but the caller is not in it: join first.";
     NotAnOwner "not_an_owner" FORBIDDEN "Only owners of the room may do this"

@@ -9,8 +9,10 @@ use crate::config::Origin;
 /// Every method of the API, so that a page also gets to read the 405 of a path that lacks one of them.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
-/// What requests carry beyond what pages may always send.
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Last-Event-ID";
+/// What a page may send: whatever it likes, as none of it counts here but these. Readers of streams send `Cache-Control` and
+/// `Last-Event-ID`, libraries headers of their own (`X-Requested-With`, `traceparent`). The star does not stand for
+/// `Authorization` (WHATWG Fetch), and browsers before 2019 do not know it.
+const REQUEST_HEADERS: &str = "Accept, Authorization, Cache-Control, Content-Type, Last-Event-ID, *";
 
 /// What clients need of an answer's head beyond what pages may always read.
 const ANSWER_HEADERS: &str = "Retry-After, WWW-Authenticate, X-Request-Id";

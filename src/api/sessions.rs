@@ -54,8 +54,8 @@ impl SessionsApi {
     ) -> Outcome<SignedIn, LoginRefusals> {
         let (username, password, transport) = body.0.parse()?;
         let transport = transport.into();
-        if transport == Transport::Cookie && state.site().cookies().is_none() {
-            return Err(Problem::new(Code::InsecureTransport).into());
+        if transport == Transport::Cookie {
+            state.site().check_sign_in(request)?;
         }
         let login =
             Login { username, password, transport, user_agent: user_agent(request), address: address.0 };
@@ -93,12 +93,15 @@ impl SessionsApi {
         &self,
         tokens: Tokens,
         Data(state): Data<&State>,
+        request: &Request,
         body: OptionalBody<LogoutInput>,
     ) -> Outcome<SignedOut, LogoutRefusals> {
         let given = body.0.map(LogoutInput::parse).transpose()?.flatten();
         let refresh = given.or(tokens.refresh);
         state.chat().logout(tokens.access.as_deref(), refresh.as_deref()).await?;
-        Ok(SignedOut(state.site().cookies().map(CookieNames::clear).unwrap_or_default()))
+        // A form on another site comes without our cookies, but browsers would take the answer's.
+        let names = state.site().cookies().filter(|_| !state.site().is_foreign(request));
+        Ok(SignedOut(names.map(CookieNames::clear).unwrap_or_default()))
     }
 
     /// List my sessions

@@ -2,12 +2,31 @@
 
 use std::time::Duration;
 
+use cookie::time;
+use cookie::{Cookie, SameSite};
 use poem::Request;
 use poem::http::{HeaderValue, header};
 
 use super::code::Code;
 use super::problem::Problem;
 use crate::config::Origin;
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
+/// What a refused page is told. It may be our own, at an address that the configuration does not know.
+pub const OTHER_ORIGIN: &str = "Cookies are only for pages of this server's own address. If this page is one of them, \
+    `server.public_url` in the server's configuration must be the address that the browser shows.";
+
+/// What a page is told where cookies would travel unprotected. A proxy may speak https, and the server not know of it.
+pub const NO_HTTPS: &str = "Signing in with a browser needs https. `server.public_url` in the server's configuration must be the \
+    https address that the browser shows.";
+
+/// Which page sent a request, as the browser says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    OurPage,
+    OtherPage,
+}
 
 /// The one site whose pages may use cookies here.
 #[derive(Clone, Debug)]
@@ -24,7 +43,7 @@ pub struct CookieNames {
     pub access: String,
     pub refresh: String,
     is_secure: bool,
-    refresh_seconds: u64,
+    refresh_seconds: i64,
 }
 
 impl Site {
@@ -46,19 +65,40 @@ impl Site {
         self.cookies.as_ref()
     }
 
-    /// Refuses a request that a page of another site made the browser send with our cookies (OWASP CSRF: Fetch
-    /// Metadata, else the origin compared exactly; a missing one is foreign).
+    /// Refuses to set cookies for a page that could not use them afterwards, or that would sign somebody in as another.
+    pub fn check_sign_in(&self, request: &Request) -> Result<(), Problem> {
+        if self.cookies.is_none() {
+            return Err(Problem::new(Code::InsecureTransport).detail(NO_HTTPS));
+        }
+        self.check(request)
+    }
+
+    /// Refuses a request that a page of another site made the browser send (OWASP CSRF). A request that does not say where it
+    /// comes from is refused as well.
     pub fn check(&self, request: &Request) -> Result<(), Problem> {
-        let only = |name| {
-            let mut values = request.headers().get_all(name).iter();
-            values.next().filter(|_| values.next().is_none())
-        };
-        let ours = if request.headers().contains_key("sec-fetch-site") {
-            only("sec-fetch-site").is_some_and(|site| site == "same-origin")
+        match self.sent(request) {
+            Some(Sender::OurPage) => Ok(()),
+            Some(Sender::OtherPage) | None => Err(Problem::new(Code::CrossOrigin).detail(OTHER_ORIGIN)),
+        }
+    }
+
+    /// Whether a request says that a page of another site sent it. Programs other than browsers do not say.
+    pub fn is_foreign(&self, request: &Request) -> bool {
+        self.sent(request) == Some(Sender::OtherPage)
+    }
+
+    /// Fetch Metadata, else the origin compared exactly; none when the request has neither. A header that comes twice is not
+    /// a browser's.
+    fn sent(&self, request: &Request) -> Option<Sender> {
+        let headers = request.headers();
+        let (name, ours) = if headers.contains_key(SEC_FETCH_SITE) {
+            (SEC_FETCH_SITE, "same-origin")
         } else {
-            only(header::ORIGIN.as_str()).is_some_and(|origin| origin.as_bytes() == self.origin.as_bytes())
+            (header::ORIGIN.as_str(), self.origin.as_str())
         };
-        if ours { Ok(()) } else { Err(Problem::new(Code::CrossOrigin)) }
+        let mut values = headers.get_all(name).iter();
+        let is_ours = *values.next()? == *ours && values.next().is_none();
+        Some(if is_ours { Sender::OurPage } else { Sender::OtherPage })
     }
 }
 
@@ -72,14 +112,14 @@ impl CookieNames {
             access: name("access"),
             refresh: name("refresh"),
             is_secure,
-            refresh_seconds: refresh_life.as_secs(),
+            refresh_seconds: i64::try_from(refresh_life.as_secs()).unwrap_or(i64::MAX),
         }
     }
 
     /// The `Set-Cookie` values of a sign-in.
     pub fn set(&self, access_token: &str, expires_in: i64, refresh_token: &str) -> Vec<HeaderValue> {
         [
-            self.cookie(&self.access, access_token, u64::try_from(expires_in).unwrap_or(0)),
+            self.cookie(&self.access, access_token, expires_in),
             self.cookie(&self.refresh, refresh_token, self.refresh_seconds),
         ]
         .into_iter()
@@ -97,10 +137,14 @@ impl CookieNames {
         cookie(request, &self.access).is_some() || cookie(request, &self.refresh).is_some()
     }
 
-    fn cookie(&self, name: &str, value: &str, max_age: u64) -> Option<HeaderValue> {
-        let secure = if self.is_secure { "; Secure" } else { "" };
-        let text = format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
-        let mut value = HeaderValue::from_str(&text).ok()?;
+    fn cookie(&self, name: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
+        let cookie = Cookie::build((name, value))
+            .path("/")
+            .max_age(time::Duration::seconds(seconds))
+            .http_only(true)
+            .same_site(SameSite::Strict)
+            .secure(self.is_secure);
+        let mut value = HeaderValue::from_str(&cookie.to_string()).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -108,11 +152,11 @@ impl CookieNames {
 
 /// The value of a cookie; none when it is absent or empty. Of several the first counts, as RFC 6265 sends the most
 /// specific path first.
-pub fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+pub fn cookie(request: &Request, name: &str) -> Option<String> {
     let headers = request.headers().get_all(header::COOKIE).iter();
-    let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-    let mut named = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
-    named.next().map(|(_, value)| value).filter(|value| !value.is_empty())
+    let mut cookies = headers.filter_map(|value| value.to_str().ok()).flat_map(Cookie::split_parse).flatten();
+    let found = cookies.find(|cookie| cookie.name() == name)?;
+    Some(found.value().to_owned()).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -150,12 +194,12 @@ mod tests {
         let set = secure.cookies().unwrap().set("a", 900, "r");
         assert_eq!(
             set[0].to_str().unwrap(),
-            "__Host-parlor_access=a; Path=/; Max-Age=900; HttpOnly; SameSite=Strict; Secure"
+            "__Host-parlor_access=a; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=900"
         );
         let plain = site("http://127.0.0.1:8080");
         assert_eq!(
             plain.cookies().unwrap().clear()[1].to_str().unwrap(),
-            "parlor_refresh_8080=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
+            "parlor_refresh_8080=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
         );
     }
 
@@ -168,7 +212,8 @@ mod tests {
             &[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")],
         ];
         for headers in good {
-            assert!(site.check(&request(headers)).is_ok(), "{headers:?}");
+            let request = request(headers);
+            assert!(site.check(&request).is_ok() && !site.is_foreign(&request), "{headers:?}");
         }
         let bad: [&[(&str, &str)]; 9] = [
             &[],
@@ -182,7 +227,9 @@ mod tests {
             &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
         ];
         for headers in bad {
-            assert!(site.check(&request(headers)).is_err(), "{headers:?}");
+            let request = request(headers);
+            assert!(site.check(&request).is_err(), "{headers:?}");
+            assert_eq!(site.is_foreign(&request), !headers.is_empty(), "{headers:?}");
         }
     }
 
@@ -190,7 +237,7 @@ mod tests {
     fn a_cookie_is_found_by_its_whole_name() {
         let request =
             request(&[("cookie", "xparlor_access_80=no; parlor_access_80=yes; parlor_access_80=later")]);
-        assert_eq!(cookie(&request, "parlor_access_80"), Some("yes"));
+        assert_eq!(cookie(&request, "parlor_access_80").as_deref(), Some("yes"));
         assert_eq!(cookie(&request, "parlor_access"), None);
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::api::answer::HOST_RULE;
 use crate::api::code::Code;
 use crate::api::problem::Problem;
+use crate::api::site::{NO_HTTPS, OTHER_ORIGIN};
 use crate::api::wire::event::StreamEvent;
 use crate::api::wire::member::{Member, MemberPage};
 use crate::api::wire::message::{Message, MessagePage};
@@ -73,6 +74,8 @@ pub fn problem(code: Code) -> Value {
         Code::InvalidRequest => problem.detail(HOST_RULE),
         Code::InvalidBody => problem.at("/username", "is required"),
         Code::InvalidParameter => problem.at("?limit", "must be a whole number from 1 to 200"),
+        Code::CrossOrigin => problem.detail(OTHER_ORIGIN),
+        Code::InsecureTransport => problem.detail(NO_HTTPS),
         Code::TextNotAllowed => problem.at("/display_name", "contains a character that is not allowed"),
         _ => problem.of_password("/password"),
     };
