@@ -38,7 +38,7 @@ pub async fn events(folder: &Path, room: &str, count: i64) {
                SELECT l.head + i, r.id, r.head + i, 'message.posted', $3 || (r.head + i) || $4, $5 \
                FROM n, rooms r, log l WHERE r.name = $1";
     let insert = sqlx::query(sql).bind(room).bind(count).bind(head).bind(tail);
-    insert.bind(Clock.now().micros()).execute(&mut connection).await.expect("events");
+    insert.bind(Clock::SYSTEM.now().micros()).execute(&mut connection).await.expect("events");
     advance(&mut connection, room, count).await;
 }
 

@@ -69,9 +69,10 @@ impl Seeding {
     pub async fn begin() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let on_commit = Box::new(|_| ());
-        let store = Store::open(folder.path(), Purpose::Command, Ids, on_commit).await.expect("a database");
-        let secrets = Secrets::open(folder.path(), Ids).expect("keys");
-        Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock.now() }
+        let store =
+            Store::open(folder.path(), Purpose::Command, Ids::SYSTEM, on_commit).await.expect("a database");
+        let secrets = Secrets::open(folder.path(), Ids::SYSTEM).expect("keys");
+        Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock::SYSTEM.now() }
     }
 
     /// One room and so many members of it; the first one is its owner.
@@ -98,7 +99,7 @@ impl Seeding {
     }
 
     async fn person(&self, name: String) -> Person {
-        let (id, session, at) = (Ids.user(), Ids.session(), self.at);
+        let (id, session, at) = (Ids::SYSTEM.user(), Ids::SYSTEM.session(), self.at);
         let user = User {
             id,
             username: Username::parse(&name).expect("a username"),
@@ -129,7 +130,7 @@ impl Seeding {
         let TokenKey { kid, secret } = &self.key;
         let (typ, kid) = (Some("at+jwt".into()), Some(kid.clone()));
         let header = Header { typ, kid, ..Header::new(Algorithm::HS256) };
-        let random = URL_SAFE_NO_PAD.encode(Ids.random_bytes::<12>());
+        let random = URL_SAFE_NO_PAD.encode(Ids::SYSTEM.random_bytes::<12>());
         let claims = json!({
             "iss": "parlor", "aud": "parlor", "sub": user.to_string(), "sid": session.to_string(),
             "jti": format!("1.{random}"), "iat": self.at.seconds(), "nbf": self.at.seconds(),
@@ -142,7 +143,7 @@ impl Seeding {
     pub async fn rooms(&self, prefix: &str, owners: &[&Person]) -> Vec<RoomId> {
         let room = async |n: usize, owner: &Person| {
             let room = NewRoom {
-                id: Ids.room(),
+                id: Ids::SYSTEM.room(),
                 owner: owner.id,
                 name: RoomName::parse(&format!("{prefix}-{n}")).expect("a name"),
                 title: None,

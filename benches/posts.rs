@@ -154,14 +154,14 @@ impl Bare {
         for _ in 0..rows {
             self.last += 1;
             self.seq += 1;
-            let id = Ids.message().uuid();
+            let id = Ids::SYSTEM.message().uuid();
             let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
                        VALUES ($1, $2, $3, $4, $5, $6, $7, x'00112233445566778899aabbccddeeff', $8); \
                        INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $3, $4, 'message.posted', $2, $9, $8); \
                        UPDATE rooms SET head = $4 WHERE id = $3";
             let insert = sqlx::query(sql).bind(self.last).bind(id).bind(room).bind(self.seq);
             let insert = insert.bind(self.author.id.uuid()).bind(BODY).bind(format!("alone-{}", self.last));
-            let insert = insert.bind(Clock.now().micros()).bind(event_of(&id));
+            let insert = insert.bind(Clock::SYSTEM.now().micros()).bind(event_of(&id));
             insert.execute(&mut *transaction).await.expect("a row");
         }
         let sql = "UPDATE log SET head = $1";

@@ -47,13 +47,14 @@ struct House {
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let started = Clock.now();
+    let clock = wall_clock();
+    let started = clock.now();
     let listener = http::bind(config.server.listen).with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", config.server.listen)
     })?;
     let address = listener.local_addr().context("the listening socket has no address")?;
     let scrapes = config.metrics.listen.map(bind_metrics).transpose()?;
-    let mut house = House::open(&config, Purpose::Serve).await?;
+    let mut house = House::open(&config, clock, Purpose::Serve).await?;
     house.chat.recall_sessions().await.context("the sessions cannot be read")?;
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
@@ -125,7 +126,7 @@ pub async fn add_user(
     let display_name =
         display_name.map(DisplayName::parse).transpose().map_err(|e| anyhow!("the display name {e}"))?;
     let password = new_password(&config, password)?;
-    let house = House::open(&config, Purpose::Command).await?;
+    let house = House::open(&config, wall_clock(), Purpose::Command).await?;
     let made = house.chat.add_user(NewAccount { username, password, display_name, admin }).await;
     house.store.close().await;
     made.map(drop).map_err(Into::into)
@@ -135,7 +136,7 @@ pub async fn add_user(
 pub async fn set_password(config: Config, name: &str, password: &str) -> anyhow::Result<()> {
     let username = Username::lookup(name).map_err(|e| anyhow!("the username {e}"))?;
     let password = new_password(&config, password)?;
-    let house = House::open(&config, Purpose::Command).await?;
+    let house = House::open(&config, wall_clock(), Purpose::Command).await?;
     let set = house.chat.reset_password(&username, password).await;
     house.store.close().await;
     set.map_err(Into::into)
@@ -146,8 +147,8 @@ fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
 }
 
 impl House {
-    async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Self> {
-        let (clock, ids, tasks) = (Clock, Ids, TaskTracker::new());
+    async fn open(config: &Config, clock: Clock, purpose: Purpose) -> anyhow::Result<Self> {
+        let (ids, tasks) = (Ids::new(clock), TaskTracker::new());
         let stream_limits = config.limits.enabled.then_some(StreamLimits {
             per_node: config.limits.open_streams_per_node as usize,
             per_address: config.limits.open_streams_per_address as usize,
@@ -190,6 +191,14 @@ impl House {
         let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config)));
         Ok(Self { store, live, chat, tasks, feeder })
     }
+}
+
+/// The one clock of the process, from which everything else gets the time.
+fn wall_clock() -> Clock {
+    #[cfg(debug_assertions)]
+    return crate::test_clock::clock();
+    #[cfg(not(debug_assertions))]
+    Clock::SYSTEM
 }
 
 /// Everything that is measured, each layer by its own meters.

@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let made = Secrets::open(folder.path(), Ids).unwrap();
-        let read = Secrets::open(folder.path(), Ids).unwrap();
+        let made = Secrets::open(folder.path(), Ids::SYSTEM).unwrap();
+        let read = Secrets::open(folder.path(), Ids::SYSTEM).unwrap();
         assert_eq!(made.root, read.root);
         assert_eq!(made.token_keys[0].kid, read.token_keys[0].kid);
         let file = fs::metadata(folder.path().join("secrets.toml")).unwrap();

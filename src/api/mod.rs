@@ -68,7 +68,7 @@ pub struct RequestId(pub String);
 
 impl RequestId {
     pub fn draw() -> Self {
-        Self(Ids.request().to_string())
+        Self(Ids::SYSTEM.request().to_string())
     }
 }
 

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn each_failure_doubles_the_wait_up_to_a_minute_for_that_place_alone() {
         let (failures, now) = (Failures::new(true), Instant::now());
-        for here in [place(1), Tried::Change(Ids.session())] {
+        for here in [place(1), Tried::Change(Ids::SYSTEM.session())] {
             let waits: Vec<u64> = (0..11)
                 .map(|_| {
                     failures.failed(here, None, now);
@@ -144,7 +144,11 @@ mod tests {
                 .collect();
             assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
             assert_eq!(wait(&failures, place(2), None, now), 0, "elsewhere");
-            assert_eq!(wait(&failures, Tried::Change(Ids.session()), None, now), 0, "in another session");
+            assert_eq!(
+                wait(&failures, Tried::Change(Ids::SYSTEM.session()), None, now),
+                0,
+                "in another session"
+            );
             assert_eq!(wait(&failures, here, None, now + LONGEST_DELAY), 0, "it passes");
             failures.succeeded(here, None);
             assert_eq!(wait(&failures, here, None, now), 0);

@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_same_password_verifies() {
-        let hashing = Hashing::start(1, Ids).unwrap();
+        let hashing = Hashing::start(1, Ids::SYSTEM).unwrap();
         let password = |text: &str| Password::presented(text).unwrap();
         let hash = hashing.hash(password("correct horse"), Urgency::Known).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));

@@ -206,18 +206,18 @@ mod tests {
     #[test]
     fn a_burst_passes_and_the_next_one_is_told_when_to_come_back() {
         let limits = limits(Rate { burst: 2, per_second: 0.5 });
-        let ada = Ids.user();
+        let ada = Ids::SYSTEM.user();
         assert!(limits.take(Counted::Post(ada)).is_ok());
         assert!(limits.take(Counted::Post(ada)).is_ok());
         let Err(Error::TooMany { retry_after }) = limits.take(Counted::Post(ada)) else { panic!("no limit") };
         assert!(retry_after > Duration::from_secs(1) && retry_after <= Duration::from_secs(2));
-        assert!(limits.take(Counted::Post(Ids.user())).is_ok(), "each has their own");
+        assert!(limits.take(Counted::Post(Ids::SYSTEM.user())).is_ok(), "each has their own");
     }
 
     #[test]
     fn a_token_that_was_held_and_not_spent_comes_back() {
         let limits = limits(Rate { burst: 1, per_second: 0.001 });
-        let ada = Ids.user();
+        let ada = Ids::SYSTEM.user();
         for _ in 0..3 {
             drop(limits.hold(Counted::Post(ada)).expect("the one before came back"));
         }
@@ -229,7 +229,7 @@ mod tests {
     fn whoever_passes_uncounted_is_counted_by_a_metric() {
         let limits = limits(Rate { burst: 2, per_second: 0.001 });
         for _ in 0..MAX_BUCKETS + 3 {
-            assert!(limits.take(Counted::Post(Ids.user())).is_ok());
+            assert!(limits.take(Counted::Post(Ids::SYSTEM.user())).is_ok());
         }
         assert_eq!(limits.meters().uncounted.get(), 3);
         assert_eq!(usize::try_from(limits.meters().buckets.get()), Ok(MAX_BUCKETS));

@@ -1,4 +1,5 @@
-//! Wall-clock time as Parlor stores and prints it. The only file that may ask the system what time it is.
+//! Wall-clock time as Parlor stores and prints it. The only file that may ask the system what time it is; everything else is
+//! given a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -66,16 +67,27 @@ impl Serialize for Timestamp {
     }
 }
 
-/// The wall clock. Whoever needs the time is handed one, so that a test can say what time it is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Clock;
+/// A wall clock: the system's, or one that a test sets. It may jump, forwards and back.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(fn() -> Timestamp);
 
 impl Clock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks")]
-    pub fn now(self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp(micros_of(since))
+    pub const SYSTEM: Self = Self(system_time);
+
+    /// A clock that shows what the function says.
+    pub const fn new(now: fn() -> Timestamp) -> Self {
+        Self(now)
     }
+
+    pub fn now(self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn system_time() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(micros_of(since))
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Identifiers and randomness. The only file that may draw random bytes or make new ids.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
 
 use serde::{Serialize, Serializer};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
+
+use super::clock::Clock;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -67,34 +71,54 @@ pub(super) fn hyphenated_uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
-/// The source of new ids and of randomness, handed to whoever needs it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ids;
+/// Within a millisecond ids are counted, and they go on from the newest one when the clock goes back: ids that follow each other
+/// are neighbours in an index.
+static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
 
-#[allow(clippy::disallowed_methods, reason = "this is the one place that draws")]
+/// The source of new ids, which begin with the time of its clock (UUID version 7), and of randomness. Nothing may depend on the
+/// order of ids: clocks jump.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids(Clock);
+
 impl Ids {
+    /// By the system's clock.
+    pub const SYSTEM: Self = Self::new(Clock::SYSTEM);
+
+    pub const fn new(clock: Clock) -> Self {
+        Self(clock)
+    }
+
     pub fn user(self) -> UserId {
-        UserId(Uuid::now_v7())
+        UserId(self.uuid())
     }
 
     pub fn room(self) -> RoomId {
-        RoomId(Uuid::now_v7())
+        RoomId(self.uuid())
     }
 
     pub fn message(self) -> MessageId {
-        MessageId(Uuid::now_v7())
+        MessageId(self.uuid())
     }
 
     pub fn session(self) -> SessionId {
-        SessionId(Uuid::now_v7())
+        SessionId(self.uuid())
     }
 
     /// An id that follows a request through the logs.
     pub fn request(self) -> Uuid {
-        Uuid::now_v7()
+        self.uuid()
+    }
+
+    fn uuid(self) -> Uuid {
+        let micros = self.0.now().micros();
+        let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        let (seconds, nanos) =
+            (u64::try_from(seconds).unwrap_or(0), u32::try_from(rest * 1_000).unwrap_or(0));
+        Uuid::new_v7(uuid::Timestamp::from_unix(&ORDER, seconds, nanos))
     }
 
     /// `N` bytes from the system's generator, fit for keys and tokens.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that draws")]
     pub fn random_bytes<const N: usize>(self) -> [u8; N] {
         let mut bytes = [0; N];
         // Without randomness no key or token is safe: there is nothing sensible to go on with.
@@ -114,7 +138,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_with_hyphens_in_either_case() {
-        let id = Ids.room();
+        let id = Ids::SYSTEM.room();
         assert_eq!(RoomId::parse(&id.to_string()), Some(id));
         assert_eq!(RoomId::parse(&id.to_string().to_uppercase()), Some(id));
         assert_eq!(RoomId::parse(&id.uuid().simple().to_string()), None);

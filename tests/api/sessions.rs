@@ -6,10 +6,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 
-use crate::support::{Answer, Client, PASSWORD, Person, Server, parlor, wait_for};
+use crate::support::{Answer, Client, PASSWORD, Person, Server, parlor};
 
 async fn refreshes(client: &Client, refresh_token: &str) -> Answer {
     client.post("/v1/refresh", json!({ "refresh_token": refresh_token })).await
@@ -22,24 +20,8 @@ async fn pair_for(client: &Client, refresh_token: &str) -> (String, String) {
     (text("access_token"), text("refresh_token"))
 }
 
-/// Lets time pass for the sessions of a server that is not running: whatever happened to them happened an hour earlier,
-/// and those of the ids given ran out meanwhile.
-async fn an_hour_passes(server: &Server, ran_out: &[&str]) {
-    let mut sql =
-        SqliteConnectOptions::new().filename(server.data().join("parlor.db")).connect().await.unwrap();
-    let hour = 3_600_000_000_i64;
-    sqlx::query("UPDATE sessions SET created_at = created_at - $1, rotated_at = rotated_at - $1")
-        .bind(hour)
-        .execute(&mut sql)
-        .await
-        .unwrap();
-    for session in ran_out {
-        let id = sqlx::types::Uuid::parse_str(session).unwrap();
-        let ending = sqlx::query("UPDATE sessions SET expires_at = rotated_at + 1 WHERE id = $1").bind(id);
-        assert_eq!(ending.execute(&mut sql).await.unwrap().rows_affected(), 1);
-    }
-    sql.close().await.unwrap();
-}
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
 
 #[tokio::test]
 async fn refreshing_gives_a_new_pair_for_the_same_session() {
@@ -88,14 +70,13 @@ async fn a_lost_answer_is_given_again_also_after_a_crash() {
     ada.bearing(&access).get("/v1/users/me").await.ok(200);
 }
 
+#[cfg(debug_assertions)]
 #[tokio::test]
 async fn an_unseen_child_is_given_however_late() {
-    let mut server = Server::start().await;
+    let mut server = Server::start_with_clock().await;
     let ada = server.register("ada").await;
     let (_, child) = pair_for(&server.anonymous(), &ada.refresh_token).await;
-    server.kill().await;
-    an_hour_passes(&server, &[]).await;
-    server.restart().await;
+    server.moves_clock(HOUR);
     let (access, again) = pair_for(&server.anonymous(), &ada.refresh_token).await;
     assert_eq!(again, child);
 
@@ -107,9 +88,10 @@ async fn an_unseen_child_is_given_however_late() {
     refreshes(&server.anonymous(), &child).await.problem(401, "invalid_refresh_token");
 }
 
+#[cfg(debug_assertions)]
 #[tokio::test]
 async fn two_tabs_that_refresh_at_once_get_the_same_child() {
-    let server = Server::start().await;
+    let server = Server::start_with_clock().await;
     let ada = server.register("ada").await;
     let tries: Vec<_> = (0..8)
         .map(|_| {
@@ -127,6 +109,8 @@ async fn two_tabs_that_refresh_at_once_get_the_same_child() {
     assert_eq!(children.len(), 1);
     // Its access tokens were seen, but itself was not: for ten seconds the parent still gives it.
     assert_eq!(pair_for(&server.anonymous(), &ada.refresh_token).await.1, children[0]);
+    server.moves_clock(11);
+    refreshes(&server.anonymous(), &ada.refresh_token).await.problem(401, "invalid_refresh_token");
 }
 
 #[tokio::test]
@@ -254,12 +238,15 @@ async fn an_ended_session_stays_over_after_a_crash() {
     server.sign_in("ada").await.get("/v1/users/me").await.ok(200);
 }
 
+#[cfg(debug_assertions)]
 #[tokio::test]
 async fn an_access_token_ends_with_its_time_and_a_refresh_goes_on() {
-    let server = Server::start_with(&[("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "2")]).await;
+    let server = Server::start_with_clock().await;
     let mut ada = server.register("ada").await;
+    server.moves_clock(HOUR / 5);
     ada.get("/v1/users/me").await.ok(200);
-    wait_for("the token expires", || async { ada.get("/v1/users/me").await.status == 401 }).await;
+    server.moves_clock(HOUR / 4);
+    ada.get("/v1/users/me").await.problem(401, "unauthenticated");
     ada.refreshes().await;
     ada.get("/v1/users/me").await.ok(200);
 }
@@ -284,15 +271,20 @@ async fn the_twenty_first_session_ends_the_oldest() {
     other.get("/v1/users/me").await.ok(200);
 }
 
+#[cfg(debug_assertions)]
 #[tokio::test]
 async fn sessions_that_ran_out_take_no_place() {
-    let mut server = Server::start_with(&[("PARLOR_AUTH__SESSIONS_PER_USER", "3")]).await;
-    let oldest = server.register("ada").await;
-    let (idle, idler) = (server.sign_in("ada").await, server.sign_in("ada").await);
-    server.kill().await;
-    an_hour_passes(&server, &[&idle.session, &idler.session]).await;
-    server.restart().await;
-    refreshes(&idle, &idle.refresh_token).await.problem(401, "invalid_refresh_token");
+    let server = Server::start_with_clock().await;
+    let mut oldest = server.register("ada").await;
+    let mut idle = Vec::new();
+    while idle.len() < 19 {
+        idle.push(server.sign_in("ada").await);
+    }
+    server.moves_clock(10 * DAY);
+    oldest.refreshes().await;
+    server.moves_clock(15 * DAY);
+    oldest.refreshes().await;
+    refreshes(&idle[0], &idle[0].refresh_token).await.problem(401, "invalid_refresh_token");
     assert_eq!(sessions_of(&oldest).await.len(), 1);
     server.sign_in("ada").await;
     assert_eq!(sessions_of(&oldest).await.len(), 2);

@@ -58,12 +58,12 @@ async fn the_networks_of_a_person_are_bounded_and_the_least_recent_is_forgotten(
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let tag = |n: u8| NetworkTag::from_bytes([n; 16]);
-    let begin = Clock.now();
+    let begin = Clock::SYSTEM.now();
     // The first one signs in again before the others are too many.
     for (second, n) in [0, 1, 2, 0].into_iter().chain(3..17).enumerate() {
         let at = begin.plus(Duration::from_secs(second.try_into().unwrap()));
         let session = NewSession {
-            id: Ids.session(),
+            id: Ids::SYSTEM.session(),
             user: ada.id,
             password_hash: "no password".into(),
             transport: Transport::Bearer,

@@ -71,7 +71,7 @@ fn changed(mut object: Value, name: &str, value: Value) -> Value {
 }
 
 fn now() -> i64 {
-    Clock.now().seconds()
+    Clock::SYSTEM.now().seconds()
 }
 
 /// What a token is answered with that has never been anything like one.

@@ -34,7 +34,7 @@ async fn a_reader_who_was_quiet_while_the_log_was_purged_gets_the_burst_that_fol
     while !stream.next().await.starts_with("event: hello") {}
     // The last thing that this stream gave is older than the log then.
     posts(&parlor, lively, &ada, (0..300).map(|n| format!("elsewhere {n}"))).await;
-    while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
+    while parlor.store().purge_events(Clock::SYSTEM.now().plus(Duration::from_secs(1))).await.unwrap() {}
     let rereads = &parlor.live.meters().rereads;
     assert_eq!(rereads.get(), 0);
     for begin in (0..BURST).step_by(200) {

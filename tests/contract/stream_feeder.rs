@@ -35,7 +35,7 @@ async fn the_feeder_ends_with_the_journal_even_when_it_is_behind() {
     let parlor = OpenStore::new().await;
     let (commits, feeder) = feeder();
     let following = feeder.start(parlor.live.node().store.clone(), Arc::new(Hub::default())).await.unwrap();
-    let room = Ids.room();
+    let room = Ids::SYSTEM.room();
     let far_ahead =
         Event { position: Position(7), room, kind: EventType::RoomCreated, person: None, data: "{}".into() };
     commits.committed(vec![far_ahead]);

@@ -47,7 +47,7 @@ async fn streams_in_the_middle(parlor: &OpenStore, bob: &User, room: RoomId, liv
 async fn ada_and_bob(parlor: &OpenStore) -> (User, User, RoomId) {
     let (ada, bob) = (parlor.adds_user("ada").await, parlor.adds_user("bob").await);
     let room = room(parlor, &ada, "room").await;
-    parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+    parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
     posts(parlor, room, &ada, 1).await;
     (ada, bob, room)
 }
@@ -61,7 +61,7 @@ async fn what_waits_to_be_handed_out_when_the_reader_leaves_is_withheld() {
             posts(&parlor, place, &ada, 40).await;
         }
         let [mut in_room, mut everywhere] = streams_in_the_middle(&parlor, &bob, place, live).await;
-        parlor.store().leave_room(RoomRef::Id(place), bob.id, Clock.now()).await.unwrap();
+        parlor.store().leave_room(RoomRef::Id(place), bob.id, Clock::SYSTEM.now()).await.unwrap();
         posts(&parlor, place, &ada, 3).await;
         let bye = in_room.next().await;
         assert_eq!(bye, "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"removed\"}\n\n", "live: {live}");
@@ -84,7 +84,7 @@ async fn what_waits_to_be_handed_out_when_the_room_is_deleted_is_withheld() {
             posts(&parlor, place, &ada, 40).await;
         }
         let [mut in_room, mut everywhere] = streams_in_the_middle(&parlor, &bob, place, live).await;
-        parlor.store().delete_room(RoomRef::Id(place), ada.id, Clock.now()).await.unwrap();
+        parlor.store().delete_room(RoomRef::Id(place), ada.id, Clock::SYSTEM.now()).await.unwrap();
         let bye = in_room.next().await;
         assert_eq!(bye, "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"deleted\"}\n\n", "live: {live}");
         let deleted = everywhere.next().await;

@@ -102,7 +102,7 @@ async fn begins(stream: &mut Pipe) {
 }
 
 async fn purges_all(parlor: &OpenStore) {
-    while parlor.store().purge_events(Clock.now().plus(Duration::from_secs(1))).await.unwrap() {}
+    while parlor.store().purge_events(Clock::SYSTEM.now().plus(Duration::from_secs(1))).await.unwrap() {}
 }
 
 #[tokio::test]
@@ -111,18 +111,18 @@ async fn a_replay_that_the_purge_overtakes_says_why_the_room_is_not_the_readers_
         let parlor = OpenStore::new().await;
         let (ada, bob) = (parlor.adds_user("ada").await, parlor.adds_user("bob").await);
         let room = long_room(&parlor, &ada).await;
-        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
         // The store knows already, the node has not been told yet.
-        let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
+        let registry = Arc::new(Registry::new(Clock::SYSTEM, Duration::from_mins(15), None));
         let live = Live::new(LiveNode { registry, hub: Arc::default(), ..parlor.live.node().clone() });
         let opened = live.open_room(reader(&bob), &RoomRef::Id(room), &from_the_beginning(&parlor)).await;
         let mut stream = Pipe::of(opened.unwrap());
         begins(&mut stream).await;
         purges_all(&parlor).await;
         if reason == "deleted" {
-            parlor.store().delete_room(RoomRef::Id(room), ada.id, Clock.now()).await.unwrap();
+            parlor.store().delete_room(RoomRef::Id(room), ada.id, Clock::SYSTEM.now()).await.unwrap();
         } else {
-            parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+            parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
         }
         let mut last = stream.next().await;
         while last.starts_with("id: ") {

@@ -72,17 +72,17 @@ async fn a_room_that_was_deleted_a_moment_before_is_told_of_all_the_same() {
     let (ada, bob) = (parlor.adds_user("ada").await, parlor.adds_user("bob").await);
     let (doomed, other) = (creates(&parlor, &ada, "doomed").await, creates(&parlor, &ada, "other").await);
     for room in [doomed, other] {
-        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
     }
     let before = parlor.store().head().await.unwrap();
     for has_streams_already in [false, true] {
         let mut slow = Slow::begins(&parlor).await;
         let _open = if has_streams_already { slow.opens(&bob, before).await } else { Vec::new() };
         let place = creates(&parlor, &ada, &format!("place-{has_streams_already}")).await;
-        parlor.store().join_room(RoomRef::Id(place), bob.id, Clock.now()).await.unwrap();
+        parlor.store().join_room(RoomRef::Id(place), bob.id, Clock::SYSTEM.now()).await.unwrap();
         slow.catches_up().await;
         let joined = parlor.store().head().await.unwrap();
-        parlor.store().delete_room(RoomRef::Id(place), ada.id, Clock.now()).await.unwrap();
+        parlor.store().delete_room(RoomRef::Id(place), ada.id, Clock::SYSTEM.now()).await.unwrap();
         let streams = slow.opens(&bob, joined).await;
         posts(&parlor, other, &ada, "afterwards").await;
         slow.catches_up().await;
@@ -107,7 +107,7 @@ async fn what_was_said_before_an_own_join_of_a_moment_ago_is_not_shown() {
     // With these, every writer has the room's channel already.
     let _open = slow.opens(&ada, before).await;
     posts(&parlor, room, &ada, "before he came").await;
-    parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+    parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
     let streams = slow.opens(&bob, before).await;
     posts(&parlor, room, &ada, "afterwards").await;
     slow.catches_up().await;
@@ -126,13 +126,13 @@ async fn a_removal_that_the_node_knows_of_withholds_what_was_said_since_a_join_t
         let room = creates(&parlor, &ada, &format!("room-{is_deleted}")).await;
         let mut slow = Slow::begins(&parlor).await;
         let streams = slow.opens(&bob, parlor.store().head().await.unwrap()).await;
-        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+        parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
         let joined = parlor.store().head().await.unwrap();
         posts(&parlor, room, &ada, "a secret").await;
         if is_deleted {
-            parlor.store().delete_room(RoomRef::Id(room), ada.id, Clock.now()).await.unwrap();
+            parlor.store().delete_room(RoomRef::Id(room), ada.id, Clock::SYSTEM.now()).await.unwrap();
         } else {
-            parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock.now()).await.unwrap();
+            parlor.store().leave_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
         }
         // The node knows. What it has not published yet comes in two steps.
         slow.catches_up_to(joined).await;

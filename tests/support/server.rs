@@ -7,7 +7,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::client::Client;
 use super::person::Person;
@@ -20,6 +20,9 @@ const STOPS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// Breaks a part of the server down: `PART:WORDS`, once an event has these words.
 pub const BREAKS: &str = "PARLOR_TEST_BREAKS";
 
+/// Names the file whose seconds are added to the true time.
+const CLOCK: &str = "PARLOR_TEST_CLOCK";
+
 /// A running server, or one that was stopped and can be started again.
 pub struct Server {
     folder: TempDir,
@@ -29,6 +32,8 @@ pub struct Server {
     address: SocketAddr,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
+    /// What the server's clock adds to the true time.
+    clock: Option<NamedTempFile>,
 }
 
 impl Server {
@@ -53,6 +58,27 @@ impl Server {
         Self::launch(launcher.map(str::to_owned).to_vec(), &[]).await
     }
 
+    /// The same with a clock that the test moves.
+    #[cfg(debug_assertions)]
+    pub async fn start_with_clock() -> Self {
+        let clock = NamedTempFile::new().expect("a file for the clock");
+        let name = clock.path().to_str().expect("the name is text").to_owned();
+        let mut server = Self::start_with(&[(CLOCK, &name)]).await;
+        server.clock = Some(clock);
+        server
+    }
+
+    /// Sets the server's clock to the true time and so many seconds, from now on. What the server measures by the monotonic
+    /// clock goes on as before, as when an operator sets the clock of the machine.
+    #[cfg(debug_assertions)]
+    pub fn moves_clock(&self, seconds: i64) {
+        let clock = self.clock.as_ref().expect("it was started with a clock to move").path();
+        // Moved into its place, so that the server never reads half of it.
+        let next = self.folder().join("clock");
+        std::fs::write(&next, seconds.to_string()).expect("a file can be written");
+        std::fs::rename(next, clock).expect("a file can be moved");
+    }
+
     async fn launch(launcher: Vec<String>, env: &[(&str, &str)]) -> Self {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -63,6 +89,7 @@ impl Server {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
             log: Arc::default(),
+            clock: None,
         };
         server.run().await;
         server

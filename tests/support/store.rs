@@ -46,7 +46,7 @@ impl OpenStore {
     /// The same in a folder that the test has chosen.
     pub async fn within(folder: TempDir) -> Self {
         let batches = Arc::<Mutex<Vec<Vec<Event>>>>::default();
-        let registry = Arc::new(Registry::new(Clock, Duration::from_mins(15), None));
+        let registry = Arc::new(Registry::new(Clock::SYSTEM, Duration::from_mins(15), None));
         let (commits, feeder) = feeder();
         let hold_up = Arc::<Mutex<Option<HoldUp>>>::default();
         let on_commit = {
@@ -60,13 +60,22 @@ impl OpenStore {
                 }
             }
         };
-        let store = Store::open(folder.path(), Purpose::Serve, Ids, Box::new(on_commit)).await;
+        let store = Store::open(folder.path(), Purpose::Serve, Ids::SYSTEM, Box::new(on_commit)).await;
         let store = Arc::new(store.expect("the store opens"));
         let hub = Arc::new(Hub::default());
         tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
         let (heartbeat, slow_after) = (Duration::from_secs(15), Duration::from_mins(1));
         let meters = Arc::default();
-        let node = LiveNode { store, hub, registry, meters, clock: Clock, ids: Ids, heartbeat, slow_after };
+        let node = LiveNode {
+            store,
+            hub,
+            registry,
+            meters,
+            clock: Clock::SYSTEM,
+            ids: Ids::SYSTEM,
+            heartbeat,
+            slow_after,
+        };
         Self { live: Live::new(node), folder, batches, hold_up }
     }
 
@@ -77,21 +86,37 @@ impl OpenStore {
     pub async fn adds_user(&self, name: &str) -> User {
         let username = Username::parse(name).expect("a username");
         let display_name = DisplayName::from(&username);
-        let user = User { id: Ids.user(), username, display_name, created_at: Clock.now() };
+        let user = User { id: Ids::SYSTEM.user(), username, display_name, created_at: Clock::SYSTEM.now() };
         self.store().add_user(user, "no password".into(), false, None).await.expect("the name is free")
     }
 
     pub fn room(owner: UserId, name: &str) -> NewRoom {
-        let (id, name) = (Ids.room(), RoomName::parse(name).expect("a room name"));
+        let (id, name) = (Ids::SYSTEM.room(), RoomName::parse(name).expect("a room name"));
         let visibility = Visibility::Public;
-        NewRoom { id, owner, name, title: None, topic: None, visibility, client_id: None, at: Clock.now() }
+        NewRoom {
+            id,
+            owner,
+            name,
+            title: None,
+            topic: None,
+            visibility,
+            client_id: None,
+            at: Clock::SYSTEM.now(),
+        }
     }
 
     pub fn message(room: RoomId, author: UserId, body: &str, client_id: Option<&str>) -> NewMessage {
         let client_id =
             client_id.map(|id| (ClientId::parse(id).expect("a client id"), body.as_bytes().to_vec()));
         let body = MessageBody::parse(body).expect("a body");
-        NewMessage { id: Ids.message(), room: RoomRef::Id(room), author, body, client_id, at: Clock.now() }
+        NewMessage {
+            id: Ids::SYSTEM.message(),
+            room: RoomRef::Id(room),
+            author,
+            body,
+            client_id,
+            at: Clock::SYSTEM.now(),
+        }
     }
 
     /// Puts them into the queue while the journal is busy: one batch, in this order.
@@ -123,8 +148,8 @@ impl OpenStore {
 
 /// Somebody who reads, in a session of their own.
 pub fn reader(user: &User) -> Reader {
-    let expires_at = Clock.now().plus(Duration::from_mins(15));
-    let caller = Caller { user: user.id, session: Ids.session(), expires_at };
+    let expires_at = Clock::SYSTEM.now().plus(Duration::from_mins(15));
+    let caller = Caller { user: user.id, session: Ids::SYSTEM.session(), expires_at };
     Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 

@@ -68,8 +68,8 @@ async fn each_request_of_a_batch_gets_its_own_answer_and_an_undone_one_leaves_no
             post("first", Some("a")),
             post("something else", Some("a")),
             same_id,
-            OpenStore::message(Ids.room(), ada.id, "no such room", None),
-            OpenStore::message(room, Ids.user(), "no such person", None),
+            OpenStore::message(Ids::SYSTEM.room(), ada.id, "no such room", None),
+            OpenStore::message(room, Ids::SYSTEM.user(), "no such person", None),
             post("last", Some("b")),
             post("last", Some("b")),
         ])
@@ -151,7 +151,7 @@ async fn a_room_that_is_refused_half_way_leaves_nothing_behind() {
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let mut nobodys = OpenStore::room(ada.id, "nobodys");
-    nobodys.owner = Ids.user();
+    nobodys.owner = Ids::SYSTEM.user();
     let (one, twice) = (OpenStore::room(ada.id, "one"), OpenStore::room(ada.id, "one"));
     let store = parlor.store();
     let (one, twice, nobodys, two) = tokio::join!(
@@ -181,7 +181,7 @@ async fn a_failure_of_the_engine_undoes_the_whole_batch_and_the_next_one_is_well
             .post_together(vec![
                 post("before", Some("before")),
                 post("kept", Some("kept")),
-                OpenStore::message(Ids.room(), ada.id, "refused", None),
+                OpenStore::message(Ids::SYSTEM.room(), ada.id, "refused", None),
                 post(trap, None),
                 post("behind", Some("behind")),
                 post("far behind", None),
@@ -238,7 +238,7 @@ async fn many_writers_share_batches_and_the_log_has_no_hole() {
     let batches = parlor.batches.lock().unwrap().len();
     // Every third is refused, every fourth is a repeat of the one before it.
     let posts = (0..900).map(|number| {
-        let author = if number % 3 == 2 { Ids.user() } else { ada.id };
+        let author = if number % 3 == 2 { Ids::SYSTEM.user() } else { ada.id };
         let id = format!("id-{}", number - i32::from(number % 4 == 3));
         let body = format!("body of {id}");
         OpenStore::message(ids[usize::try_from(number / 4 % 3).unwrap()], author, &body, Some(&id))

@@ -1,5 +1,6 @@
 //! The order of the house, and how the server behaves on a real machine.
 
+#[cfg(debug_assertions)]
 mod clock;
 #[cfg(debug_assertions)]
 mod durability_breakdown;

@@ -28,7 +28,7 @@ async fn nothing_said_in_a_deleted_room_is_kept_and_other_rooms_keep_theirs() {
     };
     assert_eq!(said(&log().await, "secret of gone"), 600);
 
-    parlor.store().delete_room(RoomRef::Id(rooms[0]), ada.id, Clock.now()).await.unwrap();
+    parlor.store().delete_room(RoomRef::Id(rooms[0]), ada.id, Clock::SYSTEM.now()).await.unwrap();
     while parlor.store().purge_deleted_rooms().await.unwrap() {}
 
     let events = log().await;
@@ -46,11 +46,11 @@ async fn nothing_said_in_a_deleted_room_is_kept_and_other_rooms_keep_theirs() {
 async fn sessions_that_are_over_are_forgotten_and_live_ones_stay() {
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
-    let now = Clock.now();
+    let now = Clock::SYSTEM.now();
     for life in [1, 3_600] {
         let expires_at = now.plus(Duration::from_secs(life));
         let session = NewSession {
-            id: Ids.session(),
+            id: Ids::SYSTEM.session(),
             user: ada.id,
             password_hash: "no password".into(),
             transport: Transport::Bearer,

@@ -10,6 +10,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("secrets", &["domain"]),
     ("breakdown", &["domain"]),
+    ("test_clock", &["domain"]),
     ("storage", &["breakdown", "domain"]),
     ("live", &["breakdown", "domain", "storage"]),
     ("chat", &["config", "domain", "storage", "live"]),
@@ -17,7 +18,22 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("http", &["domain", "api", "live", "config"]),
     ("web", &[]),
     ("metrics", &[]),
-    ("app", &["domain", "config", "secrets", "storage", "live", "chat", "api", "http", "metrics", "web"]),
+    (
+        "app",
+        &[
+            "domain",
+            "config",
+            "secrets",
+            "storage",
+            "live",
+            "chat",
+            "api",
+            "http",
+            "metrics",
+            "web",
+            "test_clock",
+        ],
+    ),
     ("cli", &["app", "config"]),
 ];
 /// Libraries that stay behind one door, with the modules that may open it.

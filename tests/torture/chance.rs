@@ -14,7 +14,7 @@ impl Chance {
     /// The seed in the environment, or a fresh one; prints it with the name of the test.
     pub fn printed(test: &str) -> Self {
         let given = std::env::var("PARLOR_TEST_SEED").ok().and_then(|text| text.parse().ok());
-        let seed = given.unwrap_or_else(|| Ids.random_below(u64::MAX));
+        let seed = given.unwrap_or_else(|| Ids::SYSTEM.random_below(u64::MAX));
         println!("{test}: PARLOR_TEST_SEED={seed}");
         Self(seed)
     }

@@ -132,7 +132,7 @@ impl Reader {
                     assert_eq!(frame.data["resumed"], true, "{}", self.name);
                     // The same place, named anew by the server that runs now.
                     frame.cursor().clone_into(&mut self.cursor);
-                    let opened_at = serde_json::to_value(Clock.now()).expect("a time encodes");
+                    let opened_at = serde_json::to_value(Clock::SYSTEM.now()).expect("a time encodes");
                     let opened_at = opened_at.as_str().expect("a time is a text").to_owned();
                     self.stretches.push(Stretch { from: self.shown.len(), opened_at, bye: None });
                 }

@@ -46,8 +46,9 @@ pub struct Truth {
 impl Truth {
     /// Reads the log of a server that is stopped.
     pub async fn read(data: &Path) -> Self {
-        let store =
-            Store::open(data, Purpose::Command, Ids, Box::new(|_| {})).await.expect("the store opens");
+        let store = Store::open(data, Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
+            .await
+            .expect("the store opens");
         let (mut entries, mut places, mut deleted) = (Vec::new(), HashMap::new(), HashSet::new());
         let mut last = Position(0);
         let mut seqs: HashMap<RoomId, i64> = HashMap::new();

@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn only_the_page_of_a_room_that_goes_no_further_is_shared() {
-        let (room, other) = (Scope::Room(Ids.room()), Scope::Room(Ids.room()));
+        let (room, other) = (Scope::Room(Ids::SYSTEM.room()), Scope::Room(Ids::SYSTEM.room()));
         let page = |after, upto| What::Page(Position(after), Position(upto));
-        let waiting = |scope, what| LogRead { number: 0, reader: Ids.user(), scope, what };
+        let waiting = |scope, what| LogRead { number: 0, reader: Ids::SYSTEM.user(), scope, what };
         let read = waiting(room, page(3, 7));
         assert!(read.answers(room, page(3, 7)));
         assert!(read.answers(room, page(3, 8)), "the rest is asked for afterwards");

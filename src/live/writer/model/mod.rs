@@ -63,7 +63,7 @@ fn ground() -> &'static Ground {
     GROUND.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let runtime = Runtime::new().expect("a runtime can be started");
-        let open = Store::open(folder.path(), Purpose::Serve, Ids, Box::new(drop));
+        let open = Store::open(folder.path(), Purpose::Serve, Ids::SYSTEM, Box::new(drop));
         let store = runtime.block_on(open).expect("an empty folder can be opened");
         Ground { runtime, store: Arc::new(store), _folder: folder }
     })

@@ -78,10 +78,10 @@ impl Node {
         let parts = LiveNode {
             store: ground().store.clone(),
             hub: Arc::new(Hub::default()),
-            registry: Arc::new(Registry::new(Clock, Duration::from_mins(15), None)),
+            registry: Arc::new(Registry::new(Clock::SYSTEM, Duration::from_mins(15), None)),
             meters: Arc::default(),
-            clock: Clock,
-            ids: Ids,
+            clock: Clock::SYSTEM,
+            ids: Ids::SYSTEM,
             heartbeat: Duration::from_hours(1),
             slow_after: Duration::from_hours(1),
         };
@@ -173,8 +173,11 @@ impl Node {
         mailbox: &Mailbox<Note>,
     ) -> Option<Reading> {
         let (registry, deadline) = (&self.parts.registry, Instant::now() + Duration::from_mins(15));
-        let caller =
-            Caller { user: ADA, session: SESSION, expires_at: Clock.now().plus(Duration::from_mins(15)) };
+        let caller = Caller {
+            user: ADA,
+            session: SESSION,
+            expires_at: Clock::SYSTEM.now().plus(Duration::from_mins(15)),
+        };
         let registration =
             registry.register(caller, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("there are no limits");
         if registry.check(SESSION) == SessionCheck::Ended {

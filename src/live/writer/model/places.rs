@@ -19,7 +19,7 @@ use crate::storage::{Committed, Removed};
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 fn registry(limits: Option<StreamLimits>) -> Arc<Registry> {
-    Arc::new(Registry::new(Clock, AN_HOUR, limits))
+    Arc::new(Registry::new(Clock::SYSTEM, AN_HOUR, limits))
 }
 
 fn register(registry: &Arc<Registry>, expires_at: Timestamp) -> Option<Registration> {
@@ -34,11 +34,11 @@ fn a_session_that_ends_is_refused_or_its_stream_is_told() {
         let journal = thread::spawn(move || {
             other.committed(&Committed { ended: vec![SESSION], ..Committed::default() });
         });
-        let place = register(&registry, Clock.now()).expect("there are no limits");
+        let place = register(&registry, Clock::SYSTEM.now()).expect("there are no limits");
         let is_refused = registry.check(SESSION) == SessionCheck::Ended;
         journal.join().expect("the journal is done");
         assert!(is_refused || place.handle.hear().end.is_some());
-        assert!(!registry.saw(SESSION, ADA, 1, Clock.now()), "an ended session does not come back");
+        assert!(!registry.saw(SESSION, ADA, 1, Clock::SYSTEM.now()), "an ended session does not come back");
     });
 }
 
@@ -52,7 +52,7 @@ fn a_removal_is_seen_in_the_store_or_told() {
             let removed = vec![Removed { room: HOME, user: of, position: Position(1) }];
             other.committed(&Committed { removed, ..Committed::default() });
         });
-        let place = register(&registry, Clock.now()).expect("there are no limits");
+        let place = register(&registry, Clock::SYSTEM.now()).expect("there are no limits");
         let was_member = *is_member.lock().expect("no task fails");
         journal.join().expect("the journal is done");
         assert!(!was_member || removal_from(HOME, &place.handle.hear().removed).is_some());
@@ -65,7 +65,7 @@ fn a_removal_is_seen_in_the_store_or_told() {
 fn a_token_renewed_while_a_place_is_taken_counts() {
     explore(2_000, || {
         let registry = registry(None);
-        let (old, new) = (Clock.now(), Clock.now().plus(AN_HOUR));
+        let (old, new) = (Clock::SYSTEM.now(), Clock::SYSTEM.now().plus(AN_HOUR));
         registry.saw(SESSION, ADA, 1, old);
         let other = registry.clone();
         let journal = thread::spawn(move || {
@@ -85,13 +85,13 @@ fn never_more_places_than_there_are() {
         let takers: Vec<_> = (0..3)
             .map(|_| {
                 let registry = registry.clone();
-                thread::spawn(move || register(&registry, Clock.now()))
+                thread::spawn(move || register(&registry, Clock::SYSTEM.now()))
             })
             .collect();
         let places = takers.into_iter().map(|taker| taker.join().expect("a place was asked for"));
         let places: Vec<_> = places.flatten().collect();
         assert!(places.len() <= 1, "{} places of one", places.len());
         drop(places);
-        assert!(register(&registry, Clock.now()).is_some(), "all were given back");
+        assert!(register(&registry, Clock::SYSTEM.now()).is_some(), "all were given back");
     });
 }
