@@ -95,7 +95,7 @@ codes! {
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be plain application/json"
         "`Content-Type` is not `application/json` in UTF-8, or the body has a `Content-Encoding`.";
     TextNotAllowed "text_not_allowed" UNPROCESSABLE_ENTITY "The text is not allowed here"
-        "A text has forbidden characters, nothing visible, or a reserved name; `errors` names it.";
+        "A text has forbidden characters, nothing visible, too many lines, or a reserved name; `errors` names it.";
     PasswordTooCommon "password_too_common" UNPROCESSABLE_ENTITY "The password is too easy to guess"
         "The password is a common one, or too close to the username.";
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests"

@@ -101,9 +101,11 @@ impl Problem {
             | TextError::TooLong { .. }
             | TextError::TooShort { .. }
             | TextError::Pattern { .. } => Code::InvalidBody,
-            TextError::LikeAnId | TextError::Forbidden | TextError::Invisible | TextError::Reserved => {
-                Code::TextNotAllowed
-            }
+            TextError::LikeAnId
+            | TextError::Forbidden
+            | TextError::Invisible
+            | TextError::TooManyLines { .. }
+            | TextError::Reserved => Code::TextNotAllowed,
         };
         Self::new(code).at(pointer, error.to_string())
     }

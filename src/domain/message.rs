@@ -5,15 +5,18 @@ use serde::Serialize;
 use super::clock::Timestamp;
 use super::ids::{MessageId, Position, RoomId};
 use super::names::ClientId;
-use super::text::{TextError, is_noncharacter};
+use super::text::{TextError, is_noncharacter, is_visible};
 use super::user::UserRef;
 
 /// Most code points in a body.
 pub const MAX_BODY_POINTS: usize = 4_000;
 /// Most bytes of UTF-8 in a body.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
+/// Most lines of a body: more of them push everything else of a room off the screen.
+pub const MAX_BODY_LINES: usize = 200;
 
-/// What somebody said: 1 to 4,000 code points, at most 16 KiB, line ends as LF, no control characters but LF and TAB.
+/// What somebody said: 1 to 4,000 code points, at most 16 KiB, on at most 200 lines, with something visible among them. Line
+/// ends are LF, and there is no control character but LF and TAB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct MessageBody(String);
@@ -30,6 +33,12 @@ impl MessageBody {
         }
         if text.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || is_noncharacter(c)) {
             return Err(TextError::Forbidden);
+        }
+        if text.chars().filter(|c| matches!(c, '\n' | '\u{2028}' | '\u{2029}')).count() >= MAX_BODY_LINES {
+            return Err(TextError::TooManyLines { most: MAX_BODY_LINES });
+        }
+        if !text.chars().any(is_visible) {
+            return Err(TextError::Invisible);
         }
         Ok(Self(text))
     }
@@ -94,6 +103,18 @@ mod tests {
             assert_eq!(MessageBody::parse(bad), Err(TextError::Forbidden), "{bad:?}");
         }
         assert!(MessageBody::parse("tab\tand\nline, עברית, देवनागरी, 👩‍👩‍👧‍👦").is_ok());
+    }
+
+    #[test]
+    fn a_body_has_something_visible_on_at_most_200_lines() {
+        for invisible in [" ", "\t\n ", "\u{2800}\u{3164}", "\u{200b}\u{feff}", "\u{e0041}", "\u{301}"] {
+            assert_eq!(MessageBody::parse(invisible), Err(TextError::Invisible), "{invisible:?}");
+        }
+        assert!(MessageBody::parse(&("\r\n".repeat(199) + ".")).is_ok());
+        for end in ["\n", "\r\n", "\r", "\u{2028}", "\u{2029}"] {
+            let long = end.repeat(200) + ".";
+            assert_eq!(MessageBody::parse(&long), Err(TextError::TooManyLines { most: 200 }), "{end:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! The rules for free Unicode text in names, titles and topics (WHATWG, UTS 39; limits of our own).
+//! The rules for free Unicode text: what is visible, and what names, titles and topics may hold (Unicode, UTS 39; limits of
+//! our own).
 
 use std::iter::Peekable;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, VariationSelector};
+use icu_properties::{CodePointSetData, CodePointSetDataBorrowed};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
@@ -11,6 +14,14 @@ const MAX_COMBINING_MARKS: usize = 4;
 
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const EMOJI_STYLE: char = '\u{fe0f}';
+
+/// Characters that Unicode wants shown as nothing where they are not known: fillers, joiners, tags, selectors.
+const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+/// They choose the form of the character before them, as for Japanese names and emoji.
+const SELECTORS: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<VariationSelector>();
+/// Letters and symbols that are drawn as nothing: the Braille pattern without dots, the null notehead, and the two blanks of
+/// Egyptian hieroglyphs.
+const BLANKS: [char; 4] = ['\u{2800}', '\u{1d159}', '\u{13441}', '\u{13442}'];
 
 /// Why a text is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -29,6 +40,8 @@ pub enum TextError {
     Forbidden,
     #[error("must contain something visible")]
     Invisible,
+    #[error("must have at most {most} lines")]
+    TooManyLines { most: usize },
     #[error("is reserved")]
     Reserved,
 }
@@ -83,29 +96,29 @@ fn joins_emoji(before: Option<char>, after: &mut Peekable<impl Iterator<Item = c
 }
 
 fn is_forbidden(c: char) -> bool {
-    let unwanted_format = c.general_category() == GeneralCategory::Format;
-    // Blank but not white space: they make a name that looks empty.
-    let blank = matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{34f}');
-    c.is_control()
-        || unwanted_format
-        || blank
+    matches!(
+        c.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+    ) || (IGNORABLE.contains(c) && !SELECTORS.contains(c))
+        || BLANKS.contains(&c)
         || is_noncharacter(c)
-        || matches!(
-            c.general_category(),
-            GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
-        )
-        || c.general_category() == GeneralCategory::PrivateUse
 }
 
 fn is_mark(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Mark && c != EMOJI_STYLE
 }
 
-fn is_visible(c: char) -> bool {
-    !matches!(
-        c.general_category_group(),
-        GeneralCategoryGroup::Separator | GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other
-    )
+/// Whether a reader sees something of a character that stands alone: no space, mark, control or format character, nothing
+/// that is ignored by default, and no blank. Characters of a newer Unicode than ours count as visible.
+pub fn is_visible(c: char) -> bool {
+    let is_of_the_unseen =
+        matches!(c.general_category_group(), GeneralCategoryGroup::Separator | GeneralCategoryGroup::Mark)
+            || matches!(c.general_category(), GeneralCategory::Control | GeneralCategory::Format);
+    !(is_of_the_unseen || IGNORABLE.contains(c) || BLANKS.contains(&c) || is_noncharacter(c))
 }
 
 /// U+FDD0..U+FDEF and the last two of each plane: never characters (Unicode, section 23.7).
@@ -139,8 +152,27 @@ mod tests {
         ] {
             assert_eq!(visible_text(bad, 64), Err(TextError::Forbidden), "{bad:?}");
         }
-        assert_eq!(visible_text("   ", 64), Err(TextError::Invisible));
-        assert_eq!(visible_text("\u{3164}", 64), Err(TextError::Forbidden));
+        for blank in
+            ["\u{3164}", "\u{115f}", "\u{1160}", "\u{ffa0}", "\u{2800}", "\u{34f}", "\u{e0020}", "\u{17b4}"]
+        {
+            assert_eq!(visible_text(&format!("a{blank}"), 64), Err(TextError::Forbidden), "{blank:?}");
+        }
+        for unseen in ["   ", "\u{3000}", "\u{301}", "\u{fe0f}", " \u{e0100}"] {
+            assert_eq!(visible_text(unseen, 64), Err(TextError::Invisible), "{unseen:?}");
+        }
+    }
+
+    #[test]
+    fn a_character_is_visible_when_a_reader_sees_something_of_it() {
+        for seen in ['a', '.', 'ä', '字', '👩', '\u{e000}', '☃', 'अ', '\u{1fbff}'] {
+            assert!(is_visible(seen), "{seen:?}");
+        }
+        let unseen = " \t\n\u{85}\u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{1680}\u{17b4}\u{180e}\u{2000}\u{200b}\u{200d}\
+                      \u{2028}\u{202e}\u{2060}\u{2065}\u{2800}\u{3000}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\u{fffe}\
+                      \u{13441}\u{1d159}\u{1d173}\u{e0001}\u{e0041}\u{e0100}\u{e0fff}";
+        for c in unseen.chars() {
+            assert!(!is_visible(c), "{c:?}");
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ async fn a_new_display_name_is_seen_by_everybody() {
     for wrong in [json!({ "display_name": "" }), json!({ "username": "eve" })] {
         ada.patch("/v1/users/me", wrong).await.problem(400, "invalid_body");
     }
-    for forbidden in ["a\u{202e}b", " \u{2003} ", "a\nb"] {
+    for forbidden in ["a\u{202e}b", " \u{2003} ", "a\nb", "\u{2800}", "\u{3164}", "\u{fe0f}", "a\u{e0041}"] {
         ada.patch("/v1/users/me", json!({ "display_name": forbidden }))
             .await
             .problem(422, "text_not_allowed");

@@ -86,13 +86,46 @@ async fn line_ends_become_one_kind_and_controls_are_refused() {
 }
 
 #[tokio::test]
+async fn a_message_shows_something_on_at_most_200_lines() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("lobby").await;
+    for shown in [".", "\u{3000}字", "👍", "\u{200b}\u{915}", "\u{e000}"] {
+        ada.posts(&room, shown).await;
+    }
+    let longest = "\r\n".repeat(199) + "the end";
+    assert_eq!(ada.posts(&room, &longest).await["body"], json!(longest.replace("\r\n", "\n")));
+    let invisible = [
+        " ",
+        "\t\n\n",
+        "\u{a0}\u{3000}",
+        "\u{200b}\u{200d}\u{2060}\u{feff}",
+        "\u{ad}\u{61c}\u{180e}",
+        "\u{2028}",
+        "\u{2800}",
+        "\u{115f}\u{1160}\u{3164}\u{ffa0}",
+        "\u{fe0f}",
+        "\u{e0041}\u{e007f}",
+        "\u{34f}\u{301}",
+    ];
+    let too_long =
+        ["\n".repeat(3_000), "\n".repeat(200) + "x", "x\u{2028}".repeat(200), "\r".repeat(200) + "x"];
+    for refused in invisible.iter().map(|text| (*text).to_owned()).chain(too_long) {
+        let problem = ada.post(&messages_of(&room), json!({ "body": refused })).await;
+        let problem = problem.problem(422, "text_not_allowed");
+        assert_eq!(problem["errors"][0]["pointer"], "/body", "{refused:?}");
+    }
+    assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(6));
+}
+
+#[tokio::test]
 async fn length_is_counted_in_code_points() {
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("lobby").await;
-    for longest in ["a".repeat(4_000), "字".repeat(4_000), "𝄞".repeat(4_000), "\r\n".repeat(4_000)] {
+    for longest in ["a".repeat(4_000), "字".repeat(4_000), "𝄞".repeat(4_000)] {
         let message = ada.posts(&room, &longest).await;
-        assert_eq!(message["body"], json!(longest.replace("\r\n", "\n")));
+        assert_eq!(message["body"], json!(longest));
     }
     for too_long in ["a".repeat(4_001), "𝄞".repeat(4_001)] {
         ada.post(&messages_of(&room), json!({ "body": too_long })).await.problem(400, "invalid_body");

@@ -40,6 +40,19 @@ async fn others_see_a_public_room_without_a_role() {
 }
 
 #[tokio::test]
+async fn a_title_and_a_topic_show_something() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    for unseen in ["\u{2800}", "\u{115f}\u{1160}", " \u{3000}", "\u{e0041}", "\u{fe0f}"] {
+        for part in ["title", "topic"] {
+            let body = json!({ "name": "attic", part: unseen });
+            ada.post("/v1/rooms", body).await.problem(422, "text_not_allowed");
+        }
+    }
+    ada.creates_room("attic").await;
+}
+
+#[tokio::test]
 async fn making_a_room_twice_under_one_client_id_makes_one() {
     let mut server = Server::start().await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);

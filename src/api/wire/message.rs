@@ -16,7 +16,8 @@ use crate::domain::names::ClientId;
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct MessageInput {
-    /// 1 to 4,000 characters; CR LF and CR become LF; control characters are refused (422).
+    /// 1 to 4,000 characters. CR LF and CR become LF. Control characters, more than 200 lines, and a text without anything
+    /// visible are refused (422).
     #[oai(validator(min_length = 1, max_length = 4000))]
     pub body: String,
     /// Makes repeating the request harmless, at any time: the same id gives the same message.
