@@ -13,7 +13,11 @@ export default defineConfig({
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--disable-quic', '--disable-component-update', '--disable-sync'],
+      args: [
+        ...['--disable-quic', '--disable-component-update', '--disable-sync'],
+        // Another name of this machine, for tests of a page at an address that the server does not know.
+        '--host-resolver-rules=MAP parlor.example 127.0.0.1',
+      ],
     },
   },
 });

@@ -42,6 +42,9 @@ export const t = {
     if (fault === 'long') return `At most ${limits.max_password} characters, please.`;
     return `At least ${limits.min_password} characters, please: ${passwordLength(password)} so far.`;
   },
+  /** The page cannot use cookies at its own address. A proxy may speak https there, and the server not know of it. */
+  unknownAddress: (origin: string) =>
+    `Nobody can sign in at ${origin}: the server does not know this address. Whoever runs it has to set server.public_url to the address in your browser, which must begin with https.`,
   sessionEnded: 'You have been signed out. Please sign in again.',
   registrationClosed: 'New accounts are made by whoever runs this server.',
   unreachable: 'The server does not answer. Trying again…',
@@ -171,6 +174,9 @@ export const t = {
     if (problem.status === 0) return 'The server does not answer. Please try again.';
     if (problem.status === 429) return 'That was a bit fast. Please wait a moment and try again.';
     if (problem.code === 'last_owner') return t.lastOwner;
+    if (['cross_origin', 'insecure_transport'].includes(problem.code)) {
+      return t.unknownAddress(location.origin);
+    }
     return sentence(problem.detail || problem.title || 'That did not work');
   },
 };

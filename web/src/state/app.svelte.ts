@@ -52,7 +52,8 @@ export class App {
       this.#parts.renewal.schedule();
       this.#enter(me);
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) {
+      // 403: the server does not take cookies from pages at this address. Signing in is refused as well, with the reason.
+      if (error instanceof Problem && [401, 403].includes(error.status)) {
         this.phase = 'out';
       } else {
         this.phase = 'unreachable';
