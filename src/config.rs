@@ -9,34 +9,25 @@ mod lists;
 mod origin;
 mod problems;
 mod rate;
+mod reader;
 mod rules;
+mod section;
 mod sources;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use keys::{Accounts, Auth, Config, Cors, Limits, Log, Metrics, Server, Storage, Streams};
-pub use origin::{Network, Origin};
+pub use origin::Origin;
 pub use problems::ConfigErrors;
 pub use rate::Rate;
 pub use rules::Registration;
+pub use sources::Overrides;
 
 use keys::SECTIONS;
-use sources::{Reader, Sources};
-
-/// What the command line says, over everything else.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    /// `--data DIR`, for `storage.data`.
-    pub data: Option<PathBuf>,
-    /// `--listen ADDR`, for `server.listen`, as it was typed.
-    pub listen: Option<String>,
-}
-
-/// One line per key: the value in force and the source that set it. For `parlor check`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effective(Vec<String>);
+use reader::Reader;
+use sources::Sources;
 
 impl Config {
     /// Reads all sources. A file that is named must exist; with no file the defaults hold.
@@ -47,8 +38,7 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
         overrides: Overrides,
     ) -> Result<Self, ConfigErrors> {
-        let mut sources = Sources::default();
-        sources.defaults();
+        let mut sources = Sources::new(SECTIONS);
         if let Some(file) = file {
             sources.file(file);
         }
@@ -57,10 +47,8 @@ impl Config {
 
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
-        match config {
-            Some(config) if reader.problems.is_empty() => Ok(config),
-            _ => Err(ConfigErrors::new(reader.problems)),
-        }
+        let problems = reader.into_problems();
+        config.filter(|_| problems.is_empty()).ok_or_else(|| ConfigErrors::new(problems))
     }
 
     /// The text of `config.toml`: every key with its default, what it is for and what it may be.
@@ -83,7 +71,7 @@ impl Config {
 
     /// The values in force, one `section.key = value` a line, with the source of each that is not a default.
     pub fn effective(&self) -> String {
-        self.effective.0.join("\n")
+        self.effective.text()
     }
 
     /// Who may register: what `accounts.registration` says, else open only where nobody but this machine gets in.

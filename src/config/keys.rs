@@ -5,30 +5,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Effective;
+use ipnet::IpNet;
+
 use super::lists::{NETWORKS, ORIGINS};
-use super::origin::{Network, Origin};
+use super::origin::Origin;
 use super::rate::{Rate, RateText};
+use super::reader::{Effective, Reader};
 use super::rules::{
     Address, AddressOrNone, Choice, Count, Days, Flag, Folder, OriginOrNone, Registration, Rule, Seconds,
     Text, Threads,
 };
-use super::sources::Reader;
-
-/// A section as `config.toml` shows it. The lines of `why` keep the space that follows `///`.
-pub(super) struct Section {
-    pub(super) name: &'static str,
-    pub(super) why: &'static [&'static str],
-    pub(super) keys: &'static [Key],
-}
-
-/// A key as `config.toml` shows it; `default` is TOML.
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) default: &'static str,
-    pub(super) why: &'static [&'static str],
-    pub(super) bounds: fn() -> Option<String>,
-}
+use super::section::{Key, Section};
 
 macro_rules! sections {
     ($(
@@ -99,7 +86,7 @@ sections! {
         /// What people see as the name of this server.
         "name" => name: String = "Parlor", Text { max: 64 };
         /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. Nobody else can choose an address.
-        "trusted_proxies" => trusted_proxies: Vec<Network> = [], NETWORKS;
+        "trusted_proxies" => trusted_proxies: Vec<IpNet> = [], NETWORKS;
         /// How long requests under way may take to finish when the server is told to stop. It is gone within 15 seconds, come what
         /// may: the rest of them is for streams and the database.
         "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 12);

@@ -1,6 +1,10 @@
 //! Rules of keys that take a list. Each element is read by itself, so that every wrong one is named and not only the first.
 
-use super::origin::{Network, Origin};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::origin::Origin;
 use super::rules::{Raw, Rule};
 
 /// A list of texts that `parse` reads one by one.
@@ -10,9 +14,9 @@ pub(super) struct List<T> {
 }
 
 /// Addresses and blocks of them.
-pub(super) const NETWORKS: List<Network> = List {
+pub(super) const NETWORKS: List<IpNet> = List {
     expects: "a list of IP addresses and networks in CIDR form (no bits set behind the prefix)",
-    parse: Network::parse,
+    parse: network,
 };
 
 /// Origins, written out one by one: there is no wildcard.
@@ -36,5 +40,48 @@ impl<T> Rule for List<T> {
         let Some(texts) = raw.texts() else { return format!("is {raw}") };
         let wrong = texts.into_iter().filter(|text| (self.parse)(text).is_none());
         format!("has {}", wrong.map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Reads `ADDRESS/PREFIX`, or an address, which is a network of one. Bits behind the prefix are refused: whoever wrote
+/// `10.0.0.5/8` meant either more or fewer addresses than that trusts.
+fn network(text: &str) -> Option<IpNet> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.into());
+    }
+    text.parse().ok().filter(|network: &IpNet| network.trunc() == *network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_what_its_prefix_covers() {
+        for (network, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+        ] {
+            let found =
+                super::network(network).map(|network| network.contains(&address.parse::<IpAddr>().unwrap()));
+            assert_eq!(found, Some(inside), "{address} in {network}");
+        }
+    }
+
+    #[test]
+    fn a_network_with_bits_behind_its_prefix_is_refused() {
+        for text in
+            ["10.0.0.5/8", "10.0.0.0/33", "::1/64", "::/129", "10.0.0/8", "10.0.0.0/", "example.org", ""]
+        {
+            assert_eq!(network(text), None, "{text}");
+        }
     }
 }

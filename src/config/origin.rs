@@ -1,4 +1,4 @@
-//! Where requests come from: web origins (RFC 6454) and networks in CIDR form (RFC 4632). Pure values, nothing is resolved.
+//! Web origins (RFC 6454): the sites whose pages use the API. Pure values, nothing is resolved.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -78,38 +78,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A block of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl Network {
-    /// Reads `ADDRESS/PREFIX`, or an address, which is a network of one. Bits behind the prefix are refused: whoever wrote
-    /// `10.0.0.5/8` meant either more or fewer addresses than that trusts.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) =
-            text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address = address.parse::<IpAddr>().ok()?;
-        let prefix = prefix.map_or(Some(width(address)), |prefix| prefix.parse().ok())?;
-        let network = Self { address, prefix };
-        let clean = prefix <= width(address) && bits(address) == bits(address) & network.mask();
-        clean.then_some(network)
-    }
-
-    /// Whether an address lies in it. An IPv4 address that came in as IPv6 (`::ffff:a.b.c.d`) counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && bits(address) & self.mask() == bits(self.address)
-    }
-
-    fn mask(&self) -> u128 {
-        let host_bits = u32::from(width(self.address) - self.prefix.min(width(self.address)));
-        u128::MAX.checked_shl(host_bits).unwrap_or(0)
-    }
-}
-
 fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
@@ -128,17 +96,6 @@ fn host_of(host: &str) -> Option<String> {
         && host.split('.').all(is_label)
         && (!host.rsplit('.').next().is_some_and(is_number) || host.parse::<Ipv4Addr>().is_ok());
     is_host.then(|| host.to_ascii_lowercase())
-}
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(ip) => u32::from(ip).into(),
-        IpAddr::V6(ip) => ip.into(),
-    }
 }
 
 #[cfg(test)]
@@ -203,34 +160,6 @@ mod tests {
             ("http://10.0.0.1", false),
         ] {
             assert_eq!(Origin::parse(text).map(|origin| origin.is_loopback()), Some(loopback), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_network_contains_what_its_prefix_covers() {
-        for (network, address, inside) in [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
-            ("127.0.0.1", "127.0.0.1", true),
-            ("127.0.0.1", "127.0.0.2", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("0.0.0.0/0", "2001:db8::1", false),
-            ("::/0", "2001:db8::1", true),
-            ("2001:db8::/32", "2001:db8:ffff::1", true),
-            ("2001:db8::/32", "2001:db9::1", false),
-        ] {
-            let found = Network::parse(network).map(|network| network.contains(address.parse().unwrap()));
-            assert_eq!(found, Some(inside), "{address} in {network}");
-        }
-    }
-
-    #[test]
-    fn a_network_with_bits_behind_its_prefix_is_refused() {
-        for text in
-            ["10.0.0.5/8", "10.0.0.0/33", "::1/64", "::/129", "10.0.0/8", "10.0.0.0/", "example.org", ""]
-        {
-            assert_eq!(Network::parse(text), None, "{text}");
         }
     }
 }

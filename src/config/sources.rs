@@ -1,35 +1,45 @@
-//! Gathers the values of all sources, later ones over earlier ones, and notes every name that no key has.
-//! What a value may be is the rules' business.
+//! Gathers the values of all sources and notes every name that no key has. What a value may be is the rules' business.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::keys::SECTIONS;
 use super::problems::nearest;
-use super::rules::{Raw, Rule};
-use super::{Effective, Overrides};
+use super::rules::Raw;
+use super::section::Section;
 
 /// What every variable that sets a key begins with.
 const PREFIX: &str = "PARLOR_";
 /// Variables of that prefix that are no keys: the filter of the log output, and whatever tests use among themselves.
 const NOT_KEYS: [&str; 2] = ["PARLOR_LOG", "PARLOR_TEST_"];
 
-/// A value and where it stands, in words; `None` for a default.
-struct Found {
-    raw: Raw,
-    place: Option<String>,
+/// What the command line says, over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--data DIR`, for `storage.data`.
+    pub data: Option<PathBuf>,
+    /// `--listen ADDR`, for `server.listen`, as it was typed.
+    pub listen: Option<String>,
 }
 
-/// The newest value of each key, by section and name, and the mistakes so far.
-#[derive(Default)]
+/// A value and where it stands, in words; `None` for a default.
+pub(super) struct Found {
+    pub(super) raw: Raw,
+    pub(super) place: Option<String>,
+}
+
+/// All values of each key, by section and name, and the mistakes so far.
 pub(super) struct Sources {
-    values: BTreeMap<(&'static str, &'static str), Found>,
-    problems: Vec<String>,
+    pub(super) sections: &'static [Section],
+    /// In the order in which they override each other: the last one holds.
+    pub(super) values: BTreeMap<(&'static str, &'static str), Vec<Found>>,
+    pub(super) problems: Vec<String>,
 }
 
 impl Sources {
-    pub(super) fn defaults(&mut self) {
-        for section in SECTIONS {
+    /// The defaults of all keys.
+    pub(super) fn new(sections: &'static [Section]) -> Self {
+        let mut sources = Self { sections, values: BTreeMap::new(), problems: Vec::new() };
+        for section in sections {
             for key in section.keys {
                 // A default is a Rust literal that is a TOML value too; one that is not would be a text, and fail its rule.
                 let raw = format!("value = {}", key.default)
@@ -37,9 +47,14 @@ impl Sources {
                     .ok()
                     .and_then(|mut table| table.remove("value"))
                     .map_or_else(|| Raw::Text(key.default.into()), Raw::Toml);
-                self.values.insert((section.name, key.name), Found { raw, place: None });
+                sources.add((section.name, key.name), Found { raw, place: None });
             }
         }
+        sources
+    }
+
+    fn add(&mut self, key: (&'static str, &'static str), found: Found) {
+        self.values.entry(key).or_default().push(found);
     }
 
     pub(super) fn file(&mut self, path: &Path) {
@@ -58,21 +73,22 @@ impl Sources {
         };
         for (section, value) in table {
             let toml::Value::Table(keys) = value else {
-                let owner = SECTIONS.iter().find(|known| known.keys.iter().any(|key| key.name == section));
+                let owner =
+                    self.sections.iter().find(|known| known.keys.iter().any(|key| key.name == section));
                 let hint =
                     owner.map(|owner| format!("; it belongs below [{}]", owner.name)).unwrap_or_default();
                 self.problems.push(format!("{place}: {section} stands in no section{hint}"));
                 continue;
             };
-            let Some(known) = SECTIONS.iter().find(|known| known.name == section) else {
-                let hint = suggest(nearest(&section, SECTIONS.iter().map(|known| known.name)));
+            let Some(known) = self.sections.iter().find(|known| known.name == section) else {
+                let hint = suggest(nearest(&section, self.sections.iter().map(|known| known.name)));
                 self.problems.push(format!("{place}: there is no section [{section}]{hint}"));
                 continue;
             };
             for (name, value) in keys {
                 if let Some(key) = known.keys.iter().find(|key| key.name == name) {
                     let found = Found { raw: Raw::Toml(value), place: Some(place.clone()) };
-                    self.values.insert((known.name, key.name), found);
+                    self.add((known.name, key.name), found);
                 } else {
                     let hint = suggest(nearest(&name, known.keys.iter().map(|key| key.name)));
                     self.problems.push(format!("{place}: there is no key {section}.{name}{hint}"));
@@ -84,7 +100,8 @@ impl Sources {
     /// Variables of the form `PARLOR_SECTION__KEY`. Others that begin with `PARLOR_` and name a section or have the double
     /// underscore were meant to be keys, so they are mistakes; the rest are somebody else's.
     pub(super) fn environment(&mut self, env: impl Iterator<Item = (String, String)>) {
-        let variables: BTreeMap<String, (&'static str, &'static str)> = SECTIONS
+        let variables: BTreeMap<String, (&'static str, &'static str)> = self
+            .sections
             .iter()
             .flat_map(|section| section.keys.iter().map(|key| (section.name, key.name)))
             .map(|(section, key)| (format!("{PREFIX}{section}__{key}").to_ascii_uppercase(), (section, key)))
@@ -92,8 +109,8 @@ impl Sources {
         // Sorted, so that the same environment always gives the same report.
         for (name, value) in env.collect::<BTreeMap<_, _>>() {
             if let Some(key) = variables.get(&name) {
-                self.values.insert(*key, Found { raw: Raw::Text(value), place: Some(name) });
-            } else if is_meant_for_us(&name) {
+                self.add(*key, Found { raw: Raw::Text(value), place: Some(name) });
+            } else if is_meant_for_us(&name, self.sections) {
                 let hint = suggest(nearest(&name, variables.keys().map(String::as_str)));
                 self.problems.push(format!("environment: there is no variable {name}{hint}"));
             }
@@ -102,7 +119,7 @@ impl Sources {
 
     pub(super) fn command_line(&mut self, overrides: Overrides) {
         let mut set = |key, option: &str, text| {
-            self.values.insert(key, Found { raw: Raw::Text(text), place: Some(option.into()) });
+            self.add(key, Found { raw: Raw::Text(text), place: Some(option.into()) });
         };
         if let Some(listen) = overrides.listen {
             set(("server", "listen"), "--listen", listen);
@@ -113,55 +130,12 @@ impl Sources {
     }
 }
 
-/// Hands each key's value to its rule and notes what the rule refuses.
-pub(super) struct Reader {
-    values: BTreeMap<(&'static str, &'static str), Found>,
-    pub(super) problems: Vec<String>,
-}
-
-impl Reader {
-    pub(super) fn new(sources: Sources) -> Self {
-        Self { values: sources.values, problems: sources.problems }
-    }
-
-    /// The value of a key; `None` after the mistake was noted.
-    pub(super) fn take<R: Rule>(
-        &mut self,
-        section: &'static str,
-        key: &'static str,
-        rule: &R,
-    ) -> Option<R::Value> {
-        let found = self.values.get(&(section, key))?;
-        let value = rule.read(&found.raw);
-        if value.is_none() {
-            let place = found.place.as_deref().unwrap_or("default");
-            self.problems.push(format!(
-                "{place}: {section}.{key} {}; expected: {}",
-                rule.complains(&found.raw),
-                rule.expects()
-            ));
-        }
-        value
-    }
-
-    pub(super) fn effective(&self) -> Effective {
-        let keys =
-            SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| (section.name, key.name)));
-        let lines = keys.filter_map(|(section, key)| {
-            let found = self.values.get(&(section, key))?;
-            let place = found.place.as_ref().map(|place| format!("  # {place}")).unwrap_or_default();
-            Some(format!("{section}.{key} = {}{place}", found.raw))
-        });
-        Effective(lines.collect())
-    }
-}
-
-fn is_meant_for_us(variable: &str) -> bool {
+fn is_meant_for_us(variable: &str, sections: &[Section]) -> bool {
     let Some(rest) = variable.strip_prefix(PREFIX) else { return false };
     if variable == NOT_KEYS[0] || variable.starts_with(NOT_KEYS[1]) {
         return false;
     }
-    let names_a_section = SECTIONS.iter().any(|section| {
+    let names_a_section = sections.iter().any(|section| {
         rest.strip_prefix(&section.name.to_ascii_uppercase()).is_some_and(|key| key.starts_with('_'))
     });
     names_a_section || rest.contains("__")

@@ -1,6 +1,7 @@
 //! The configuration as a whole: sources over each other, and all mistakes in one report.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;

@@ -2,19 +2,20 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use poem::http::{HeaderMap, HeaderName};
-
-use crate::config::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose `X-Forwarded-For` counts; none by default, for anybody can send the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<Network>);
+pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
+    /// Whether an address is one of theirs. An IPv4 address that came in as IPv6 (`::ffff:a.b.c.d`) counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
     }
 
     /// The client's address: walks the header from the end, past trusted hops, to the first that is not; a header that
@@ -39,8 +40,8 @@ impl Proxies {
     }
 }
 
-impl From<Vec<Network>> for Proxies {
-    fn from(networks: Vec<Network>) -> Self {
+impl From<Vec<IpNet>> for Proxies {
+    fn from(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 }
@@ -49,12 +50,17 @@ impl From<Vec<Network>> for Proxies {
 mod tests {
     use super::*;
 
+    fn network(text: &str) -> Option<IpNet> {
+        let text = text.trim();
+        text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse()).ok()
+    }
+
     fn client(proxies: &str, peer: &str, headers: &[&str]) -> String {
         let mut map = HeaderMap::new();
         for header in headers {
             map.append(X_FORWARDED_FOR, poem::http::HeaderValue::from_bytes(header.as_bytes()).unwrap());
         }
-        let proxies = proxies.split(',').filter_map(|text| Network::parse(text.trim())).collect::<Vec<_>>();
+        let proxies = proxies.split(',').filter_map(network).collect::<Vec<_>>();
         Proxies::from(proxies).client(peer.parse().unwrap(), &map).to_string()
     }
 
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!(client("10.0.0.0/8", "10.0.0.1", &["10.1.1.1, 10.2.2.2"]), "10.1.1.1");
         assert_eq!(client("10.0.0.0/8", "10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("::1, fd00::/8", "fd12::3", &["2001:db8::7"]), "2001:db8::7");
+        assert_eq!(client("127.0.0.0/8", "::ffff:127.0.0.1", &["::ffff:1.2.3.4"]), "1.2.3.4");
         assert_eq!(client("127.0.0.1", "::ffff:127.0.0.1", &["::ffff:1.2.3.4"]), "1.2.3.4");
     }
 

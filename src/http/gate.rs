@@ -96,12 +96,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Network;
     use crate::http::Deadlines;
 
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
-        let trusted_proxies = Proxies::from(vec![Network::parse("10.0.0.1").unwrap()]);
+        let trusted_proxies = Proxies::from(vec![IpAddr::from([10, 0, 0, 1]).into()]);
         let deadlines = Deadlines::default();
         let limits = FrontLimits { per_address: Some(2), trusted_proxies, deadlines, grace: Duration::ZERO };
         let gate = Gate::new(100, &limits, Arc::default());

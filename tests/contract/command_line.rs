@@ -1,13 +1,15 @@
 //! The command line: what it prints, how it ends, and that a mistake costs one clear line and nothing else.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use crate::support::{Finished, PASSWORD, Server, parlor};
+use crate::support::{Finished, PASSWORD, Server, parlor, wait_for};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -88,6 +90,32 @@ async fn misspelt_keys_are_all_reported_and_nothing_is_touched() {
     }
     let left = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "only the configuration file is there");
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_reported_also_where_another_overrides_it() {
+    let folder = folder();
+    let file =
+        "[server]\nlisten = \"nowhere\"\nname = 7\n[log]\nretention_days = \"long\"\n[storage]\ndata = 1\n";
+    fs::write(folder.path().join("ours.toml"), file).unwrap();
+    let env = [
+        ("PARLOR_SERVER__NAME", "Ours"),
+        ("PARLOR_LOG__RETENTION_DAYS", "1"),
+        ("PARLOR_SERVER__LISTEN", "8080"),
+        ("PARLOR_STORAGE__DATA", "data"),
+    ];
+    let serve = ["serve", "--config", "ours.toml", "--listen", "127.0.0.1:0", "--data", "elsewhere"];
+    let finished = parlor(&serve, &env, "", folder.path()).await;
+    let words = [
+        "5 mistakes",
+        "ours.toml: server.listen is \"nowhere\"; expected: an IP address and a port",
+        "PARLOR_SERVER__LISTEN: server.listen is \"8080\"; expected: an IP address and a port",
+        "ours.toml: server.name is 7; expected: a text",
+        "ours.toml: log.retention_days is \"long\"; expected: a whole number of days",
+        "ours.toml: storage.data is 1; expected: a path",
+    ];
+    failed(&finished, 2, &words);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
 }
 
 #[tokio::test]
@@ -223,6 +251,70 @@ async fn the_ready_line_is_all_that_serve_prints_and_sigterm_ends_it_well() {
     let mut server = Server::start().await;
     let status = server.stop().await;
     assert_eq!(status.code(), Some(0), "{}", server.log());
+}
+
+#[tokio::test]
+async fn the_end_of_the_terminal_ends_the_server_as_sigterm_does() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("lobby").await;
+    let mut stream = ada.streams(&room).await;
+    stream.hello().await;
+    let status = server.hangs_up().await;
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    assert_eq!(stream.bye().await, "shutdown");
+}
+
+#[tokio::test]
+async fn a_server_that_was_started_to_outlive_its_terminal_does() {
+    let folder = folder();
+    let mut child = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "trap '' HUP; exec \"$0\" serve --data data --listen 127.0.0.1:0",
+            env!("CARGO_BIN_EXE_parlor"),
+        ])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on "), "{line}");
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::HUP).unwrap();
+    // Signals are delivered in no certain order, so the second is sent only once the first was taken or ignored.
+    wait_for("the signal is not pending any more", || async {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        status.lines().any(|line| line == "ShdPnd:\t0000000000000000")
+    })
+    .await;
+    assert_eq!(child.try_wait().unwrap(), None, "it goes on");
+    kill_process(pid, Signal::TERM).unwrap();
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_ready_line_that_nobody_can_read_stops_no_server() {
+    let folder = folder();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_parlor"))
+        .args(["serve", "--data", "data", "--listen", &address.to_string()])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The reader has gone before anything is written.
+    drop(child.stdout.take());
+    wait_for("it answers", || async { tokio::net::TcpStream::connect(address).await.is_ok() }).await;
+    let answer = crate::support::http1::exchange(address, b"GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]
