@@ -1,6 +1,7 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::http::{self, Deadlines, FrontLimits, Meters};
 use crate::live::{self, Hub, Live, LiveNode, Registry, StreamLimits};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
+use crate::stderr::Stderr;
 use crate::storage::{Committed, Purpose, Store};
 
 /// How often old events and forgotten sessions are cleared away.
@@ -46,7 +48,7 @@ struct House {
 }
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
     let clock = wall_clock();
     let started = clock.now();
     let listener = http::bind(config.server.listen).with_context(|| {
@@ -59,8 +61,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
     if let Some(listener) = scrapes {
-        let figures = figures(started, &house, &meters);
-        house.tasks.spawn(metrics::serve(listener, figures, stop.clone()));
+        let figures = figures(started, &house, &meters, stderr);
+        house.tasks.spawn(metrics::serve(listener, figures, config.limits.head, stop.clone()));
     }
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
 
@@ -74,8 +76,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let service = api::service(house.chat.clone(), settings);
     let front = http::serve(listener, service, front_limits(&config), meters, stop.clone());
     let told_to_stop = told_to_stop()?;
-    // One line, and only once requests are answered: whoever started the program waits for it.
-    println!("listening on http://{address}");
+    say_ready(address)?;
 
     let failed = tokio::select! {
         () = told_to_stop => false,
@@ -202,9 +203,15 @@ fn wall_clock() -> Clock {
 }
 
 /// Everything that is measured, each layer by its own meters.
-fn figures(started: Timestamp, house: &House, front: &Meters) -> prometheus_client::registry::Registry {
+fn figures(
+    started: Timestamp,
+    house: &House,
+    front: &Meters,
+    stderr: &Stderr,
+) -> prometheus_client::registry::Registry {
     let mut figures = prometheus_client::registry::Registry::default();
     front.register(&mut figures);
+    stderr.register(&mut figures);
     house.chat.meters().register(&mut figures);
     house.store.meters().register(&mut figures);
     house.live.meters().register(&mut figures);
@@ -224,6 +231,21 @@ fn bind_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
+/// One line on standard output, and only once requests are answered: whoever started the program waits for it. By a thread
+/// that nobody waits for: standard output may be a pipe that is full already, as it often is the same as that of the log.
+fn say_ready(address: SocketAddr) -> anyhow::Result<()> {
+    let say = move || {
+        if let Err(error) = writeln!(io::stdout(), "listening on http://{address}") {
+            tracing::warn!(%error, "the ready line cannot be written to standard output");
+        }
+    };
+    std::thread::Builder::new()
+        .name("ready line".into())
+        .spawn(say)
+        .context("no thread for the ready line")?;
+    Ok(())
+}
+
 async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
@@ -238,16 +260,32 @@ async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) 
     }
 }
 
-/// Completes on SIGTERM or SIGINT. The signals are caught from the call on, not from the first poll.
+/// Completes on SIGTERM, SIGINT, or SIGHUP. The signals are caught from the call on, not from the first poll.
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let catch = |kind| signal(kind).context("signals cannot be caught");
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let mut hang_up = if outlives_terminal() { None } else { Some(catch(SignalKind::hangup())?) };
     Ok(async move {
+        let hang_up = async {
+            match &mut hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hang_up => {}
         }
     })
+}
+
+/// Whether the program was started with SIGHUP ignored, as `nohup` does: catching it would undo that.
+fn outlives_terminal() -> bool {
+    const HANG_UP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANG_UP != 0)
 }
 
 async fn stopped(task: JoinHandle<()>) {

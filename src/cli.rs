@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::app;
 use crate::config::{Config, Overrides, Registration};
+use crate::stderr::Stderr;
 
 /// The command ran and failed: port taken, folder unwritable, name taken.
 const FAILED: u8 = 1;
@@ -86,7 +87,7 @@ struct Place {
 }
 
 /// Runs the command that the arguments ask for. Mistakes are lines on standard error.
-pub fn run() -> ExitCode {
+pub fn run(stderr: &Stderr) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are "errors" with code 0 in clap.
@@ -96,16 +97,20 @@ pub fn run() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve { place, listen } => configured(place, listen, |config| block_on(app::serve(config))),
-        Command::Openapi => finish(print(&app::openapi())),
-        Command::Check { place } => configured(place, None, |config| check(&config)),
-        Command::User(User::Add { name, admin, display_name, place }) => configured(place, None, |config| {
-            let password = read_password()?;
-            block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))
-                .with_context(|| format!("{name} was not added"))?;
-            print(&format!("added {name}\n"))
-        }),
-        Command::User(User::Password { name, place }) => configured(place, None, |config| {
+        Command::Serve { place, listen } => {
+            configured(stderr, place, listen, |config| block_on(app::serve(config, stderr)))
+        }
+        Command::Openapi => finish(stderr, print(&app::openapi())),
+        Command::Check { place } => configured(stderr, place, None, |config| check(&config)),
+        Command::User(User::Add { name, admin, display_name, place }) => {
+            configured(stderr, place, None, |config| {
+                let password = read_password()?;
+                block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))
+                    .with_context(|| format!("{name} was not added"))?;
+                print(&format!("added {name}\n"))
+            })
+        }
+        Command::User(User::Password { name, place }) => configured(stderr, place, None, |config| {
             let password = read_password()?;
             block_on(app::set_password(config, &name, &password))
                 .with_context(|| format!("the password of {name} was not changed"))?;
@@ -116,6 +121,7 @@ pub fn run() -> ExitCode {
 
 /// Reads the configuration and hands it on only if all of it is right.
 fn configured(
+    stderr: &Stderr,
     place: Place,
     listen: Option<String>,
     command: impl FnOnce(Config) -> anyhow::Result<()>,
@@ -124,19 +130,19 @@ fn configured(
     let env = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
     match Config::load(place.config.as_deref(), env, Overrides { data: place.data, listen }) {
-        Ok(config) => finish(command(config)),
+        Ok(config) => finish(stderr, command(config)),
         Err(errors) => {
-            eprintln!("error: {errors}");
+            stderr.say(&format!("error: {errors}\n"));
             ExitCode::from(MISCONFIGURED)
         }
     }
 }
 
-fn finish(result: anyhow::Result<()>) -> ExitCode {
+fn finish(stderr: &Stderr, result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            stderr.say(&format!("error: {error:#}\n"));
             ExitCode::from(FAILED)
         }
     }

@@ -8,8 +8,8 @@
 //! and types that all of them share, and imports nothing.
 //!
 //! [`web`] serves the built client, [`metrics`] the figures. [`app`] puts the parts together; [`cli`], [`config`] and [`secrets`]
-//! are how the operator speaks to it. Debug builds have `breakdown` and `test_clock` beside them, by which tests make a part panic
-//! and set the time.
+//! are how the operator speaks to it, and [`stderr`] is where it answers. Debug builds have `breakdown` and `test_clock` beside
+//! them, by which tests make a part panic and set the time.
 //!
 //! Imports go one way: `domain` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
 //!
@@ -43,6 +43,7 @@ pub mod http;
 pub mod live;
 pub mod metrics;
 pub mod secrets;
+pub mod stderr;
 pub mod storage;
 #[cfg(debug_assertions)]
 mod test_clock;

@@ -6,6 +6,7 @@
 
 mod process;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -22,18 +23,21 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use self::process::Process;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Scrapes at the same time. Who comes beyond that waits in the kernel: figures must not cost what they measure.
-const CONNECTIONS: usize = 8;
+/// Connections at the same time. With one more the oldest is closed: a scrape takes milliseconds, so a connection that is
+/// older than so many others waits for nothing, or stalls. Nobody who says nothing can keep a scraper out.
+const CONNECTIONS: usize = 64;
 
-/// For a head, and for the whole of a connection, which is one request: a scraper that stalls makes room for the next.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Figures are written for one scrape at a time: they must not cost what they measure.
+const WRITING: usize = 1;
+
+/// For the whole of a connection, which is one request.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Most bytes of a head; scrapers send less than one.
@@ -42,45 +46,52 @@ const HEAD_BYTES: usize = 8 * 1024;
 /// After accepting failed, trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers scrapes until `stop`.
-pub async fn serve(listener: TcpListener, registry: Registry, stop: CancellationToken) {
-    let (registry, connections) = (Arc::new(registry), TaskTracker::new());
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepting = async {
-        loop {
-            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let (registry, stop) = (registry.clone(), stop.clone());
-                    connections.spawn(async move {
-                        let scrape = tokio::time::timeout(DEADLINE, scrape(stream, registry));
-                        if stop.run_until_cancelled(scrape).await.is_some_and(|in_time| in_time.is_err()) {
-                            tracing::debug!("a scrape took too long");
-                        }
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a scrape");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+/// What is measured, and the turns of those who want it written down.
+struct Figures {
+    registry: Registry,
+    writing: Arc<Semaphore>,
+}
+
+/// Answers scrapes until `stop`. A request's head may take as long as `head`.
+pub async fn serve(listener: TcpListener, registry: Registry, head: Duration, stop: CancellationToken) {
+    let figures = Arc::new(Figures { registry, writing: Arc::new(Semaphore::new(WRITING)) });
+    let mut connections: VecDeque<JoinHandle<()>> = VecDeque::with_capacity(CONNECTIONS);
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a scrape");
+                let _ = stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
+                continue;
             }
+        };
+        connections.retain(|connection| !connection.is_finished());
+        if connections.len() >= CONNECTIONS
+            && let Some(oldest) = connections.pop_front()
+        {
+            oldest.abort();
         }
-    };
-    stop.run_until_cancelled(accepting).await;
-    connections.close();
-    connections.wait().await;
+        let figures = figures.clone();
+        connections.push_back(tokio::spawn(async move {
+            if tokio::time::timeout(DEADLINE, scrape(stream, figures, head)).await.is_err() {
+                tracing::debug!("a scrape took too long");
+            }
+        }));
+    }
+    for connection in connections {
+        connection.abort();
+    }
 }
 
 /// One connection, which is one request.
-async fn scrape(stream: TcpStream, registry: Arc<Registry>) {
+async fn scrape(stream: TcpStream, figures: Arc<Figures>, head: Duration) {
     let service = service_fn(|request| {
-        let registry = registry.clone();
-        async move { Ok::<_, Infallible>(answer(&request, registry).await) }
+        let figures = figures.clone();
+        async move { Ok::<_, Infallible>(answer(&request, figures).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
+        .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
@@ -89,7 +100,7 @@ async fn scrape(stream: TcpStream, registry: Arc<Registry>) {
     }
 }
 
-async fn answer(request: &Request<Incoming>, registry: Arc<Registry>) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, figures: Arc<Figures>) -> Response<Full<Bytes>> {
     let plain = |status: StatusCode| {
         let mut response = Response::new(Full::default());
         *response.status_mut() = status;
@@ -97,7 +108,7 @@ async fn answer(request: &Request<Incoming>, registry: Arc<Registry>) -> Respons
     };
     let mut response = match *request.method() {
         _ if request.uri().path() != "/metrics" => plain(StatusCode::NOT_FOUND),
-        Method::GET | Method::HEAD => match text(registry).await {
+        Method::GET | Method::HEAD => match text(figures).await {
             Ok(text) => {
                 let mut response = Response::new(Full::from(text));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
@@ -119,11 +130,14 @@ async fn answer(request: &Request<Incoming>, registry: Arc<Registry>) -> Respons
     response
 }
 
-/// Written by a thread that nobody waits for: it looks into `/proc`, and thousands of descriptors take milliseconds.
-async fn text(registry: Arc<Registry>) -> Result<String, fmt::Error> {
+/// Written by a thread of its own: it looks into `/proc`, and thousands of descriptors take milliseconds.
+async fn text(figures: Arc<Figures>) -> Result<String, fmt::Error> {
+    let turn = figures.writing.clone().acquire_owned().await.expect("the semaphore is never closed");
     let writing = tokio::task::spawn_blocking(move || {
+        // Kept to the end of the work, also when nobody waits for it any more.
+        let _turn = turn;
         let mut text = String::new();
-        encode(&mut text, &registry).map(|()| text)
+        encode(&mut text, &figures.registry).map(|()| text)
     });
     writing.await.unwrap_or(Err(fmt::Error))
 }

@@ -1,16 +1,16 @@
 //! The figures for Prometheus: they move with what happens, name nobody, and are nowhere but on their own listener.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Figures, Server, parlor, wait_for};
+use crate::support::{DEADLINE, Figures, Server, parlor, wait_for};
 
 const ON: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
 
-/// Longer than a scrape may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a scrape takes on a busy machine, and shorter than any deadline of the listener.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Closed sets all of them; a room or a person would be a series for each, and readable by whoever scrapes.
 const LABELS: [&str; 6] = ["le", "operation", "reason", "status", "version", "waited_for"];
@@ -213,21 +213,42 @@ async fn only_the_metrics_listener_has_them_and_it_has_nothing_else() {
 }
 
 #[tokio::test]
-async fn silent_scrapers_make_room_after_a_while_and_people_do_not_notice() {
-    let server = Server::start_with(&[ON]).await;
+async fn a_scrape_is_answered_beside_hundreds_that_say_nothing() {
+    let server = Server::start_with(&[ON, ("PARLOR_LIMITS__HEAD_SECONDS", "60")]).await;
     let address = Figures::address(&server).await;
-    let mut silent = Vec::new();
-    for _ in 0..8 {
-        silent.push(TcpStream::connect(address).await.unwrap());
-    }
-    server.anonymous().get("/livez").await.ok(200);
-    let closed = async {
-        for socket in &mut silent {
-            let _ = socket.read(&mut [0; 16]).await;
+    let descriptors = Figures::of(&server).await.get("process_open_fds", &[]);
+    for silent in [10, 600] {
+        let mut sockets = Vec::new();
+        for _ in 0..silent {
+            sockets.push(TcpStream::connect(address).await.unwrap());
         }
-    };
-    tokio::time::timeout(PATIENCE, closed).await.expect("silent scrapers are cut off");
-    Figures::of(&server).await;
+        for half in &mut sockets[silent / 2..] {
+            // The server may have closed it already.
+            let _ = half.write_all(b"GET /metrics HTTP/1.1\r\nHost: par").await;
+        }
+        let scraped = Instant::now();
+        let figures = Figures::of(&server).await;
+        assert!(scraped.elapsed() < SOON, "{silent} silent ones: {:?}", scraped.elapsed());
+        let taken = figures.get("process_open_fds", &[]) - descriptors;
+        assert!(taken < 100.0, "{silent} silent ones hold {taken} descriptors");
+        server.anonymous().get("/livez").await.ok(200);
+    }
+}
+
+#[tokio::test]
+async fn scrapers_that_say_nothing_are_cut_off_after_the_deadline_of_a_head() {
+    let server = Server::start_with(&[ON, ("PARLOR_LIMITS__HEAD_SECONDS", "1")]).await;
+    let address = Figures::address(&server).await;
+    let begun = Instant::now();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut half = TcpStream::connect(address).await.unwrap();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost: par").await.unwrap();
+    for socket in [&mut silent, &mut half] {
+        let mut said = Vec::new();
+        let _ = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut said)).await.expect("it is cut off");
+        assert_eq!(said, b"");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900) && begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

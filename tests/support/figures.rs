@@ -36,8 +36,13 @@ impl Figures {
 
     /// Asks a server as Prometheus does.
     pub async fn of(server: &Server) -> Self {
+        Self::at(Self::address(server).await).await
+    }
+
+    /// The same where the address of the metrics is known.
+    pub async fn at(metrics: SocketAddr) -> Self {
         let request = b"GET /metrics HTTP/1.1\r\nHost: parlor\r\nConnection: close\r\n\r\n";
-        let answer = http1::exchange(Self::address(server).await, request).await;
+        let answer = http1::exchange(metrics, request).await;
         let (head, text) = answer.split_once("\r\n\r\n").expect("an answer has a head");
         let head = head.to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200 "), "{head}");

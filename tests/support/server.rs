@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
@@ -34,6 +34,9 @@ pub struct Server {
     log: Arc<Mutex<String>>,
     /// What the server's clock adds to the true time.
     clock: Option<NamedTempFile>,
+    is_heard: bool,
+    /// Standard error of a server that nobody listens to.
+    unread: Option<ChildStderr>,
 }
 
 impl Server {
@@ -44,18 +47,23 @@ impl Server {
 
     /// The same with variables over the defaults of tests, such as `("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "2")`.
     pub async fn start_with(env: &[(&str, &str)]) -> Self {
-        Self::launch(Vec::new(), env).await
+        Self::launch(Vec::new(), env, true).await
+    }
+
+    /// The same with a log that is a pipe which nobody reads, until [`Server::is_heard_again`].
+    pub async fn start_unheard(env: &[(&str, &str)]) -> Self {
+        Self::launch(Vec::new(), env, false).await
     }
 
     /// The same under a hard limit of open descriptors.
     pub async fn start_with_descriptors(most: u32, env: &[(&str, &str)]) -> Self {
-        Self::launch(vec!["prlimit".to_owned(), format!("--nofile={most}:{most}")], env).await
+        Self::launch(vec!["prlimit".to_owned(), format!("--nofile={most}:{most}")], env, true).await
     }
 
     /// The same with a umask that takes nothing from anybody.
     pub async fn start_without_umask() -> Self {
         let launcher = ["sh", "-c", "umask 0 && exec \"$0\" \"$@\""];
-        Self::launch(launcher.map(str::to_owned).to_vec(), &[]).await
+        Self::launch(launcher.map(str::to_owned).to_vec(), &[], true).await
     }
 
     /// The same with a clock that the test moves.
@@ -79,7 +87,7 @@ impl Server {
         std::fs::rename(next, clock).expect("a file can be moved");
     }
 
-    async fn launch(launcher: Vec<String>, env: &[(&str, &str)]) -> Self {
+    async fn launch(launcher: Vec<String>, env: &[(&str, &str)], is_heard: bool) -> Self {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut server = Self {
@@ -90,6 +98,8 @@ impl Server {
             child: None,
             log: Arc::default(),
             clock: None,
+            is_heard,
+            unread: None,
         };
         server.run().await;
         server
@@ -113,7 +123,11 @@ impl Server {
         let stderr = child.stderr.take().expect("stderr is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
         self.child = Some(child);
-        keep(stderr, &self.log);
+        if self.is_heard {
+            keep(stderr, &self.log);
+        } else {
+            self.unread = Some(stderr);
+        }
         let (sender, ready) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -136,6 +150,16 @@ impl Server {
     /// Asks the process to end (SIGTERM) and gives its exit status.
     pub async fn stop(&mut self) -> ExitStatus {
         self.end(Signal::TERM).await
+    }
+
+    /// Ends the process as the end of the terminal does that it was started from (SIGHUP).
+    pub async fn hangs_up(&mut self) -> ExitStatus {
+        self.end(Signal::HUP).await
+    }
+
+    /// Begins to read a log that nobody has read so far.
+    pub fn is_heard_again(&mut self) {
+        keep(self.unread.take().expect("nobody reads it"), &self.log);
     }
 
     /// Waits until the process has ended without being asked to, and gives its exit status.

@@ -11,6 +11,7 @@ mod journal;
 mod journal_full;
 mod journal_load;
 mod kill;
+mod log_pipe;
 mod one_file;
 mod privacy;
 mod proxies;

@@ -18,6 +18,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("http", &["domain", "api", "live", "config"]),
     ("web", &[]),
     ("metrics", &[]),
+    ("stderr", &[]),
     (
         "app",
         &[
@@ -31,10 +32,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "http",
             "metrics",
             "web",
+            "stderr",
             "test_clock",
         ],
     ),
-    ("cli", &["app", "config"]),
+    ("cli", &["app", "config", "stderr"]),
 ];
 /// Libraries that stay behind one door, with the modules that may open it.
 const LIBRARIES: &[(&str, &[&str])] = &[

@@ -1,0 +1,211 @@
+//! Standard error: log lines, panics and the error that ends a command. Nobody who logs waits for whoever reads it.
+//!
+//! A thread of its own writes what others put into a bounded buffer. When the reader of the pipe stops reading, the buffer
+//! fills up and further lines are dropped. They are counted, and one line tells how many once the pipe is read again.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Most bytes that wait to be written: some thousands of lines. A line that does not fit is dropped.
+const BUFFER: usize = 1024 * 1024;
+
+/// How long the end of the program waits for the lines that are still in the buffer.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The pause after a pipe in non-blocking mode takes no more.
+const FULL_PIPE_PAUSE: Duration = Duration::from_millis(10);
+
+/// A handle for writing; each `write` is one or more whole lines, and never blocks.
+#[derive(Clone, Debug)]
+pub struct Stderr(Arc<Shared>);
+
+/// Waits for the last lines when it is dropped, for at most [`LAST_LINES`].
+#[derive(Debug)]
+pub struct LastLines(Stderr);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Held while bytes are put in or taken out, never while they are written.
+    pending: Mutex<Pending>,
+    /// There is something to write.
+    filled: Condvar,
+    /// Everything is written.
+    emptied: Condvar,
+    /// Lines that were dropped since the start of the program.
+    dropped: Counter,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    /// Lines that were dropped and not told yet.
+    dropped: u64,
+    /// The thread has taken bytes out and is writing them.
+    is_writing: bool,
+}
+
+/// Starts the thread, and sends everything there that is logged, and every panic. `None` if `wanted` is not understood.
+///
+/// `wanted` is the text of `PARLOR_LOG`: which levels are logged.
+pub fn start(wanted: &str) -> io::Result<Option<(Stderr, LastLines)>> {
+    let Some(levels) = levels(wanted) else { return Ok(None) };
+    let stderr = Stderr(Arc::default());
+    let shared = stderr.0.clone();
+    std::thread::Builder::new().name("stderr".into()).spawn(move || shared.write_to(&mut io::stderr()))?;
+    let writer = stderr.clone();
+    let output = tracing_subscriber::fmt::layer()
+        .with_writer(move || writer.clone())
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(output).with(levels).init();
+    print_panics(stderr.clone());
+    Ok(Some((stderr.clone(), LastLines(stderr))))
+}
+
+impl Stderr {
+    /// Puts a text in line as it is. It should end with a line end.
+    pub fn say(&self, text: &str) {
+        self.0.push(text.as_bytes());
+    }
+
+    /// The figure of dropped lines.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "parlor_log_lines_dropped",
+            "Log lines dropped because standard error was not read fast enough",
+            self.0.dropped.clone(),
+        );
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.push(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        let shared = &self.0.0;
+        let has_more = |pending: &mut Pending| !pending.is_idle();
+        drop(shared.emptied.wait_timeout_while(shared.lock(), LAST_LINES, has_more));
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, lines: &[u8]) {
+        let mut pending = self.lock();
+        if pending.bytes.len() + lines.len() > BUFFER {
+            self.dropped.inc();
+            pending.dropped += 1;
+            return;
+        }
+        pending.bytes.extend_from_slice(lines);
+        drop(pending);
+        self.filled.notify_one();
+    }
+
+    /// Writes for ever what is put in.
+    fn write_to(&self, out: &mut impl Write) {
+        let mut taken = Vec::new();
+        loop {
+            let mut pending = self.lock();
+            pending.is_writing = false;
+            if pending.is_idle() {
+                self.emptied.notify_all();
+            }
+            let mut pending = self
+                .filled
+                .wait_while(pending, |pending| pending.is_idle())
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut pending.bytes, &mut taken);
+            let dropped = std::mem::take(&mut pending.dropped);
+            pending.is_writing = true;
+            drop(pending);
+            // They were dropped after the last line that fitted.
+            if dropped > 0 {
+                let lines = if dropped == 1 { "line was" } else { "lines were" };
+                let _ = writeln!(taken, "{dropped} log {lines} dropped: standard error was not read");
+            }
+            write_all(out, &taken);
+            taken.clear();
+        }
+    }
+}
+
+impl Pending {
+    fn is_idle(&self) -> bool {
+        self.bytes.is_empty() && self.dropped == 0 && !self.is_writing
+    }
+}
+
+/// Gives up at the first error but a full pipe in non-blocking mode: nobody is left to be told.
+fn write_all(out: &mut impl Write, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return,
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
+            Err(_) => return,
+        }
+    }
+}
+
+/// The standard library's own hook writes to standard error itself, and so would stop the thread that panics.
+fn print_panics(stderr: Stderr) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let backtrace = Backtrace::capture();
+        let backtrace = match backtrace.status() {
+            BacktraceStatus::Captured => format!("{backtrace}\n"),
+            _ => String::new(),
+        };
+        stderr.say(&format!("thread '{}' {panic}\n{backtrace}", thread.name().unwrap_or("without a name")));
+    }));
+}
+
+/// How much is logged of each part: `info` where nothing is said. The library's own reading takes any word for the name of a
+/// part, and then logs nothing.
+fn levels(text: &str) -> Option<Targets> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let mut levels = Targets::new().with_default(LevelFilter::INFO);
+    for wanted in text.split(',').map(str::trim).filter(|wanted| !wanted.is_empty()) {
+        let (part, level) =
+            wanted.split_once('=').map_or((None, wanted), |(part, level)| (Some(part), level));
+        // It would take numbers, too, which nobody can read.
+        let level = level.to_ascii_lowercase();
+        let level: LevelFilter = LEVELS.contains(&level.as_str()).then(|| level.parse().ok())??;
+        levels = match part {
+            None => levels.with_default(level),
+            Some(part) if is_part(part) => levels.with_target(part, level),
+            Some(_) => return None,
+        };
+    }
+    Some(levels)
+}
+
+/// Whether this can be the path of a module, such as `parlor::live`.
+fn is_part(text: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    text.split("::").all(is_name)
+}
