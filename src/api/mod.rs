@@ -82,6 +82,11 @@ pub fn take_stream(answer: &Response) -> Option<EventStream> {
     answer.data::<events::Offered>().and_then(events::Offered::take)
 }
 
+/// The answer in place of one that would wait for its reader beside too many others.
+pub fn overloaded(request: &RequestId) -> Response {
+    Problem::new(Code::Overloaded).retry_after(Duration::from_secs(1)).answer(&request.0)
+}
+
 /// What handlers and extractors find in the data of every request.
 #[derive(Clone)]
 struct State {

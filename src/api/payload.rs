@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use poem::http::HeaderMap;
-use poem::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use poem::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -135,9 +135,18 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case(JSON) && parts.all(is_utf8)
 }
 
+/// What `Content-Length` says. hyper has refused all but one whole number, and removed one beside `Transfer-Encoding`.
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 async fn read<T: Input>(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
     let limit = request.data::<BodyLimit>().ok_or(Problem::new(Code::Internal))?;
     let most = if T::IS_AUTH { AUTH_BODY_BYTES } else { limit.bytes };
+    // Before the first byte is asked for: a client that waits for `100 Continue` then sends none.
+    if announced_length(request.headers()).is_some_and(|length| length > most as u64) {
+        return Err(Problem::new(Code::BodyTooLarge));
+    }
     let body = body.take().map_err(|_| Problem::new(Code::Internal))?;
     match tokio::time::timeout(limit.deadline, body.into_bytes_limit(most)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use super::socket::Serving;
+use super::unread::Share;
 
 /// Most bytes of a refused body that are read for the client's sake.
 const DRAIN_BYTES: usize = 16 * 1024 * 1024;
@@ -102,17 +103,19 @@ impl Drop for Lent {
 pub struct Answer {
     /// None: somebody else writes it, once the head is sent.
     body: Option<BoxBody<Bytes, io::Error>>,
+    /// Goes with the bytes once hyper takes them. None for what is not counted.
+    share: Option<Share>,
     serving: Serving,
 }
 
 impl Answer {
-    pub fn new(body: BoxBody<Bytes, io::Error>, serving: Serving) -> Self {
-        Self { body: Some(body), serving }
+    pub fn new(body: BoxBody<Bytes, io::Error>, share: Option<Share>, serving: Serving) -> Self {
+        Self { body: Some(body), share, serving }
     }
 
     /// Of a stream, of which only the head is sent here.
     pub fn head_only(serving: Serving) -> Self {
-        Self { body: None, serving }
+        Self { body: None, share: None, serving }
     }
 }
 
@@ -125,7 +128,11 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Some(body) = &mut self.body {
-            return Pin::new(body).poll_frame(context);
+            let frame = ready!(Pin::new(body).poll_frame(context));
+            let Some(share) = self.share.take() else { return Poll::Ready(frame) };
+            return Poll::Ready(
+                frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| share.of(bytes)))),
+            );
         }
         self.serving.head_is_written();
         Poll::Pending

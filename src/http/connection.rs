@@ -2,12 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +25,7 @@ use super::address::Proxies;
 use super::body::{Answer, lend};
 use super::meters::Meters;
 use super::socket::{Deadlines, Serving, Socket};
+use super::unread::{COUNTED_FROM, Share, Unread};
 use crate::api::{self, ClientAddress, RequestId};
 use crate::live::{EventStream, Framing, StreamSocket};
 
@@ -47,6 +51,7 @@ pub struct Connection<E> {
     pub peer: SocketAddr,
     pub deadlines: Deadlines,
     pub meters: Arc<Meters>,
+    pub unread: Arc<Unread>,
     /// Finish what was begun, then close.
     pub stop: CancellationToken,
     /// Close now.
@@ -135,7 +140,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let mut request =
             Request::from((request, local, RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP));
         let (body, mut rest) = lend(request.take_body().into());
-        request.set_body(poem::Body::from(http_body_util::combinators::BoxBody::new(body)));
+        request.set_body(poem::Body::from(BoxBody::new(body)));
         request.set_data(id.clone());
         request.set_data(ClientAddress(client));
 
@@ -145,9 +150,54 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let (operation, status) =
-            (api::operation_of(&response).unwrap_or("none"), response.status().as_u16());
-        let after = started.elapsed();
+        let operation = api::operation_of(&response);
+        let done = Done { method, operation, started, id: &id };
+        let framing = framing.filter(|_| response.status() == StatusCode::OK);
+        let stream = framing.and_then(|framing| Some((api::take_stream(&response)?, framing)));
+        let Some((stream, framing)) = stream else {
+            let (response, share) = self.bounded(response, client, &done);
+            self.note(&done, response.status());
+            return response.map(|body| Answer::new(body, share, serving));
+        };
+        self.note(&done, response.status());
+        *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, framing));
+        if framing == Framing::Plain {
+            // Else hyper promises such a client to keep the connection.
+            response.set_version(Version::HTTP_10);
+        }
+        hyper::Response::<_>::from(response).map(|_| Answer::head_only(serving))
+    }
+
+    /// The answer with its share of the bytes that may wait for readers; 503 in its place if too many wait already.
+    fn bounded(
+        &self,
+        response: Response,
+        client: IpAddr,
+        done: &Done<'_>,
+    ) -> (hyper::Response<BoxBody<Bytes, io::Error>>, Option<Share>) {
+        let response = hyper::Response::<BoxBody<_, _>>::from(response);
+        let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+        let length = length.unwrap_or(0);
+        // What no operation answers is part of the program and not copied: the document and the files of the web client.
+        if done.operation.is_none() || length < COUNTED_FROM {
+            return (response, None);
+        }
+        // Only reading is harmless to refuse afterwards.
+        let share = self.unread.share(client, length, done.method == "GET");
+        if share.is_some() {
+            return (response, share);
+        }
+        let (mut head, _) = response.into_parts();
+        let (refusal, body) = hyper::Response::<BoxBody<_, _>>::from(api::overloaded(done.id)).into_parts();
+        head.status = refusal.status;
+        head.headers.extend(refusal.headers);
+        (hyper::Response::from_parts(head, body), None)
+    }
+
+    /// Counts a request whose answer is about to be sent, and logs its one line.
+    fn note(&self, done: &Done<'_>, status: StatusCode) {
+        let Done { method, operation, started, id } = done;
+        let (operation, status, after) = (operation.unwrap_or("none"), status.as_u16(), started.elapsed());
         self.meters.answered(operation, status, after);
         tracing::info!(
             method,
@@ -157,18 +207,16 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             request.id = id.0,
             "answered"
         );
-        let framing = framing.filter(|_| response.status() == StatusCode::OK);
-        let stream = framing.and_then(|framing| Some((api::take_stream(&response)?, framing)));
-        let Some((stream, framing)) = stream else {
-            return hyper::Response::<_>::from(response).map(|body| Answer::new(body, serving));
-        };
-        *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, framing));
-        if framing == Framing::Plain {
-            // Else hyper promises such a client to keep the connection.
-            response.set_version(Version::HTTP_10);
-        }
-        hyper::Response::<_>::from(response).map(|_| Answer::head_only(serving))
     }
+}
+
+/// A request that has its answer.
+struct Done<'r> {
+    method: &'static str,
+    /// None for what is no operation of the document.
+    operation: Option<&'static str>,
+    started: Instant,
+    id: &'r RequestId,
 }
 
 /// How the body of a stream is framed for this client. None for requests whose answer's body is not a stream's: hyper sends

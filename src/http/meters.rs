@@ -28,6 +28,10 @@ pub struct Meters {
     /// How often accepting failed.
     pub(super) accept_failures: Counter,
     overdue: Family<Waited, Counter>,
+    /// Bytes of answers that wait for their readers.
+    pub(super) unread: Gauge,
+    /// Answers that were not given because too many bytes waited already.
+    pub(super) unread_refused: Counter,
 }
 
 /// What a client took too long for.
@@ -67,6 +71,8 @@ impl Default for Meters {
             full: Counter::default(),
             accept_failures: Counter::default(),
             overdue: Family::default(),
+            unread: Gauge::default(),
+            unread_refused: Counter::default(),
         }
     }
 }
@@ -108,6 +114,17 @@ impl Meters {
             "parlor_http_connections_overdue",
             "Connections given up because a deadline passed, by what was waited for",
             self.overdue.clone(),
+        );
+        registry.register_with_unit(
+            "parlor_http_unread",
+            "Bytes of answers that wait for their readers",
+            Unit::Bytes,
+            self.unread.clone(),
+        );
+        registry.register(
+            "parlor_http_unread_refused",
+            "Answers refused with 503 because too many bytes waited for readers already",
+            self.unread_refused.clone(),
         );
         // Made now, so that each is there with a 0 before it happens.
         for overdue in [Overdue::Head, Overdue::Request, Overdue::Reader] {

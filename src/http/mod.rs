@@ -7,6 +7,7 @@ mod connection;
 mod gate;
 mod meters;
 mod socket;
+mod unread;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use self::connection::{Connection, Detached};
 use self::gate::Gate;
 pub use self::meters::Meters;
 pub use self::socket::Deadlines;
+use self::unread::Unread;
 
 /// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -72,6 +74,7 @@ pub async fn serve<E>(
 {
     let most = raise_descriptor_limit().saturating_sub(SPARE_DESCRIPTORS);
     let gate = Gate::new(most, &limits, meters.clone());
+    let unread = Arc::new(Unread::new(limits.per_address.is_some(), meters.clone()));
     let (endpoint, proxies) = (Arc::new(endpoint), Arc::new(limits.trusted_proxies));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -83,6 +86,7 @@ pub async fn serve<E>(
             peer,
             deadlines: limits.deadlines,
             meters: meters.clone(),
+            unread: unread.clone(),
             stop: stop.clone(),
             cut: cut.clone(),
         };

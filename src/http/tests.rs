@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::Proxies;
 use super::connection::Connection;
 use super::socket::Deadlines;
+use super::unread::Unread;
 use super::{FrontLimits, bind, serve};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: parlor\r\n\r\n";
@@ -37,6 +38,7 @@ async fn one_connection(
         peer,
         deadlines,
         meters: Arc::default(),
+        unread: Arc::new(Unread::new(true, Arc::default())),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
     };

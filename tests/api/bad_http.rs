@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::raw;
-use crate::support::{Server, check_exchange};
+use crate::support::{Server, Wire, check_exchange};
+
+/// What a client says that sends its body only when it is asked for.
+const WAITS: &str = "Expect: 100-continue\n";
 
 /// Longer than any deadline of the server for a head or a body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -205,6 +209,55 @@ async fn head_answers_as_get_does_without_a_body() {
         let answer = raw::request(&ada, &format!("HEAD {path}"), &token, b"").await;
         assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_says_that_it_is_too_long_is_refused_before_it_is_sent() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let asking = |line: &str, length: u64, more: &str| {
+        format!(
+            "{line} HTTP/1.1\nHost: parlor\nAuthorization: Bearer {}\nContent-Type: application/json\n\
+             Content-Length: {length}\n{more}\n",
+            ada.token()
+        )
+    };
+    let body = 65_536;
+    for (line, length) in [
+        ("POST /v1/rooms", 10_000_000_000),
+        ("POST /v1/rooms", body + 1),
+        ("PATCH /v1/users/me", u64::from(u32::MAX) + 1),
+        ("POST /v1/users", 4_097),
+        ("POST /v1/login", 4_097),
+        ("POST /v1/login", 10_000_000_000),
+        ("POST /v1/refresh", 4_097),
+        ("POST /v1/logout", 4_097),
+        ("PUT /v1/users/me/password", 4_097),
+    ] {
+        let begun = Instant::now();
+        let mut wire = Wire::asks(server.address(), &asking(line, length, WAITS)).await;
+        wire.until_the_end().await;
+        let said = wire.text();
+        assert!(
+            said.starts_with("HTTP/1.1 413 ") && said.contains("\"body_too_large\""),
+            "{line} {length}: {said}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(2), "{line} {length}: {:?}", begun.elapsed());
+    }
+    // Operations that read no body, and refusals before it, ask for none.
+    for (line, status) in
+        [("GET /v1/users/me", 200), ("DELETE /v1/sessions/7", 404), ("POST /v1/nothing", 404)]
+    {
+        let mut wire = Wire::asks(server.address(), &asking(line, 10_000_000_000, WAITS)).await;
+        wire.until_the_end().await;
+        assert!(wire.text().starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {}", wire.text());
+    }
+    // One that may be sent is asked for.
+    let room = json!({ "name": "lobby" }).to_string();
+    let mut wire = Wire::asks(server.address(), &asking("POST /v1/rooms", room.len() as u64, WAITS)).await;
+    wire.until("HTTP/1.1 100 Continue\r\n\r\n").await;
+    wire.sends(room.as_bytes()).await;
+    wire.until("HTTP/1.1 201 ").await;
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ async fn a_dripped_body_is_refused_and_gone_after_its_deadline() {
     );
     let whole = format!("{head}Content-Length: 60000\r\n\r\n{{");
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n");
-    let nobody = whole.replace("/v1/rooms ", "/v1/login ");
+    // Longer ones are refused by their length alone.
+    let nobody = whole.replace("/v1/rooms ", "/v1/login ").replace("60000", "4000");
     let (whole, chunked, nobody) = tokio::join!(
         drip(&server, whole.as_bytes(), b" "),
         drip(&server, chunked.as_bytes(), b"1\r\n \r\n"),

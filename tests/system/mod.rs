@@ -20,3 +20,4 @@ mod readers;
 mod shutdown;
 mod syscalls;
 mod tidy;
+mod unread;
