@@ -1,5 +1,5 @@
 // Owns `make fuzz`: schemathesis against a server of its own that is full of people, rooms and messages, with the settings of
-// schemathesis.toml. What is asked and what is held against the document is schemathesis's business.
+// schemathesis.toml and hooks.py. Schemathesis alone decides what is sent and whether an answer is as documented.
 //
 // `node run.mjs [ARGUMENT ...]` with PARLOR_BIN and SCHEMATHESIS (absolute paths); further arguments go to schemathesis.
 import { spawn } from 'node:child_process';
@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startServer } from '../clients/server.mjs';
 
-/** Not the one of the document's examples, with which changePassword would lock its own tester out. */
+/** Another one than in the document's examples: with that, changePassword would succeed and sign in would fail from then on. */
 const PASSWORD = 'a giraffe reads the tide tables';
-/** No rates, for nobody is as quick as this. */
+/** No rates: schemathesis would reach them at once. */
 const KEYS = { PARLOR_LIMITS__ENABLED: 'false' };
 /** Test cases an operation in each phase that draws them. */
 const EXAMPLES = 100;
@@ -84,10 +84,11 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 const asked = join(folder, 'openapi.json');
 writeFileSync(asked, JSON.stringify(await withNull(url)));
 const config = fileURLToPath(new URL('schemathesis.toml', import.meta.url));
+const hooks = fileURLToPath(new URL('hooks.py', import.meta.url));
 const fixed = ['--config-file', config, 'run', '--mode', 'all', '--max-examples', String(EXAMPLES)];
 const report = ['--generation-database', 'none', '--no-color'];
 const run = spawn(process.env.SCHEMATHESIS, [...fixed, ...report, ...process.argv.slice(2), '--url', url, asked], {
-  env: { ...process.env, PARLOR_FUZZ_PASSWORD: PASSWORD },
+  env: { ...process.env, PARLOR_FUZZ_PASSWORD: PASSWORD, SCHEMATHESIS_HOOKS: hooks },
   stdio: ['ignore', 'inherit', 'inherit'],
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));

@@ -1,4 +1,5 @@
 // The API explorer: it loads under its policy, signs in, and a call made there works.
+import AxeBuilder from '@axe-core/playwright';
 import { type Locator } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
 import { Person, password } from './person.ts';
@@ -155,3 +156,56 @@ test('on a narrow window the two fields of the bar are of one width, and nothing
   );
   expect(overflow).toBe(0);
 });
+
+test('a lock is closed only when there is a token, also where the token is optional', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  await page.goto('/docs');
+  const logout = page.locator('#operations-Sessions-logout .authorization__btn');
+  await expect(logout).toHaveAccessibleName('authorization button unlocked');
+  await expect(page.getByRole('button', { name: 'authorization button locked' })).toHaveCount(0);
+  await page.locator('#sign-in').getByLabel('Username').fill(ada.username);
+  await page.locator('#sign-in').getByLabel('Password').fill(password);
+  await page.locator('#sign-in').getByRole('button', { name: 'Sign in' }).click();
+  await expect(logout).toHaveAccessibleName('authorization button locked');
+});
+
+test('on a wide window the text keeps to a width that can be read', async ({ page }) => {
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  await page.goto('/docs');
+  const wrappers = page.locator('.swagger-ui .wrapper');
+  await expect(wrappers.first()).toBeVisible();
+  for (const wrapper of await wrappers.all()) {
+    expect((await wrapper.boundingBox())!.width).toBeLessThanOrEqual(1100);
+  }
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [1280, 360]) {
+    test(`every text has contrast (${colorScheme}, ${width} px)`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto('/docs');
+      // One operation of each method, with parameters and bodies, and an answer.
+      for (const id of [
+        'Rooms-listRooms',
+        'Sessions-logout',
+        'Accounts-updateMe',
+        'Members-putMember',
+        'Rooms-deleteRoom',
+      ]) {
+        await page.locator(`#operations-${id} .opblock-summary-control`).click();
+      }
+      const open = page.locator('#operations-Rooms-listRooms');
+      await open.getByRole('button', { name: 'Execute' }).click();
+      await expect(open.locator('.live-responses-table .response-col_status').last()).toContainText(
+        '401',
+      );
+      const { violations } = await new AxeBuilder({ page }).withRules(['color-contrast']).analyze();
+      const faults = violations.flatMap(({ nodes }) => nodes.map((node) => node.failureSummary));
+      expect(faults).toEqual([]);
+    });
+  }
+}

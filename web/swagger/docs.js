@@ -26,18 +26,22 @@ const ui = SwaggerUIBundle({
   displayRequestDuration: true,
   docExpansion: 'list',
   validatorUrl: null,
-  plugins: [
-    { statePlugins: { spec: { wrapActions: { updateJsonSpec: fillOnlyWhatIsRequired } } } },
-  ],
+  plugins: [{ statePlugins: { spec: { wrapActions: { updateJsonSpec: fitForShow } } } }],
   requestInterceptor: (request) => Object.assign(request, { userFetch: fetchOrListen }),
   responseInterceptor: adoptToken,
   onComplete: showWho,
 });
 
-/** Swagger UI fills in all examples. Optional parameters stay empty, because together they make a useless request. */
-function fillOnlyWhatIsRequired(update) {
+/**
+ * Changes the document for Swagger UI. It fills in all examples: optional parameters stay empty, because together they make a
+ * useless request. It shows a closed lock to everybody where the token is optional: there only the token is listed.
+ */
+function fitForShow(update) {
   return (json) => {
     for (const operation of Object.values(json.paths ?? {}).flatMap(Object.values)) {
+      if (operation.security?.length) {
+        operation.security = operation.security.filter((way) => scheme in way);
+      }
       for (const parameter of operation.parameters ?? []) {
         if (!parameter.required) delete parameter.example;
       }
