@@ -13,6 +13,7 @@ mod journal_load;
 mod kill;
 mod log_pipe;
 mod one_file;
+mod operations;
 mod privacy;
 mod proxies;
 mod purge;
