@@ -42,7 +42,7 @@ impl Client {
         serde_json::from_slice(&answer).expect("JSON")
     }
 
-    /// One request and the bytes of its answer's body; anything but a 2xx is a broken measurement.
+    /// Sends one request and gives the bytes of its answer's body. Any status but 2xx ends the measurement.
     pub async fn exchange(&mut self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let (status, answer) = self.attempt(method, path, body).await;
         let text = || String::from_utf8_lossy(&answer);
@@ -50,7 +50,7 @@ impl Client {
         answer
     }
 
-    /// One request, its answer's status and the bytes of its body.
+    /// Sends one request and gives the status and the body's bytes of its answer.
     pub async fn attempt(&mut self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
         let authorization = if self.token.is_empty() {
             String::new()

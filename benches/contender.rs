@@ -24,12 +24,12 @@ pub const WRITES: &str = "writes";
 /// A server with open streams, all of which get what is published.
 pub struct Contender {
     pub name: &'static str,
-    /// Dropped before the server, whose end would look like a loss to it.
+    /// Dropped before the server: the server's end would count as a loss.
     pub subscribers: Subscribers,
     pub processes: Processes,
     address: SocketAddr,
     language: Language,
-    /// The same, to where nobody listens; none where that costs nothing.
+    /// Publishes to a place where nobody listens, to measure what publishing alone costs. None: it costs nothing.
     aside: Option<Language>,
     _server: Running,
 }
@@ -43,7 +43,7 @@ enum Language {
     Writes(Template),
 }
 
-/// Ends with the contender.
+/// Held so that it ends with the contender.
 enum Running {
     Server { _server: Server, _folder: Option<TempDir> },
     Nchan { _nchan: Nchan },
@@ -109,7 +109,7 @@ impl Contender {
 
     async fn nchan(streams: usize, template: Template, name: &'static str, workers: &str) -> Self {
         let server = Nchan::start(workers).await;
-        // Whether it loses anything is part of what is measured.
+        // What it loses is counted: that is part of the measurement.
         let subscriptions = vec![anonymous(nchan::SUBSCRIBE, false); streams];
         Self {
             name,
@@ -127,7 +127,7 @@ impl Contender {
         Voice::open(self.address, &self.language).await
     }
 
-    /// A connection for publishing what nobody gets.
+    /// A connection for publishing to a place where nobody listens.
     pub async fn aside(&self) -> Option<Voice> {
         match &self.aside {
             Some(language) => Some(Voice::open(self.address, language).await),
@@ -174,7 +174,7 @@ impl Voice {
     }
 }
 
-/// A subscription to somebody who asks for nothing.
+/// A subscription to a contender that asks for no sign-in.
 pub fn anonymous(path: &str, strict: bool) -> Subscription {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
     Subscription { request, last: None, strict }

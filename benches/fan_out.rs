@@ -11,7 +11,7 @@ const POSTS_PER_SECOND: u32 = 20;
 const SECONDS: f64 = 4.0;
 const ROUNDS: usize = 5;
 
-/// What one contender came to.
+/// The figures of one contender.
 struct Cost {
     name: &'static str,
     /// Microseconds on the CPU for one delivery, of each round.
@@ -30,7 +30,7 @@ pub async fn run(table: &mut Table) {
         contender.subscribers.take_latencies();
     }
     for _ in 0..scale::rounds(ROUNDS) {
-        // In turn, so that a noisy moment hits all.
+        // In turn, so that a noisy moment disturbs all of them alike.
         for (contender, costs) in contenders.iter().zip(&mut costs) {
             costs.push(round(contender, idle).await);
         }
@@ -93,7 +93,7 @@ async fn round(contender: &Contender, idle: f64) -> f64 {
     (used - idle) * 1e6 / deliveries as f64
 }
 
-/// What a post costs by itself, in microseconds on the CPU for each of the streams that would have got it.
+/// The cost of a post without deliveries, in microseconds on the CPU, divided by the streams that would have got it.
 async fn post_alone(contender: &Contender) -> f64 {
     let Some(voice) = contender.aside().await else { return 0.0 };
     let before = contender.processes.cpu();

@@ -47,14 +47,14 @@ async fn advance(connection: &mut SqliteConnection, room: &str, count: i64) {
     sqlx::query(sql).bind(room).bind(count).execute(connection).await.expect("heads");
 }
 
-/// Durable only once it is closed: nobody needs half of it.
+/// It is durable only once it is closed. That is enough: half of the data is of no use.
 async fn connect(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db"));
     let options = options.journal_mode(SqliteJournalMode::Memory).synchronous(SqliteSynchronous::Off);
     options.disable_statement_logging().connect().await.expect("the database")
 }
 
-/// Moves everything from the log of writes into the database, whoever else is at it.
+/// Moves everything from the write-ahead log into the database, also while another program uses it.
 pub async fn checkpoint(folder: &Path) {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db"));
     let mut connection = options.connect().await.expect("the database");
@@ -68,8 +68,8 @@ pub async fn checkpoint(folder: &Path) {
     connection.close().await.expect("closed");
 }
 
-/// The yardstick of replay: reads a room's events after the first so many, at most `limit`, by sqlx and nothing else. How
-/// many there were.
+/// The yardstick of replay: reads at most `limit` of a room's events after the first ones, by sqlx alone. Gives how many it
+/// read.
 pub async fn read_events(connection: &mut SqliteConnection, room: &str, after: i64, limit: i64) -> usize {
     let sql = "SELECT position, room_id, type, ref, data FROM events WHERE room_id = \
                (SELECT id FROM rooms WHERE name = $1) AND position > $2 ORDER BY position LIMIT $3";
@@ -88,7 +88,7 @@ pub async fn read_events(connection: &mut SqliteConnection, room: &str, after: i
 /// A connection that reads beside the server.
 pub async fn reader(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).read_only(true);
-    // With sqlx's own 50 it would be the change of threads that is measured.
+    // sqlx fetches 50 rows at a time by default; then changing threads would be measured, not reading.
     let options = options.row_buffer_size(1_000);
     options.disable_statement_logging().connect().await.expect("the database")
 }

@@ -41,7 +41,7 @@ pub async fn run(table: &mut Table) {
     let middle = middle_of(&mut ada, &large, many).await;
     let (mut in_small, mut in_large, mut in_middle) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..READS {
-        // In turn, so that a noisy moment hits all.
+        // In turn, so that a noisy moment disturbs all of them alike.
         in_small.push(timed(&mut ada, &format!("/v1/rooms/{small}/messages")).await);
         in_large.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages")).await);
         in_middle.push(timed(&mut ada, &format!("/v1/rooms/{large}/messages?before={middle}")).await);

@@ -1,4 +1,5 @@
-//! Requests at a steady rate, whether the earlier ones are answered or not: what is late counts from when it was due.
+//! Requests at a steady rate, whether the earlier ones are answered or not. The time of a late one counts from when it was
+//! due.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::client::Client;
 
-/// Connections that take turns. Only when all wait for an answer does the next request wait too.
+/// Connections that take turns. The next request waits only when all of them wait for an answer.
 const CONNECTIONS: u32 = 32;
 
 pub struct Request {
@@ -33,7 +34,7 @@ impl Load {
         Self::begin(clients, per_second, u64::MAX, request).await
     }
 
-    /// Sends exactly so many. How long each took, in ms.
+    /// Sends exactly this many requests and gives how long each took, in ms.
     pub async fn send(
         clients: &[Client],
         per_second: u32,
@@ -94,7 +95,7 @@ async fn send(
         }
         let Request { method, path, body } = request(n);
         let (status, answer) = client.attempt(method, &path, &body).await;
-        // A refused sign-in is an answer; anything else has to be done.
+        // A refused sign-in is a valid answer; every other request must succeed.
         let is_fine = (200..300).contains(&status) || path == "/v1/login";
         assert!(is_fine, "{method} {path}: {status} {}", String::from_utf8_lossy(&answer));
         times.push(due.elapsed().as_secs_f64() * 1e3);

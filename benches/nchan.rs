@@ -22,7 +22,7 @@ pub struct Nchan {
     _folder: TempDir,
 }
 
-/// Whether it can be measured here; says once what is missing if not.
+/// Whether nchan can be measured here. If not, says once what is missing.
 pub fn is_installed() -> bool {
     let nginx = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
     Path::new(MODULE).exists() && nginx.is_ok_and(|status| status.success())
@@ -58,7 +58,7 @@ impl Nchan {
 
 impl Drop for Nchan {
     fn drop(&mut self) {
-        // Killed, the master would leave its workers behind; told to stop, it takes them along.
+        // A killed master leaves its workers behind. One that is told to stop ends them first.
         let pid = i32::try_from(self.master.id()).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -69,7 +69,7 @@ impl Drop for Nchan {
 
 fn configuration(workers: &str, address: SocketAddr, folder: &Path) -> String {
     let folder = folder.display();
-    // Only root may choose, and has to: nobody else's workers could use the folder.
+    // nginx started by root runs its workers as `nobody`, who could not use the folder. Only root may and must choose.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
         "daemon off; {user} worker_processes {workers}; worker_rlimit_nofile 20000; pid {folder}/pid;

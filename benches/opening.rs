@@ -20,15 +20,15 @@ use tempfile::TempDir;
 
 const STREAMS: usize = 9_000;
 const ROUNDS: usize = 3;
-/// Opened and closed first, so that the memory of a server at work is not counted as that of streams.
+/// Streams opened and closed before the measurement, so that memory which any work takes is not counted as that of streams.
 const WARM_UP: usize = 100;
 
-/// What one opening came to.
+/// The figures of one opening.
 struct Opening {
     took: Duration,
     /// KiB of the server's memory for each stream.
     memory: f64,
-    /// Until one post had reached all.
+    /// Time until one post had reached all.
     reached: Duration,
 }
 

@@ -24,9 +24,9 @@ use super::subscriber::Subscription;
 
 /// Writes on their way to the journal at once: some full batches.
 const AT_ONCE: usize = 1_024;
-/// Nobody signs in with it: it is not a hash.
+/// Stands in the place of a password hash. Nobody can sign in with it.
 const NO_PASSWORD: &str = "*";
-/// Of sessions and of access tokens; more than any measurement takes.
+/// How long sessions and access tokens are good: longer than any measurement.
 const LIFE: Duration = Duration::from_hours(1);
 
 /// A data folder that is being filled.
@@ -45,7 +45,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// A stream of this person, from now on.
+    /// A stream of this person that begins now.
     pub fn follows(&self, path: &str) -> Subscription {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n",
@@ -75,7 +75,7 @@ impl Seeding {
         Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock::SYSTEM.now() }
     }
 
-    /// One room and so many members of it; the first one is its owner.
+    /// Makes one room with this many members; the first one is its owner.
     pub async fn hall(&self, members: usize) -> (Vec<Person>, RoomId) {
         let people = self.people("member", members).await;
         let room = self.rooms("hall", &[&people[0]]).await[0];
@@ -167,8 +167,8 @@ impl Seeding {
     /// Writes everything out, so that a server can take over in the folder.
     pub async fn done(self) -> TempDir {
         self.store.close().await;
-        // A checkpoint that the store had begun may still run in a thread of its own, and the server would take it for
-        // that of another process.
+        // A checkpoint of the store may still run in a thread of its own. The server would think that another process
+        // holds the file.
         fill::checkpoint(self.folder.path()).await;
         self.folder
     }

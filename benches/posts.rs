@@ -19,7 +19,7 @@ use super::table::{Row as TableRow, Table, Target, median, quantile};
 
 const ALONE: usize = 500;
 const CLIENTS: [usize; 2] = [64, 256];
-/// Of one round.
+/// Posts of one round.
 const POSTS: usize = 12_800;
 const ROUNDS: usize = 3;
 const BODY: &str = "the quick brown fox jumps over the lazy dog, and nobody minds";
@@ -32,7 +32,7 @@ pub async fn run(table: &mut Table) {
     let mut bare = Bare::open().await;
     let (mut posts, mut commits) = (Vec::new(), Vec::new());
     for n in 0..scale::count(ALONE) {
-        // In turn, so that a noisy moment hits both.
+        // In turn, so that a noisy moment disturbs both alike.
         let began = Instant::now();
         let body = json!({"body": BODY, "client_id": format!("alone-{n}")}).to_string();
         ada.exchange("POST", &path, &body).await;

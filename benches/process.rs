@@ -51,7 +51,7 @@ fn ticks_of(pid: u32) -> u64 {
 fn nanos_of(pid: u32) -> u64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
     let of_one = |thread: fs::DirEntry| {
-        // One that has just ended is not there any more.
+        // A process that has just ended has no files there any more.
         let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
         stat.split_whitespace().next()?.parse::<u64>().ok()
     };

@@ -21,7 +21,7 @@ use super::table::{Row, Table, Target, median, quantile};
 
 const EVENTS: usize = 1_000_000;
 const READERS: usize = 2_000;
-/// How many events each of them is behind.
+/// Events that each of the thousands has missed.
 const BEHIND: u64 = 500;
 const POSTS_PER_SECOND: u32 = 100;
 const QUIET_SECONDS: f64 = 4.0;
@@ -68,7 +68,7 @@ impl Past {
         {
             let server = Server::start(self.folder.path());
             let mut owner = Client::connect(server.address, &self.people[0].token).await;
-            // What the others are made like.
+            // The events that `fill` adds are copies of this one.
             owner.request("POST", &messages_of(self.hall), &json!({"body": stamp::text()})).await;
             self.beginning = self.now(&mut owner).await;
         }
@@ -161,7 +161,7 @@ fn post(path: &str) -> Request {
     Request { method: "POST", path: path.to_owned(), body: json!({"body": stamp::text()}).to_string() }
 }
 
-/// Reads the same rows so many times, on some connections at once.
+/// Reads the same rows again and again, on several connections at once.
 async fn read_alone(folder: &Path, connections: usize, times: usize, after: i64, events: usize) {
     let mut tasks = Vec::new();
     for n in 0..connections {

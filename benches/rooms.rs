@@ -27,11 +27,11 @@ const AT_ONCE: usize = 1_000;
 const ROOMS: usize = 10_000;
 const PEOPLE: usize = 500;
 const ROOMS_OF_EACH: usize = 100;
-/// Of each kind in each case.
+/// Writes of each kind in each case.
 const WRITES: usize = 400;
-/// After it has answered a write the server still publishes it.
+/// How long to wait after the last answer: the server still publishes then.
 const SETTLE: Duration = Duration::from_millis(20);
-/// Of subscribers that have heard something.
+/// How long a reading thread rests after it has received something.
 const REST: Duration = Duration::from_millis(1);
 
 /// A server with streams, and two kinds of the same write: one that streams get, one that nobody follows.
@@ -66,7 +66,7 @@ pub async fn run(table: &mut Table) {
             costs.push(case.pair(turn % 2 == 1).await);
         }
     }
-    // The first write of a turn is the dearer one, being cold; in two turns each kind is first once.
+    // The first write of a turn costs more, because caches are cold. In two turns each kind is first once.
     let mean = |turns: &[f64]| turns.iter().sum::<f64>() / turns.len() as f64;
     let costs = costs.map(|costs| costs.chunks(2).map(mean).collect::<Vec<_>>());
     let [one, ..] = costs.each_ref().map(|costs| median(costs));
@@ -169,7 +169,7 @@ impl Case {
         Self { name, subscribers, server, followed, unfollowed, deliveries, memory, _folder: folder }
     }
 
-    /// Has every connection used, for one that has not asked anything yet is soon closed.
+    /// Sends a request on every connection: one that never sent any is soon closed.
     async fn warm_up(&mut self) {
         for kind in [&mut self.followed, &mut self.unfollowed] {
             kind.connect().await;

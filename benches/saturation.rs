@@ -15,10 +15,10 @@ const PUBLISHERS: usize = 4;
 const UNANSWERED: usize = 16;
 const SECONDS: f64 = 2.0;
 const ROUNDS: usize = 3;
-/// Where something may be lost it is not waited for longer than this after the last delivery.
+/// How long to wait after the last delivery for contenders that may lose events.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// What one contender came to in all rounds.
+/// The figures of one contender over all rounds.
 #[derive(Default)]
 struct Outcome {
     rates: Vec<f64>,
@@ -61,7 +61,7 @@ pub async fn run(table: &mut Table) {
         let row = Row::ratio(&name, parlor.rate() / nchan.rate(), Target::AtLeast(1.3));
         table.add(row.parlor(parlor.text()).yardstick(format!("nchan: {}", nchan.text())));
     }
-    // More than was lost would have ended the run.
+    // A loss of Parlor's would have ended the run.
     let row = Row::figure(name + ", lost", parlor.lost as f64, "", Target::AtMost(0.0));
     table.add(row.parlor(format!("{} durable posts", parlor.posts)).yardstick("-"));
 }

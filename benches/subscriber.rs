@@ -34,7 +34,7 @@ pub struct Batch {
     pub greeted: u64,
     pub deliveries: u64,
     pub pinged: u64,
-    /// Breaks in a count, where they are counted and not fatal.
+    /// Breaks in a count, of subscribers for whom they do not end the run.
     pub gaps: u64,
     /// Nanoseconds from sending to receiving.
     pub latencies: Vec<u64>,
@@ -49,7 +49,7 @@ pub struct Subscription {
     pub request: String,
     /// The `seq` of the last event that came before, when the stream resumes.
     pub last: Option<i64>,
-    /// Whether a break in a count ends the run; else it is counted.
+    /// Whether a break in a count ends the run. If not, it is counted.
     pub strict: bool,
 }
 

@@ -25,7 +25,7 @@ const BURST: usize = 16;
 const BUFFER: usize = 256 * 1024;
 /// How often a thread without events looks whether it should stop.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-/// Nothing that is waited for takes so long unless it never comes.
+/// The deadline of everything that is waited for.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Open streams.
@@ -141,7 +141,7 @@ impl Drop for Subscribers {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // A panic of it was printed, and noticed where something was waited for.
+            // Its panic was printed, and whoever waited for the subscriber has failed.
             let _ = thread.join();
         }
     }
@@ -210,7 +210,7 @@ impl Shared {
             }
             let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut *sample, &mut batch.sample);
-            // Last: whoever sees the count finds the rest.
+            // The count is raised last: whoever sees it finds the other figures up to date.
             self.deliveries.fetch_add(batch.deliveries, Ordering::Relaxed);
         }
         let (latencies, mut sample) =

@@ -7,7 +7,7 @@ pub enum Target {
     AtLeast(f64),
 }
 
-/// Ticks of a clock divided by each other come out a hair beside the target that they meet.
+/// Rounding: ratios of clock ticks may differ from a target that they meet by this much.
 const ROUNDING: f64 = 1e-9;
 
 pub struct Row {
@@ -31,7 +31,7 @@ impl Row {
         Self { name, parlor: String::new(), yardstick: String::new(), value, unit: "", target }
     }
 
-    /// A row whose figure itself is.
+    /// A row whose figure itself is held against the target.
     pub fn figure(name: impl Into<String>, value: f64, unit: &'static str, target: Target) -> Self {
         Self { unit, ..Self::ratio(name, value, target) }
     }
@@ -109,7 +109,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[at as usize]
 }
 
-/// The middle one; rounds are few and some are disturbed.
+/// The median: there are few rounds, and some are disturbed.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);

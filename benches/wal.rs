@@ -30,7 +30,7 @@ struct Phase {
     wal: Sizes,
 }
 
-/// Of the log, in MiB.
+/// Sizes of the write-ahead log, in MiB.
 struct Sizes {
     largest: f64,
     last: f64,
@@ -83,7 +83,7 @@ pub async fn run(table: &mut Table) {
     table.add(row.parlor(text(&held)).yardstick(text(&quiet)));
 }
 
-/// Posts one after the other until told to stop; when each was begun, and how many milliseconds it took.
+/// Posts one after the other until told to stop. Gives when each was begun, and how many milliseconds it took.
 async fn post(
     address: std::net::SocketAddr,
     token: String,
@@ -113,7 +113,7 @@ async fn watch(folder: &Path) -> Sizes {
     sizes
 }
 
-/// A reader that has begun and does not end: what it saw must stay.
+/// A reader that holds its snapshot: the log must keep everything that it saw.
 async fn hold(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).read_only(true);
     let mut reader = options.disable_statement_logging().connect().await.expect("a database");

@@ -18,7 +18,7 @@ pub fn start() -> Server {
     Server::run(Command::new(bench).arg(MODE))
 }
 
-/// Who asks by GET becomes a subscriber; what somebody posts is written to all of them, in one chunk.
+/// A connection that sends a GET becomes a subscriber. The body of a POST is written to all subscribers, in one chunk.
 pub fn main() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     // The standard library's backlog is small; subscribers come by the thousand.

@@ -1,4 +1,4 @@
-//! What came back from a request, and the manners that every answer has, whatever the route.
+//! The answer to a request, and what must hold for every answer of every route.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -53,7 +53,7 @@ impl Answer {
         self.header("content-type").split(';').next().unwrap_or_default().trim()
     }
 
-    /// All that tells two answers apart: status, headers and body, without the request's own id and the date.
+    /// Status, headers and body without what differs each time: the request id and the date.
     pub fn but_for_its_id(&self) -> (u16, Vec<(String, String)>, String) {
         let named = |name: &str| matches!(name, "x-request-id" | "date");
         let headers = self.headers.iter().filter(|(name, _)| !named(name.as_str()));

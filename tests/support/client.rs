@@ -12,7 +12,7 @@ use super::document::{check_exchange, published};
 use super::http1;
 use super::stream::Opening;
 
-/// No request of a test takes so long unless the server hangs.
+/// A request that takes longer means that the server hangs.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Somebody who can reach the server: without credentials, with a bearer token, or with a jar of cookies.
@@ -53,9 +53,8 @@ impl Client {
         Self { bearer: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same client on another way to the server, such as through a proxy, with a connection for each request: one that
-    /// keeps its connections and is cut off again and again on a busy machine may wait for one that never comes, with
-    /// nothing sent that is not answered.
+    /// The same client on another way to the server, such as through a proxy, with a connection for each request. A client
+    /// that keeps connections, and is cut off again and again on a busy machine, may wait for ever for one of its pool.
     pub fn through(&self, address: SocketAddr) -> Self {
         let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
         Self { bearer: self.bearer.clone(), ..Self::with(builder, address) }

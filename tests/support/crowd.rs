@@ -12,15 +12,15 @@ use super::server::Server;
 use super::stream::{EventStream, NoStream};
 use super::wait_for_within;
 
-/// Who the streams of a crowd belong to.
+/// How many people the streams of a crowd belong to.
 const PEOPLE: usize = 20;
-/// How soon somebody tries again who found the door closed.
+/// How soon a refused or failed attempt is made again.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// When members of the crowd come back after an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comeback {
-    /// All at the same moment, which is as bad as it gets.
+    /// All at the same moment: the worst case.
     AtOnce,
     /// After the `retry:` that the stream gave, as an `EventSource` does.
     WhenTold,
@@ -38,7 +38,7 @@ pub struct Seat {
     pub retries: Vec<u64>,
     /// When the last bye was read.
     pub told_at: Option<Instant>,
-    /// What no stream may do.
+    /// Faults: gaps, repeats, broken frames.
     pub faults: Vec<String>,
 }
 
@@ -62,8 +62,8 @@ impl Crowd {
     pub const ENV: [(&str, &str); 2] =
         [("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600"), ("PARLOR_LOG", "warn")];
 
-    /// So many streams of a room, of all its people in turn; every other one is a person's own stream, which must show
-    /// nothing but this room. Returns when all have said hello, with the room and its owner, who has none of them.
+    /// Opens this many streams of a room, of all its people in turn. Every other one is a person's own stream, which must
+    /// show nothing but this room. Returns the owner, who has no stream, the room and the crowd when all have said hello.
     pub async fn gathers(server: &Server, count: usize, comeback: Comeback) -> (Person, Room, Self) {
         make_room_for(2 * count + 1_000);
         let owner = server.register("ada").await;
@@ -88,7 +88,7 @@ impl Crowd {
         (owner, room, crowd)
     }
 
-    /// Waits until it is so for every seat; gives how long that took.
+    /// Waits until the condition holds for every seat, and gives how long that took.
     pub async fn all(&self, what: &str, within: Duration, is: impl Fn(&Seat) -> bool) -> Duration {
         let begun = Instant::now();
         let left = || self.seats.iter().filter(|seat| !is(&locked(seat))).count();
@@ -105,7 +105,7 @@ impl Crowd {
         self.seats.iter().map(|seat| locked(seat).clone()).collect()
     }
 
-    /// Fails with the first things that no stream may do.
+    /// Fails with the first faults.
     #[track_caller]
     pub fn is_without_fault(&self) {
         let faults: Vec<_> = self.seats().into_iter().flat_map(|seat| seat.faults).collect();
@@ -129,7 +129,7 @@ fn make_room_for(descriptors: usize) {
     );
 }
 
-/// Reads for ever. What does not fit is noted, not thrown: nobody waits for this task.
+/// Reads until the crowd ends. Faults are noted instead of thrown, because nobody waits for this task.
 async fn sits(reader: Person, path: String, mut cursor: String, seat: Arc<Mutex<Seat>>, comeback: Comeback) {
     for connection in 0.. {
         let mut stream = loop {

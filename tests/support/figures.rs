@@ -1,5 +1,5 @@
-//! The metrics of a server, read as strictly as the format (`OpenMetrics` 1.0, text) is written: what a lenient reader would
-//! pass over fails here.
+//! The metrics of a server, read by the letter of the format (`OpenMetrics` 1.0, text). What a lenient reader would ignore
+//! fails here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

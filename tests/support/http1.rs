@@ -1,5 +1,5 @@
-//! As much HTTP/1.1 as it takes to read a stream by hand: a head, then chunks. Strict, so that a server which breaks the
-//! framing is noticed. A library would hide stalls, half frames and how a connection ended.
+//! The part of HTTP/1.1 that reading a stream by hand takes: a head, then chunks. It is strict, so that a server which breaks
+//! the framing is noticed. A library would hide stalls, half frames and how a connection ended.
 
 use std::net::SocketAddr;
 
@@ -66,7 +66,7 @@ impl Connection {
         self.try_head().await.unwrap_or_else(|error| panic!("in the head: {error}"))
     }
 
-    /// The same where the connection may break; a head that is none still fails the test.
+    /// The same where the connection may break. A malformed head still fails the test.
     pub async fn try_head(&mut self) -> Result<Head, String> {
         let status_line = self.try_line().await?;
         let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());

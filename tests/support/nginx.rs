@@ -15,7 +15,7 @@ use super::wait_for;
 /// How nginx speaks to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upstream {
-    /// As in the shortest configuration there is: HTTP/1.0, a connection for each request.
+    /// The shortest configuration: HTTP/1.0, a connection for each request.
     AsItComes,
     /// HTTP/1.1, and connections are used again.
     KeptAlive,

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// No command takes so long unless it hangs, or serves where it should have refused.
+/// A command that takes longer hangs, or serves where it should have refused.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What a command left behind.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub struct Finished {
     /// The exit code; `None` if a signal ended it.
@@ -70,6 +70,6 @@ pub(super) fn command(env: &[(&str, &str)], launcher: &[String]) -> Command {
 
 pub(super) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a child has a pid");
-    // It may have ended by itself; who cares looks at its exit code.
+    // It may have ended by itself; its exit code tells.
     let _ = rustix::process::kill_process(pid, signal);
 }

@@ -24,7 +24,7 @@ pub(super) fn note(operation: &str, status: &str) {
     keep(format!("{operation} {status}"));
 }
 
-/// Notes that a test which meets this was skipped, for want of what only root can do.
+/// Notes that a test which meets this was skipped, because only root can run it.
 pub fn skip(operation: &str, status: &str) {
     assert!(!rustix::process::getuid().is_root(), "root can do everything that a test needs");
     keep(format!("{operation} {status}{SKIPPED}"));

@@ -60,7 +60,7 @@ impl Server {
         Self::launch(vec!["prlimit".to_owned(), format!("--nofile={most}:{most}")], env, true).await
     }
 
-    /// The same with a umask that takes nothing from anybody.
+    /// The same with a umask of 0, which leaves new files open to everybody.
     pub async fn start_without_umask() -> Self {
         let launcher = ["sh", "-c", "umask 0 && exec \"$0\" \"$@\""];
         Self::launch(launcher.map(str::to_owned).to_vec(), &[], true).await
@@ -142,7 +142,7 @@ impl Server {
             address.unwrap_or_else(|| panic!("no ready line, but {line:?}; the log:\n{}", self.log()));
     }
 
-    /// Ends the process as a power cut would: SIGKILL, nothing is finished.
+    /// Ends the process as a crash would: SIGKILL, nothing is finished.
     pub async fn kill(&mut self) {
         self.end(Signal::KILL).await;
     }

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use super::Server;
 
-/// Gone at the end of the test.
+/// Unmounted at the end of the test.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// A fresh server whose data is on it; `env` as in [`Server::start_with`]. None, said aloud, for whoever is not root.
+    /// A fresh server whose data is on it; `env` as in [`Server::start_with`]. None, and a line that says so, for users other than root.
     pub async fn with_server(folder: &Path, env: &[(&str, &str)]) -> Option<(Self, Server)> {
         let disk = Self::within(folder)?;
         let mut server = Server::start_with(env).await;
@@ -21,7 +21,7 @@ impl SmallDisk {
         Some((disk, server))
     }
 
-    /// The disk alone. None, said aloud, for whoever is not root.
+    /// The disk alone. None, and a line that says so, for users other than root.
     pub fn within(folder: &Path) -> Option<Self> {
         if !rustix::process::getuid().is_root() {
             println!("skipped: only root can mount the small file system that this test fills");

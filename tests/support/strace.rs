@@ -9,8 +9,8 @@ use super::{Server, wait_for};
 pub struct Strace(Child);
 
 impl Strace {
-    /// Attaches to every thread of the server; `args` say what to trace or to tamper with. None, said aloud, where strace
-    /// is missing and nobody but the person at the machine could install it.
+    /// Attaches to every thread of the server; `args` say what to trace or to tamper with. None, and a line that says so,
+    /// where strace is missing and only root could install it.
     pub async fn attach(server: &Server, args: &[&str], output: &Path) -> Option<Self> {
         if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
             assert!(

@@ -68,7 +68,7 @@ impl Opening {
         stream
     }
 
-    /// Only asks; gives the status.
+    /// Sends the request and gives the status.
     pub async fn status(self) -> u16 {
         self.connect().await.map_or_else(|answer| answer.status, |stream| stream.head.status)
     }
@@ -163,7 +163,7 @@ impl Frame {
         self.id.as_deref().unwrap_or_else(|| panic!("no cursor in {self:?}"))
     }
 
-    /// The frame keeps the contract of streams by itself, whatever came before.
+    /// Fails unless the frame keeps the contract of streams, apart from what came before it.
     fn checked(self) -> Self {
         let named = matches!(self.kind(), "hello" | "reset" | "ping" | "bye");
         assert_eq!(self.event, if named { self.kind() } else { "" }, "name and type disagree: {self:?}");

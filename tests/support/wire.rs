@@ -14,7 +14,7 @@ use super::document::check_exchange;
 pub enum End {
     /// In good order (FIN): everything that was sent has arrived.
     Closed,
-    /// Thrown away (RST): what was under way is lost.
+    /// By a reset (RST): what was under way is lost.
     Reset,
 }
 
@@ -32,7 +32,7 @@ impl Wire {
         Self { socket, asked: Vec::new(), seen: Vec::new() }
     }
 
-    /// With a small receive buffer (bytes), so that not reading is felt at the other end.
+    /// With a small receive buffer (bytes), so that the other end notices soon when nobody reads.
     pub async fn narrow(server: SocketAddr, bytes: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("the buffer can be set before connecting");
@@ -110,7 +110,7 @@ impl Wire {
 }
 
 impl Drop for Wire {
-    /// What came is held against the document once it is all there.
+    /// Holds what came against the document, once it is complete.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             check_exchange(&self.asked, &self.text());
