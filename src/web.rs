@@ -73,35 +73,32 @@ impl File {
             (false, false) => Response::builder().body(bytes),
         };
         let headers = response.headers_mut();
-        let mut set = |name, value| {
-            headers.insert(name, value);
-        };
-        set(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        set(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
+        self.dress(headers);
         if let Ok(etag) = HeaderValue::from_str(&etag) {
-            set(header::ETAG, etag);
+            headers.insert(header::ETAG, etag);
         }
-        // On a 304 as well: its headers replace those of the page that the browser kept.
-        if let Some(policy) = self.policy() {
-            set(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            set(
-                header::HeaderName::from_static("cross-origin-opener-policy"),
-                HeaderValue::from_static("same-origin"),
-            );
-            set(
-                header::HeaderName::from_static("permissions-policy"),
-                HeaderValue::from_static(NO_PERMISSIONS),
-            );
-        }
-        if is_known {
-            return response;
-        }
-        set(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
-        set(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-        if let Some(encoding) = encoding {
-            set(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        if !is_known {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            if let Some(encoding) = encoding {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            }
         }
         response
+    }
+
+    /// The headers of every answer, a 304 too: there they replace those of the page that the browser kept.
+    fn dress(&self, headers: &mut HeaderMap) {
+        let mut set = |name, value| {
+            headers.insert(name, HeaderValue::from_static(value));
+        };
+        set(header::VARY, "Accept-Encoding");
+        set(header::CACHE_CONTROL, self.cache_control());
+        if let Some(policy) = self.policy() {
+            set(header::CONTENT_SECURITY_POLICY, policy);
+            set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+            set(header::HeaderName::from_static("permissions-policy"), NO_PERMISSIONS);
+        }
     }
 
     /// The smallest variant that the client takes.

@@ -15,6 +15,7 @@ use super::{ClientAddress, State, Tag};
 use crate::domain::names::Username;
 use crate::domain::refusal::Refusal;
 
+#[derive(Default)]
 pub struct AccountsApi;
 
 refusals! {

@@ -24,6 +24,7 @@ use crate::chat::{EventStream, HistoryStart, StreamStart};
 /// The media type of streams.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
+#[derive(Default)]
 pub struct EventsApi;
 
 /// An open stream as an answer; `E` is what the data of one frame looks like. Without a stream for a HEAD.

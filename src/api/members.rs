@@ -9,12 +9,13 @@ use super::fail::{Outcome, refusals};
 use super::paging::{limit_of, room_ref};
 use super::payload::Body;
 use super::problem::Problem;
-use super::reply::{Done, Placed, Reply};
+use super::reply::{CreatedOrFound, Done, Reply};
 use super::wire::member::{Member, MemberInput, MemberPage};
 use super::{State, Tag};
 use crate::domain::names::Username;
 use crate::domain::refusal::Refusal;
 
+#[derive(Default)]
 pub struct MembersApi;
 
 refusals! {
@@ -36,9 +37,9 @@ impl MembersApi {
         Data(state): Data<&State>,
         /// UUID of the room, or the name of a public one.
         room: Path<String>,
-    ) -> Outcome<Placed<Member>, JoinRoom> {
+    ) -> Outcome<CreatedOrFound<Member>, JoinRoom> {
         let made = state.chat().join_room(caller.0, &room_ref(&room)?).await?;
-        Ok(Placed::from_made(made, Member::from))
+        Ok(CreatedOrFound::from_made(made, Member::from))
     }
 
     /// Leave a room
@@ -91,10 +92,10 @@ impl MembersApi {
         /// The name with which the person signs in.
         username: Path<String>,
         body: Body<MemberInput>,
-    ) -> Outcome<Placed<Member>, PutMember> {
+    ) -> Outcome<CreatedOrFound<Member>, PutMember> {
         let room = room_ref(&room)?;
         let username = Username::lookup(&username).map_err(|_| Problem::from(Refusal::UserNotFound))?;
         let made = state.chat().put_member(caller.0, &room, &username, body.0.role.map(Into::into)).await?;
-        Ok(Placed::from_made(made, Member::from))
+        Ok(CreatedOrFound::from_made(made, Member::from))
     }
 }

@@ -9,12 +9,13 @@ use super::fail::{Outcome, refusals};
 use super::paging::{history_start, limit_of, room_ref};
 use super::payload::Body;
 use super::problem::Problem;
-use super::reply::{Placed, Reply};
+use super::reply::{CreatedOrFound, Reply};
 use super::wire::message::{Message, MessageInput, MessagePage};
 use super::{State, Tag};
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::Refusal;
 
+#[derive(Default)]
 pub struct MessagesApi;
 
 refusals! {
@@ -37,10 +38,10 @@ impl MessagesApi {
         /// UUID of the room, or the name of a public one.
         room: Path<String>,
         body: Body<MessageInput>,
-    ) -> Outcome<Placed<Message>, PostMessage> {
+    ) -> Outcome<CreatedOrFound<Message>, PostMessage> {
         let (text, client_id) = body.0.parse()?;
         let made = state.chat().post_message(caller.0, &room_ref(&room)?, text, client_id).await?;
-        Ok(Placed::from_made(made, Message::from))
+        Ok(CreatedOrFound::from_made(made, Message::from))
     }
 
     /// Read the history of a room

@@ -2,7 +2,6 @@
 //! parse, call one use case of `chat` and convert; no rule of the chat is decided here.
 
 mod accounts;
-mod answer;
 mod auth;
 pub mod code;
 mod cross_origin;
@@ -10,6 +9,7 @@ mod events;
 mod fail;
 mod members;
 mod messages;
+mod outermost;
 mod paging;
 mod paths;
 mod payload;
@@ -32,9 +32,9 @@ use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result};
 use poem_openapi::{OpenApiService, OperationId, Tags};
 
-use self::answer::Answering;
 use self::code::Code;
 use self::cross_origin::CrossOrigin;
+use self::outermost::Outermost;
 pub use self::payload::BodyLimit;
 use self::problem::Problem;
 use self::site::Site;
@@ -113,7 +113,7 @@ enum Tag {
     Events,
 }
 
-/// All operations; the document is made of the type alone.
+/// All operations, by tag: the one list of them.
 type Operations = (
     server::ServerApi,
     server::ProbeApi,
@@ -132,21 +132,11 @@ pub fn service(chat: Arc<Chat>, settings: ApiSettings) -> impl Endpoint<Output =
     let router = Router { operations: operations().into_endpoint().boxed(), web: Web }
         .data(body_limit)
         .data(State { chat, site: site.clone() });
-    Answering::new(router, site, CrossOrigin::new(&cross_origins), deadline)
+    Outermost::new(router, site, CrossOrigin::new(&cross_origins), deadline)
 }
 
 fn operations() -> OpenApiService<Operations, ()> {
-    let all = (
-        server::ServerApi,
-        server::ProbeApi,
-        accounts::AccountsApi,
-        sessions::SessionsApi,
-        rooms::RoomsApi,
-        members::MembersApi,
-        messages::MessagesApi,
-        events::EventsApi,
-    );
-    OpenApiService::new(all, "Parlor", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(Operations::default(), "Parlor", env!("CARGO_PKG_VERSION"))
 }
 
 /// Which part of the house answers a path.

@@ -24,7 +24,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Problem {
     pub code: Code,
     detail: Option<&'static str>,
-    places: Vec<Place>,
+    places: Vec<ProblemPlace>,
     retry_after: Option<Duration>,
     allow: Option<String>,
     /// For the log only.
@@ -33,8 +33,7 @@ pub struct Problem {
 
 /// One place in the request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Object)]
-#[oai(rename = "ProblemPlace")]
-pub struct Place {
+pub struct ProblemPlace {
     /// A JSON Pointer into the body (`/username`; empty for the whole of it), or the name of a query parameter after a
     /// question mark (`?limit`).
     pub pointer: String,
@@ -63,7 +62,7 @@ pub struct ProblemBody {
     request_id: String,
     /// The places in the request that are wrong, where they can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Vec<Place>>,
+    errors: Option<Vec<ProblemPlace>>,
 }
 
 impl Problem {
@@ -79,7 +78,7 @@ impl Problem {
     /// Names a place that is wrong. Neither may repeat what the request said.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.places.push(Place { pointer: pointer.into(), detail: detail.into() });
+        self.places.push(ProblemPlace { pointer: pointer.into(), detail: detail.into() });
         self
     }
 

@@ -19,19 +19,19 @@ pub struct Reply<T>(pub T);
 pub struct Created<T>(pub T);
 
 /// 201 with what was made now, or 200 with what was there already.
-pub enum Placed<T> {
-    Now(T),
-    Before(T),
+pub enum CreatedOrFound<T> {
+    Created(T),
+    Found(T),
 }
 
 /// 204: done, and there is nothing to say.
 pub struct Done;
 
-impl<T> Placed<T> {
+impl<T> CreatedOrFound<T> {
     /// Converts what a use case made, or found made before.
     pub fn from_made<D>(made: Made<D>, convert: impl FnOnce(D) -> T) -> Self {
         let value = convert(made.value);
-        if made.new { Self::Now(value) } else { Self::Before(value) }
+        if made.new { Self::Created(value) } else { Self::Found(value) }
     }
 }
 
@@ -82,16 +82,16 @@ impl<T: Type + Serialize> ApiResponse for Created<T> {
     }
 }
 
-impl<T: Serialize + Send> IntoResponse for Placed<T> {
+impl<T: Serialize + Send> IntoResponse for CreatedOrFound<T> {
     fn into_response(self) -> Response {
         match self {
-            Self::Now(value) => json(StatusCode::CREATED, &value),
-            Self::Before(value) => json(StatusCode::OK, &value),
+            Self::Created(value) => json(StatusCode::CREATED, &value),
+            Self::Found(value) => json(StatusCode::OK, &value),
         }
     }
 }
 
-impl<T: Type + Serialize> ApiResponse for Placed<T> {
+impl<T: Type + Serialize> ApiResponse for CreatedOrFound<T> {
     fn meta() -> MetaResponses {
         let responses = vec![
             meta::<T>(200, "It was there already; this is how it is now."),

@@ -8,10 +8,11 @@ use super::auth::Caller;
 use super::fail::{Outcome, refusals};
 use super::paging::{limit_of, room_ref};
 use super::payload::Body;
-use super::reply::{Done, Placed, Reply};
+use super::reply::{CreatedOrFound, Done, Reply};
 use super::wire::room::{Room, RoomInput, RoomPage, RoomPatch};
 use super::{State, Tag};
 
+#[derive(Default)]
 pub struct RoomsApi;
 
 refusals! {
@@ -56,9 +57,9 @@ impl RoomsApi {
         caller: Caller,
         Data(state): Data<&State>,
         body: Body<RoomInput>,
-    ) -> Outcome<Placed<Room>, CreateRoom> {
+    ) -> Outcome<CreatedOrFound<Room>, CreateRoom> {
         let made = state.chat().create_room(caller.0, body.0.parse()?).await?;
-        Ok(Placed::from_made(made, |view| Room::new(view, state.chat().cursors())))
+        Ok(CreatedOrFound::from_made(made, |view| Room::new(view, state.chat().cursors())))
     }
 
     /// Look at a room

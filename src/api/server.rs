@@ -15,8 +15,10 @@ use super::{State, Tag};
 /// Readiness is found out anew this often.
 const COME_BACK: Duration = Duration::from_secs(1);
 
+#[derive(Default)]
 pub struct ServerApi;
 
+#[derive(Default)]
 pub struct ProbeApi;
 
 refusals! {

@@ -23,6 +23,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session;
 use crate::domain::session::Transport;
 
+#[derive(Default)]
 pub struct SessionsApi;
 
 /// A sign-in, with the cookies to set if the tokens travel in them.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::api::answer::HOST_RULE;
 use crate::api::code::Code;
+use crate::api::outermost::HOST_RULE;
 use crate::api::problem::Problem;
 use crate::api::site::{NO_HTTPS, OTHER_ORIGIN};
 use crate::api::wire::event::StreamEvent;

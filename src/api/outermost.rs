@@ -28,7 +28,7 @@ pub const HOST_RULE: &str = "The request must have one Host header, with a host 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps an endpoint so that it never fails.
-pub struct Answering<E> {
+pub struct Outermost<E> {
     inner: E,
     paths: Paths,
     site: Arc<Site>,
@@ -36,14 +36,14 @@ pub struct Answering<E> {
     deadline: Duration,
 }
 
-impl<E> Answering<E> {
+impl<E> Outermost<E> {
     /// An answer may take until `deadline`: whatever hangs behind it must not hang its clients. An open stream has answered.
     pub fn new(inner: E, site: Arc<Site>, cross_origin: CrossOrigin, deadline: Duration) -> Self {
         Self { inner, paths: Paths::documented(), site, cross_origin, deadline }
     }
 }
 
-impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
+impl<E: Endpoint<Output = Response>> Endpoint for Outermost<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
@@ -72,7 +72,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Answering<E> {
     }
 }
 
-impl<E: Endpoint<Output = Response>> Answering<E> {
+impl<E: Endpoint<Output = Response>> Outermost<E> {
     /// What can be said from the head of the request alone.
     fn screen(&self, request: &Request) -> Result<(), Problem> {
         let malformed = |detail| Err(Problem::new(Code::InvalidRequest).detail(detail));
@@ -191,10 +191,10 @@ mod tests {
     {
         let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
         let site = Arc::new(Site::new(&origin, Duration::from_hours(24)));
-        let answering =
-            Answering::new(poem::endpoint::make(inner), site, CrossOrigin::new(&[]), Duration::from_secs(30));
+        let outermost =
+            Outermost::new(poem::endpoint::make(inner), site, CrossOrigin::new(&[]), Duration::from_secs(30));
         let request = Request::builder().header("host", "parlor").finish();
-        let (parts, body) = answering.call(request).await.unwrap().into_parts();
+        let (parts, body) = outermost.call(request).await.unwrap().into_parts();
         (parts.status, parts.headers, body.into_json().await.unwrap())
     }
 
