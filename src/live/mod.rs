@@ -1,6 +1,7 @@
 //! The live path: from a committed batch to the bytes of every open stream. It knows the log and who may read it, and it
 //! writes sockets; nothing of requests.
 
+mod deletions;
 mod feeder;
 mod frame;
 mod handle;

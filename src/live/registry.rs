@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::deletions::{Deletions, Heard};
 use super::frame::ByeReason;
 use super::handle::{Handle, Told};
 use super::sync::{AtomicU64, AtomicUsize, DashMap, Entry, Ordering};
@@ -60,6 +61,7 @@ pub struct Registry {
     by_session: DashMap<SessionId, Vec<Arc<Handle>>>,
     by_user: DashMap<UserId, Vec<Arc<Handle>>>,
     addresses: DashMap<IpAddr, usize>,
+    deletions: Deletions,
 }
 
 /// An open stream's place in the registry; dropping it gives the place back.
@@ -67,6 +69,8 @@ pub struct Registry {
 pub(super) struct Registration {
     registry: Arc<Registry>,
     pub handle: Arc<Handle>,
+    /// Deletions since it was registered; the writer takes them when it takes the stream.
+    pub deletions: Heard,
 }
 
 impl Drop for Registration {
@@ -94,6 +98,7 @@ impl Registry {
             by_session: DashMap::new(),
             by_user: DashMap::new(),
             addresses: DashMap::new(),
+            deletions: Deletions::default(),
         }
     }
 
@@ -141,13 +146,14 @@ impl Registry {
         for &removed in &committed.removed {
             match removed.user {
                 Some(user) => each_of(&self.by_user, &user, |told| told.note(removed)),
-                None => self
-                    .by_user
-                    .iter()
-                    .flat_map(|all| all.value().clone())
-                    .for_each(|h| h.tell(|t| t.note(removed))),
+                None => self.deletions.add(removed),
             }
         }
+    }
+
+    /// Rooms whose deletion this node learns of from now on.
+    pub(super) fn deletions(&self) -> Heard {
+        self.deletions.heard()
     }
 
     /// The server is going away: streams end one after the other, and those that open from now on at once.
@@ -176,7 +182,8 @@ impl Registry {
         let until = (self.instant_of(caller.expires_at), caller.expires_at);
         let handle = Arc::new(Handle::new(number, whose, until));
         // From here on the drop of the registration takes back whatever was entered.
-        let registration = Registration { registry: self.clone(), handle: handle.clone() };
+        let deletions = self.deletions();
+        let registration = Registration { registry: self.clone(), handle: handle.clone(), deletions };
         let here = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         let at_address = *self.addresses.entry(address).and_modify(|n| *n += 1).or_insert(1);
         let of_user = {

@@ -15,6 +15,7 @@ mod stream_breakdown;
 mod stream_bursts;
 mod stream_closing;
 mod stream_cursors;
+mod stream_deletion;
 mod stream_ends;
 mod stream_feeder;
 mod stream_frames;

@@ -180,9 +180,10 @@ impl Reader {
     }
 }
 
-/// Serde's maps are sorted, so one event has one text.
+/// The same for one event however its members are ordered.
 pub fn digest(event: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let (mut event, mut hasher) = (event.clone(), DefaultHasher::new());
+    event.sort_all_objects();
     event.to_string().hash(&mut hasher);
     hasher.finish()
 }

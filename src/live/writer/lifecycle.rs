@@ -22,6 +22,7 @@ const SOON: Duration = Duration::from_millis(2);
 impl Writer {
     pub(super) fn adopt(&mut self, mut adoption: Adoption) {
         let rooms = std::mem::take(&mut adoption.opened.rooms);
+        let deletions = std::mem::take(&mut adoption.opened.registration.deletions);
         let settled = adoption.opened.settled;
         let key = self.streams.vacant_key();
         let stir = Arc::new(Stir::new(self.mailbox.clone(), key));
@@ -32,12 +33,19 @@ impl Writer {
         // may be the end of a room that is not followed for that reason.
         let mut target = settled;
         for room in rooms {
-            if stream.follow(room) {
+            if stream.follow(room, &self.shared) {
                 target = target.max(self.subscriptions.follow_room(room, key, is_of_person));
             }
         }
         if is_of_person {
             target = target.max(self.subscriptions.follow_person(stream.reader(), key));
+        }
+        // The writer may have heard of these before it had the stream, or may be newer than they are.
+        for removed in deletions {
+            self.shared.note_deletion(removed);
+            if stream.rooms().contains(&removed.room) {
+                stream.note_removal(removed);
+            }
         }
         stream.read_log(target);
         if self.shared.node.registry.is_closing() {
@@ -103,7 +111,7 @@ impl Writer {
         }
         let is_of_person = stream.scope() == Scope::Person;
         for room in rooms {
-            if stream.follow(room) {
+            if stream.follow(room, &self.shared) {
                 self.subscriptions.follow_room(room, key, is_of_person);
             }
         }
@@ -119,7 +127,7 @@ impl Writer {
             Written::More => self.mark(key),
             Written::Joined(room, join) => {
                 let stream = &mut self.streams[key].stream;
-                if stream.follow(room) {
+                if stream.follow(room, &self.shared) {
                     self.subscriptions.follow_room(room, key, true);
                     stream.read_from(join, self.shared.node.hub.reaching());
                 }

@@ -4,8 +4,10 @@ use std::mem::take;
 
 use tokio::time::Instant;
 
-use crate::domain::ids::Position;
+use crate::domain::ids::{Position, RoomId};
+use crate::live::deletions::Heard;
 use crate::live::node::LiveNode;
+use crate::storage::Removed;
 
 pub struct Shared {
     pub node: LiveNode,
@@ -13,6 +15,11 @@ pub struct Shared {
     pub now: Instant,
     /// How far the channels were followed.
     pub drained: Position,
+    /// Deletions of rooms that this writer has not heard of.
+    deletions: Heard,
+    /// Those it has heard of that lie beyond `drained`: the channels may still bring what came before them, to streams that
+    /// follow the room only from now on.
+    undrained: Vec<Removed>,
     pub tally: Tally,
 }
 
@@ -36,7 +43,38 @@ impl Tally {
 
 impl Shared {
     pub fn new(node: LiveNode, drained: Position) -> Self {
-        Self { node, now: Instant::now(), drained, tally: Tally::default() }
+        let (deletions, undrained) = (node.registry.deletions(), Vec::new());
+        Self { node, now: Instant::now(), drained, deletions, undrained, tally: Tally::default() }
+    }
+
+    /// Notes that the channels were followed up to here.
+    pub fn drain(&mut self, through: Position) {
+        self.drained = through;
+        self.undrained.retain(|removed| removed.position > through);
+    }
+
+    /// Whether a room was deleted and the streams were not told yet: nothing may be given before.
+    pub fn has_news(&self) -> bool {
+        self.deletions.has_news()
+    }
+
+    /// The next room that was deleted.
+    pub fn next_deletion(&mut self) -> Option<Removed> {
+        let removed = self.deletions.next()?;
+        self.note_deletion(removed);
+        Some(removed)
+    }
+
+    /// Notes a deletion. A stream may know of one that was added before its writer was there.
+    pub fn note_deletion(&mut self, removed: Removed) {
+        if removed.position > self.drained && !self.undrained.contains(&removed) {
+            self.undrained.push(removed);
+        }
+    }
+
+    /// The deletion of a room that a stream begins to follow.
+    pub fn deletion_of(&self, room: RoomId) -> Option<Removed> {
+        self.undrained.iter().find(|removed| removed.room == room).copied()
     }
 
     /// Puts what was counted where the operator sees it.

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use slab::Slab;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::note::{Key, Note};
+use super::owned::Owned;
 use super::queue::FRAMES;
+use super::shared::Shared;
 use super::stream::{SHARE, SLICES};
-use super::subscriptions::{Listeners, Source, Step, Taken};
+use super::subscriptions::{Listeners, Source, Step, Subscriptions, Taken};
 use super::task::{Writer, next_timer};
 use crate::domain::ids::Position;
 use crate::live::frame::{self, Chunk, Frame, Run};
@@ -35,6 +38,7 @@ impl Writer {
             owned.timer = None;
         }
         self.read_mail();
+        self.hear_deletions();
         // Its slot may have been taken by another stream, which has a timer of its own.
         let due = due.filter(|key| self.streams.get(*key).is_some_and(|owned| owned.timer.is_none()));
         self.pass_on().await;
@@ -55,10 +59,15 @@ impl Writer {
         }
     }
 
+    /// Hears of the rooms that were deleted. To be done before anything is given.
+    fn hear_deletions(&mut self) {
+        tell_deletions(&mut self.shared, &self.subscriptions, &mut self.streams, &mut self.dirty);
+    }
+
     /// Passes on what was published since the last turn.
     pub(super) async fn pass_on(&mut self) {
         let Some(Step { before, through, taken }) = self.subscriptions.take() else { return };
-        self.shared.drained = through;
+        self.shared.drain(through);
         let reaching = self.shared.node.hub.reaching();
         for source in taken.iter().filter(|taken| taken.runs.is_none()).map(|taken| taken.source) {
             let Listeners { of_room, of_person } = self.subscriptions.listeners(source).clone();
@@ -109,6 +118,9 @@ impl Writer {
         for (turn, &key) in self.subscriptions.listeners(source).of_room.iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
                 yield_now().await;
+            }
+            if self.shared.has_news() {
+                tell_deletions(&mut self.shared, &self.subscriptions, &mut self.streams, &mut self.dirty);
             }
             let owned = &mut self.streams[key];
             if is_plain && owned.stream.takes_whole(runs, &self.shared) {
@@ -184,6 +196,7 @@ impl Writer {
     }
 
     fn write_to(&mut self, key: Key) {
+        self.hear_deletions();
         let written = self.streams[key].stream.write(&mut self.shared);
         self.follow_up(key, written);
         self.ask(key);
@@ -200,6 +213,23 @@ impl Writer {
             let after = ids.random_below(u64::try_from(spread.as_micros()).unwrap_or(0).max(1));
             self.streams[key].stream.end_at(now + Duration::from_micros(after));
             self.rearm(key);
+        }
+    }
+}
+
+/// Tells the streams that follow a room that it was deleted.
+fn tell_deletions(
+    shared: &mut Shared,
+    subscriptions: &Subscriptions,
+    streams: &mut Slab<Owned>,
+    dirty: &mut Vec<Key>,
+) {
+    while let Some(removed) = shared.next_deletion() {
+        let Listeners { of_room, of_person } = subscriptions.listeners(Source::Room(removed.room));
+        for &key in of_room.iter().chain(of_person) {
+            let owned = &mut streams[key];
+            owned.stream.note_removal(removed);
+            owned.mark(key, dirty);
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::live::hub::Hub;
 use crate::live::node::LiveNode;
 use crate::live::registry::{Registry, SessionCheck};
 use crate::live::scope::Scope;
-use crate::live::sync::Mutex;
+use crate::live::sync::{AtomicI64, Mutex, Ordering};
 use crate::live::writer::adoption::{Adoption, Opened};
 use crate::live::writer::log_read::{Found, LogRead, LogReply, Stretch, What};
 use crate::live::writer::mailbox::Mailbox;
@@ -50,6 +50,7 @@ pub enum Step {
     Renames(RoomId),
     Joins(RoomId),
     Leaves(RoomId),
+    Deletes(RoomId),
     /// Ada's session ends; nothing is written to the log.
     SignsOut,
 }
@@ -57,6 +58,8 @@ pub enum Step {
 pub struct Node {
     pub parts: LiveNode,
     log: Mutex<Log>,
+    /// The position of the newest removal that the registry was told of.
+    knows: AtomicI64,
     /// How many turns each writer lasts that breaks down; the one after them lasts.
     pub lives: &'static [usize],
 }
@@ -67,6 +70,8 @@ struct Log {
     events: Vec<Event>,
     /// Ada's rooms, and the position from which on her stream shows each.
     rooms: Vec<(RoomId, Position)>,
+    /// Rooms that were Ada's when they were deleted at these positions.
+    deleted: Vec<(RoomId, Position)>,
 }
 
 impl Node {
@@ -86,7 +91,12 @@ impl Node {
             slow_after: Duration::from_hours(1),
         };
         let rooms = rooms.iter().map(|room| (*room, Position(0))).collect();
-        Arc::new(Self { parts, log: Mutex::new(Log { rooms, ..Log::default() }), lives })
+        Arc::new(Self {
+            parts,
+            log: Mutex::new(Log { rooms, ..Log::default() }),
+            knows: AtomicI64::new(0),
+            lives,
+        })
     }
 
     /// Starts the journal and the feeder: the first commits and tells the registry, the second publishes.
@@ -97,6 +107,9 @@ impl Node {
             for step in steps {
                 let committed = node.log.lock().expect("no task fails").write(step);
                 node.parts.registry.committed(&committed);
+                if let Some(removed) = committed.removed.last() {
+                    node.knows.store(removed.position.0, Ordering::SeqCst);
+                }
                 feed.send(committed.events).expect("the feeder outlives the journal");
             }
         });
@@ -106,6 +119,11 @@ impl Node {
                 hub.publish(&events, ground().store.cursors());
             }
         });
+    }
+
+    /// The position of the newest removal that the node knows of.
+    pub fn knows(&self) -> i64 {
+        self.knows.load(Ordering::SeqCst)
     }
 
     /// Starts a writer.
@@ -229,6 +247,12 @@ impl Log {
                 committed.removed.push(Removed { room, user: Some(ADA), position: at });
                 self.rooms.retain(|(other, _)| *other != room);
             }
+            Step::Deletes(room) => {
+                committed.events = vec![event(room, EventType::RoomDeleted, None, at)];
+                committed.removed.push(Removed { room, user: None, position: at });
+                self.rooms.retain(|(other, _)| *other != room);
+                self.deleted.push((room, at));
+            }
             Step::SignsOut => committed.ended.push(SESSION),
         }
         self.events.extend(committed.events.iter().cloned());
@@ -242,7 +266,9 @@ impl Log {
             Scope::Room(room) => event.room == room,
             Scope::Person => {
                 let since = self.rooms.iter().find(|(room, _)| *room == event.room);
-                event.person == Some(ADA) || since.is_some_and(|(_, since)| event.position >= *since)
+                event.person == Some(ADA)
+                    || since.is_some_and(|(_, since)| event.position >= *since)
+                    || self.deleted.contains(&(event.room, event.position))
             }
         };
         let asked = self.events.iter().filter(|event| after < event.position && event.position <= upto);

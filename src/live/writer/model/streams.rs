@@ -199,6 +199,61 @@ fn nothing_of_a_room_comes_after_its_reader_has_left() {
     });
 }
 
+/// Somebody who reads until the stream has shown the removal at this position, or has ended. Up to the first position, what
+/// it shows are the reader's own memberships, which are never withheld.
+fn reads_until_removed(
+    node: &Arc<Node>,
+    mailbox: &Arc<Mailbox<Note>>,
+    scope: Scope,
+    (own, removal): (i64, i64),
+) -> thread::JoinHandle<()> {
+    let (node, mailbox) = (node.clone(), mailbox.clone());
+    thread::spawn(move || {
+        let Some(stream) = node.open(scope, START, &mailbox) else { return };
+        let (mut last, mut late) = (0, 0);
+        loop {
+            let knows = node.knows() >= removal;
+            let Some(Position(next)) = stream.next() else { return };
+            assert!(last < next && next <= removal, "{next} after {last}");
+            if next == removal {
+                return;
+            }
+            last = next;
+            late += u32::from(knows && next > own);
+            // One may be on its way to the reader while the node learns of the removal.
+            assert!(late <= 1, "{next} was given after the node knew of the removal at {removal}");
+        }
+    })
+}
+
+#[test]
+fn nothing_of_a_deleted_room_is_given_once_the_node_knows_of_it() {
+    use Step::{Deletes, Posts};
+    const STEPS: &[Step] =
+        &[Posts(&[HOME]), Posts(&[HOME, HOME]), Posts(&[HOME]), Posts(&[HOME]), Deletes(HOME)];
+    explore(2 * ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| {
+            let room = reads_until_removed(node, &writer, Scope::Room(HOME), (0, 6));
+            vec![room, reads_until_removed(node, &writer, Scope::Person, (0, 6))]
+        });
+    });
+}
+
+#[test]
+fn a_room_that_is_deleted_while_its_join_is_on_its_way_shows_nothing_of_what_was_said() {
+    use Step::{Deletes, Joins, Posts};
+    const STEPS: &[Step] =
+        &[Joins(OTHER), Posts(&[OTHER]), Posts(&[OTHER, OTHER]), Deletes(OTHER), Posts(&[HOME])];
+    explore(2 * ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| {
+            vec![
+                reads_until_removed(node, &writer, Scope::Person, (1, 5)),
+                reads_until_removed(node, &writer, Scope::Person, (1, 5)),
+            ]
+        });
+    });
+}
+
 #[test]
 fn a_stream_ends_with_its_session() {
     use Step::{Posts, SignsOut};

@@ -7,6 +7,7 @@ use crate::live::frame::{self, ByeReason, Frame, Framing};
 use crate::live::handle::removal_from;
 use crate::live::scope::Scope;
 use crate::live::writer::shared::Shared;
+use crate::storage::Removed;
 
 /// When to come back after `slow`, in ms.
 const SLOW_RETRY_MS: (u64, u64) = (2_000, 5_000);
@@ -84,16 +85,21 @@ impl Stream {
         let news = counted.registration.handle.hear();
         self.deadline = news.deadline;
         for removed in news.removed {
-            self.removed.retain(|other| other.room != removed.room);
-            self.removed.push(removed);
+            self.note_removal(removed);
         }
         if let Some(reason) = news.end {
             self.say_bye(reason, shared);
         }
     }
 
-    /// Forgets the removals that withhold nothing any more: the rest of what they concern was given. Rooms are deleted all
-    /// over the node; one that is not followed matters only as long as a join of it may still be on its way.
+    /// Notes that the node knows of a removal: what came before it in the room is withheld from now on.
+    pub fn note_removal(&mut self, removed: Removed) {
+        self.removed.retain(|other| other.room != removed.room);
+        self.removed.push(removed);
+    }
+
+    /// Forgets the removals that withhold nothing any more: the rest of what they concern was given. A
+    /// removal from a room that is not followed matters only until the channels have brought what came before it.
     pub(super) fn forget_removals(&mut self, shared: &Shared) {
         let (rooms, given) = (&self.rooms, self.given);
         self.removed.retain(|removed| {

@@ -64,6 +64,10 @@ impl Stream {
         self.forget_removals(shared);
         let mut total = 0;
         while total < SHARE {
+            if shared.has_news() {
+                // The writer has to hear it first.
+                return Written::More;
+            }
             self.drop_withheld(shared);
             let taken = {
                 let mut slices = [IoSlice::new(&[]); SLICES];

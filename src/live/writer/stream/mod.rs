@@ -163,8 +163,12 @@ impl Stream {
     }
 
     /// Notes that a room is followed. False when it was already.
-    pub fn follow(&mut self, room: RoomId) -> bool {
-        self.rooms.insert(room)
+    pub fn follow(&mut self, room: RoomId, shared: &Shared) -> bool {
+        let is_new = self.rooms.insert(room);
+        if is_new && let Some(removed) = shared.deletion_of(room) {
+            self.note_removal(removed);
+        }
+        is_new
     }
 
     /// Nothing of the room may come after the removal just given, whatever waits already.
