@@ -116,14 +116,15 @@ fn problem_answer(status: u16, codes: &[Code]) -> Value {
     }
     let example = |code: &Code| (code.as_str().to_owned(), reference("examples", code.as_str()));
     let examples: Map<String, Value> = codes.iter().map(example).collect();
-    let schema = reference("schemas", "Problem");
+    let problem = json!({ "schema": reference("schemas", "Problem"), "examples": examples });
     json!({
         "description": meanings.join("\n\n"),
         "headers": headers,
         "content": {
-            PROBLEM_JSON: { "schema": schema, "examples": examples },
-            // Some generators read typed errors under this media type only. The answer is always the one above.
-            JSON: { "schema": schema },
+            PROBLEM_JSON: problem,
+            // Some generators read typed errors under this media type only, and Swagger UI shows it first. The answer always
+            // has the media type above.
+            JSON: problem,
         },
     })
 }

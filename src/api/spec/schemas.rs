@@ -24,7 +24,7 @@ pub fn finish(document: &mut Value) {
                 add_format(property, format);
             }
         }
-        // Swagger UI shows problems as `application/json`, where no answer has an example of its own.
+        // For tools that show a schema by itself; each answer has examples of its own.
         if name == "Problem" {
             schema["example"] = examples::problem(Code::InvalidBody);
         }

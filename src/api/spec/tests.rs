@@ -39,7 +39,13 @@ fn every_operation_is_described_with_its_errors() {
                     "{name}: {status} has no example"
                 );
             } else {
-                assert!(content.get("application/problem+json").is_some(), "{name}: {status}");
+                let [problem, json] =
+                    ["application/problem+json", "application/json"].map(|media| &content[media]);
+                assert!(
+                    problem["examples"].as_object().is_some_and(|all| !all.is_empty()),
+                    "{name}: {status}"
+                );
+                assert_eq!(problem, json, "{name}: {status}");
             }
         }
         let body = operation["requestBody"]["content"].get("application/json");
