@@ -26,25 +26,25 @@ const unknownEvents = (id, room) => ({
   notice: `event: notice\ndata: ${JSON.stringify({ type: 'notice', ...UNKNOWN_FIELDS })}\n\n`,
 });
 
-/** How long a client is asked to wait: longer than the 3 s that it would by itself, so that it can be seen to have listened. */
+/** How long a client is asked to wait: longer than the 3 s that it waits by itself, so that one that ignores it is seen. */
 const WAIT_SECONDS = 4;
 /** A timer may be this much early, by its own count. */
 const TIMER_SLACK_MS = 50;
 
-/** What goes on in one proxy. */
+/** What one proxy has done, and what it has still to do. */
 class Day {
   /** How often each kind of change was made, and each wait was kept or not. */
   changes = {};
-  /** Troubles that are still to come. */
+  /** Troubles that have not come yet. */
   #troubles = new Set(['busy stream', 'busy renewal', 'another busy renewal', 'reset', 'bye']);
-  /** Who was asked to wait, by where they go on: the cursor of a stream, or what a renewal is asked with. */
+  /** The clients that were asked to wait, by the cursor of the stream or the token of the renewal with which they come back. */
   #waits = new Map();
 
   count(kind) {
     this.changes[kind] = (this.changes[kind] ?? 0) + 1;
   }
 
-  /** Whether this trouble comes now, for it comes once. */
+  /** Whether this trouble comes now; each comes once. */
   meets(trouble) {
     const isDue = this.#troubles.delete(trouble);
     if (isDue) this.count(trouble);
@@ -55,7 +55,7 @@ class Day {
     this.#waits.set(key, { kind, begun: performance.now() });
   }
 
-  /** Whether a request is refused, but not when it comes back to `key` from a wait. */
+  /** Whether a request is refused. One that comes back to `key` after a wait is not. */
   isTooBusy(trouble, key) {
     if (this.#endsWait(key)) return false;
     const isBusy = this.meets(trouble);
@@ -81,7 +81,7 @@ export async function startTomorrow(target) {
     const { pathname, searchParams } = new URL(asked.url, target);
     const cursor = asked.headers['last-event-id'] ?? searchParams.get('after');
     if (pathname.endsWith('/events') && day.isTooBusy('busy stream', cursor)) return refuse(answer);
-    // The first may be that of a stream, which comes back anyway; the next is that of whoever posts.
+    // The first renewal may be that of a stream, which comes back by itself; the next is that of a request.
     const renewal = day.changes['back after busy renewal'] ? 'another busy renewal' : 'busy renewal';
     const token = `${body}${asked.headers.cookie ?? ''}`;
     if (pathname === '/v1/refresh' && day.isTooBusy(renewal, token)) return refuse(answer);
@@ -89,7 +89,7 @@ export async function startTomorrow(target) {
       new URL(asked.url, target),
       { method: asked.method, headers: { ...asked.headers, host: new URL(target).host } },
       (answered) => {
-        // A client that left takes its stream with it, and a server that broke off breaks off here.
+        // When the client leaves, its stream at the server ends; when the server breaks off, so does this answer.
         answer.on('close', () => answered.destroy());
         answered.on('error', () => answer.destroy());
         const headers = { ...answered.headers, 'x-tomorrow': 'a header of a later version' };
@@ -113,7 +113,7 @@ export async function startTomorrow(target) {
   return { url: `http://127.0.0.1:${proxy.address().port}`, changes: day.changes, close };
 }
 
-/** As a queue that is full does: nothing was done, and it says for how long to stay away. */
+/** Answers as a server whose queue is full: nothing was done, and it says how long to wait. */
 function refuse(answer) {
   const code = 'tomorrow_overloaded';
   const problem = { type: `urn:parlor:problem:${code}`, title: 'The server is busy', status: 503, code, request_id: code };
@@ -128,7 +128,7 @@ function passJson(answered, answer, day) {
   answered.on('end', () => answer.end(text && JSON.stringify(grown(JSON.parse(text), day))));
 }
 
-/** Frame by frame, each in two writes, for a client must not take a chunk for a frame. */
+/** Passes frame by frame, each in two writes, because a client must not take a chunk for a frame. */
 function passStream(answered, answer, day) {
   const decoder = new StringDecoder('utf8');
   const write = (text) => {
@@ -155,7 +155,7 @@ function passStream(answered, answer, day) {
         day.count('reason');
         write(`id: ${event.cursor}\nevent: reset\ndata: ${JSON.stringify({ ...hello, ...RESET, cursor: event.cursor })}\n\n`);
       }
-      // In the middle of another stream: whoever does not come back to that place misses what follows.
+      // In the middle of another stream: a client that does not come back to that place misses what follows.
       if (events === 2 && !wasReset && day.meets('bye')) {
         day.count('reason');
         write(`retry: ${WAIT_SECONDS * 1000}\nevent: bye\ndata: ${JSON.stringify(BYE)}\n\n`);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::support::event_source::Parser;
 use crate::support::{Answer, Client, Server, published};
 
-/// What no example can foresee: it is compared by its kind.
+/// Members whose value no example can know: only their kind is compared.
 const UNFORESEEN: &[&str] = &[
     "id",
     "room",
@@ -22,13 +22,13 @@ const UNFORESEEN: &[&str] = &[
     "last_used_at",
     "expires_at",
     "at",
-    // They count, and the story goes on between one answer and the next.
+    // Counters: they grow between one answer of the story and the next.
     "member_count",
     "last_seq",
 ];
 const JSON: &str = "application/json";
 
-/// Somebody who does what the document shows. `real` has the ids and tokens that an example can only make up.
+/// A person who does what the document shows. `real` holds the true ids and tokens, where an example has made-up ones.
 struct Reader {
     client: Client,
     real: Map<String, Value>,

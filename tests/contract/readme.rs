@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::Server;
 
-/// Where the reader of the page is told that his server runs.
+/// Where the page says that the server runs.
 const ADDRESS: &str = "PARLOR=http://127.0.0.1:8080\n";
 
 fn readme() -> String {

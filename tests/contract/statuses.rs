@@ -23,7 +23,7 @@ struct Call {
     body: Option<Value>,
 }
 
-/// A server with somebody who owns a room with a message in it, and somebody else. Nobody is called as in the examples.
+/// A server with somebody who owns a room with a message in it, and somebody else. Nobody has a username of the examples.
 struct Scene {
     server: Server,
     linus: Person,
@@ -78,7 +78,7 @@ fn can_give((_, _, operation): &(&str, &str, &Value), status: u16) -> bool {
     operation["responses"].get(status.to_string()).is_some() && table::reason(id, status).is_none()
 }
 
-/// Says that no operation could be brought to the problem, for want of what only root can do.
+/// Says that no operation could be brought to the problem, because only root can do what that needs.
 fn skip_all(status: u16, code: &str) {
     reached::skip(reached::PROBLEM, code);
     for (_, _, operation) in published().operations().filter(|one| can_give(one, status)) {
@@ -120,7 +120,7 @@ async fn every_operation_looks_at_the_head_of_a_request() {
     let long = format!("?{}", "x".repeat(9_000));
     scene.each_gives(400, async |call| call.with(linus, "?x=y", &[]).await).await;
     scene.each_gives(414, async |call| call.with(linus, &long, &[]).await).await;
-    // Whoever calls himself as in the examples has no account here.
+    // Nobody here has the username of the examples.
     scene.each_gives(401, async |call| call.with(&nobody, "", &[]).await).await;
     let cookie = format!("parlor_access_{}=x", scene.server.address().port());
     let from_elsewhere = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];

@@ -88,7 +88,7 @@ impl Document {
     }
 
     /// The same for status and headers alone; gives what the document says of the body, null where there is none. A head
-    /// that no operation gave is none of the document's business, if it is one that may be.
+    /// that no operation gave is not in the document: only a page, a preflight or a refusal may have one.
     #[track_caller]
     fn check_head(&self, method: &Method, path: &str, answer: &Answer) -> Option<&Value> {
         let Answer { what, status, text, headers, .. } = answer;

@@ -1,5 +1,5 @@
-// What a caller sees when a request is refused, whichever layer says no. PARLOR_URL is the address of a server, BARE_URL that
-// of ../bare.mjs, which answers what a server cannot be made to.
+// What a caller sees when a request fails, whichever layer refuses it. PARLOR_URL is the address of a server, BARE_URL that
+// of ../bare.mjs, which gives answers that a server cannot be made to give.
 
 package main
 

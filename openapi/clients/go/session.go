@@ -32,7 +32,7 @@ func NewClient(url string, transport http.RoundTripper) *parlor.APIClient {
 	return parlor.NewAPIClient(configuration)
 }
 
-// SignIn starts a session of its own for whoever has the password.
+// SignIn starts a new session with a username and a password.
 func SignIn(ctx context.Context, url, username, password string) (*Session, error) {
 	anonymous := NewClient(url, http.DefaultTransport)
 	input := parlor.LoginInput{Username: username, Password: password}
@@ -45,7 +45,7 @@ func SignIn(ctx context.Context, url, username, password string) (*Session, erro
 	return session, nil
 }
 
-// RoundTrip sends a request as whoever signed in.
+// RoundTrip sends a request as the person who signed in.
 func (s *Session) RoundTrip(request *http.Request) (*http.Response, error) {
 	token := s.token()
 	response, err := send(request, token)
@@ -93,7 +93,7 @@ func (s *Session) renew(ctx context.Context, refused string) error {
 	ask := s.anonymous.SessionsAPI.Refresh(ctx).RefreshInput(input)
 	tokens, answer, err := ask.Execute()
 	if wait := retryAfter(answer); err != nil && wait > 0 {
-		// Too busy for now, and the refresh token is as good as it was: once more.
+		// The server is too busy for now, and the refresh token is still good: try once more.
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}

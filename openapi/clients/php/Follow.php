@@ -13,7 +13,7 @@ use Parlor\ObjectSerializer;
 final class Follow
 {
     private const LONGEST_WAIT = 30.0;
-    /** Seconds that a connection may be silent until `hello` has told how often it gives a sign of life. */
+    /** Seconds that a connection may be silent before `hello` has told how often the server gives a sign of life. */
     private const FIRST_PATIENCE = 120;
 
     private float $retry = 3.0;
@@ -81,7 +81,7 @@ final class Follow
             return true;
         } catch (BadResponseException $refused) {
             [$status, $headers] = [$refused->getResponse()->getStatusCode(), $refused->getResponse()->getHeaders()];
-            // 401 comes after a renewal: the session is over. 403, 404: this room is not for us.
+            // A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
             if ($status !== 429 && $status < 500) {
                 throw new ApiException($refused->getMessage(), $status, $headers, (string) $refused->getResponse()->getBody());
             }

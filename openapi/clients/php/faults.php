@@ -1,7 +1,7 @@
 <?php
-// What a caller sees when things go wrong, whichever layer says no.
+// What a caller sees when a request fails, whichever layer refuses it.
 //
-// Usage: php faults.php http://127.0.0.1:8080 BARE_URL, the address of ../bare.mjs: it answers what a server cannot be made to.
+// Usage: php faults.php http://127.0.0.1:8080 BARE_URL, which is the address that ../bare.mjs prints.
 
 declare(strict_types=1);
 

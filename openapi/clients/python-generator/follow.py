@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 RETRY = 3.0
 LONGEST_WAIT = 30.0
 FIRST_PATIENCE = 120.0
-"""How long a connection may be silent until `hello` has told how often it gives a sign of life."""
+"""How long a connection may be silent before `hello` has told how often the server gives a sign of life."""
 
 
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
@@ -49,7 +49,7 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                 if frame.event in ("message", "reset"):
                     yield event
         except ApiException as refused:
-            # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            # A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
             if refused.status and refused.status != 429 and refused.status < 500:
                 raise
             least_wait = retry_after(refused)
@@ -58,7 +58,7 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
         finally:
             if response:
                 response.close()
-        # With jitter, for a server that restarts should not meet all its readers at once.
+        # The wait is random in part: after a restart not all readers should come back at the same moment.
         if wait is None:
             wait = max(min(RETRY * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1), least_wait)
             failures += 1

@@ -39,7 +39,7 @@ class Session(ApiClient):
             except ApiException as busy:
                 if not retry_after(busy):
                     raise
-                # Too busy for now, and the refresh token is as good as it was: once more.
+                # The server is too busy for now, and the refresh token is still good: try once more.
                 time.sleep(retry_after(busy))
                 self._tokens = self._anonymous.refresh(newest)
             self.configuration.access_token = self._tokens.access_token

@@ -12,7 +12,7 @@ from session import Refused, Session, check
 
 LONGEST_WAIT = 30.0
 FIRST_PATIENCE = 120.0
-"""How long a connection may be silent until `hello` has told how often it gives a sign of life."""
+"""How long a connection may be silent before `hello` has told how often the server gives a sign of life."""
 
 
 def follow(session: Session, room: str, after: str | None = None) -> Generator[StreamEvent, None, None]:
@@ -51,13 +51,13 @@ def follow(session: Session, room: str, after: str | None = None) -> Generator[S
                     if frame.event in ("message", "reset"):
                         yield event
         except Refused as refused:
-            # 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+            # A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
             if refused.status != 429 and refused.status < 500:
                 raise
             least_wait = refused.retry_after
         except httpx.TransportError:
             pass
-        # With jitter, for a server that restarts should not meet all its readers at once.
+        # The wait is random in part: after a restart not all readers should come back at the same moment.
         if wait is None:
             wait = max(min(retry * 2**failures, LONGEST_WAIT) * random.uniform(0.5, 1), least_wait)
             failures += 1

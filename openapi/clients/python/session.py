@@ -49,7 +49,7 @@ HOOKS = {"response": [refuse_bare]}
 
 
 def anonymous_at(base_url: str) -> Client:
-    """A client that nobody signed in with."""
+    """A client without a session."""
     return Client(base_url, httpx_args={"event_hooks": HOOKS})
 
 
@@ -83,7 +83,7 @@ class Session(httpx.Auth):
             except Refused as busy:
                 if not busy.retry_after:
                     raise
-                # Too busy for now, and the refresh token is as good as it was: once more.
+                # The server is too busy for now, and the refresh token is still good: try once more.
                 time.sleep(busy.retry_after)
                 self._tokens = self._ask()
             self.renewals += 1

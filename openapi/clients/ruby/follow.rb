@@ -5,7 +5,7 @@ require_relative 'session'
 
 RETRY = 3.0
 LONGEST_WAIT = 30.0
-# Seconds that a connection may be silent until `hello` has told how often it gives a sign of life.
+# Seconds that a connection may be silent before `hello` has told how often the server gives a sign of life.
 FIRST_PATIENCE = 120
 CONNECTION_ERRORS = [SystemCallError, IOError, SocketError, Timeout::Error, OpenSSL::SSL::SSLError].freeze
 
@@ -38,7 +38,7 @@ class Follow
           end
         end
       rescue Parlor::ApiError => e
-        # 401 comes after a renewal: the session is over. 403, 404: this room is not for us.
+        # A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
         raise if e.code != 429 && e.code.between?(400, 499)
 
         least_wait = retry_after(e)

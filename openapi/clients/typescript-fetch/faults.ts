@@ -1,5 +1,5 @@
-// What a caller sees when things go wrong, whichever layer says no. Usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL
-// with the address of ../bare.mjs, which answers what a server cannot be made to.
+// What a caller sees when a request fails, whichever layer refuses it. Usage: node dist/faults.js http://127.0.0.1:8080 BARE_URL
+// with the address of ../bare.mjs, which gives answers that a server cannot be made to give.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import createClient from 'openapi-fetch';

@@ -5,7 +5,7 @@ import type { StreamEvent } from './generated/parlor.js';
 import { given, Refused, type Parlor } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
-/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
+/** How long a connection may be silent before `hello` has told how often the server gives a sign of life. */
 const FIRST_PATIENCE_MS = 30_000;
 
 /** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
@@ -48,14 +48,14 @@ export async function* follow(api: Parlor, room: string, after?: string): AsyncG
         if (!frame.event || event.type === 'reset') yield event;
       }
     } catch (error) {
-      // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+      // A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
       if (!mayPass(error)) throw error;
       if (error instanceof Refused) leastWait = error.retryAfterMs;
     } finally {
       clearTimeout(silence);
       connection.abort();
     }
-    // With jitter, for a server that restarts should not meet all its readers at once.
+    // The wait is random in part: after a restart not all readers should come back at the same moment.
     const backoff = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
     await sleep(wait ?? Math.max(backoff, leastWait));
   }

@@ -27,7 +27,7 @@ export function given<T>(answer: { data?: T; error?: Problem; response: Response
 }
 
 export class Session {
-  /** Calls as whoever signed in. */
+  /** Calls as the person who signed in. */
   readonly api: Parlor;
   /** How often the access token was renewed. */
   renewals = 0;
@@ -69,7 +69,7 @@ export class Session {
     const ask = async () => given(await this.anonymous.POST('/v1/refresh', { body }));
     this.#tokens = await ask().catch(async (refused: unknown) => {
       if (!(refused instanceof Refused) || !refused.retryAfterMs) throw refused;
-      // Too busy for now, and the refresh token is as good as it was: once more.
+      // The server is too busy for now, and the refresh token is still good: try once more.
       await sleep(refused.retryAfterMs);
       return ask();
     });

@@ -6,7 +6,7 @@ import type { StreamEvent } from './generated/types.gen.js';
 import { Refused } from './session.js';
 
 const LONGEST_WAIT_MS = 30_000;
-/** How long a connection may be silent until `hello` has told how often it gives a sign of life. */
+/** How long a connection may be silent before `hello` has told how often the server gives a sign of life. */
 const FIRST_PATIENCE_MS = 30_000;
 
 /** Whether coming back may help: the connection broke (for `fetch` a TypeError) or was silent, or the server is busy. */
@@ -57,10 +57,10 @@ export async function* follow(client: Client, room: string, after?: string): Asy
       clearTimeout(silence);
       connection.abort();
     }
-    // 401 was met after a renewal: the session is over. 403, 404: this room is not for us.
+    // A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room.
     if (failure !== undefined && !mayPass(failure)) throw failure;
     const leastWait = failure instanceof Refused ? failure.retryAfterMs : 0;
-    // With jitter, for a server that restarts should not meet all its readers at once.
+    // The wait is random in part: after a restart not all readers should come back at the same moment.
     const backoff = Math.min(retry * 2 ** failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
     await sleep(wait ?? Math.max(backoff, leastWait));
   }

@@ -34,7 +34,7 @@ export const anonymousAt = (baseUrl: string): Client =>
   createClient({ baseUrl, throwOnError: true, fetch: (request) => sendOrThrow(request as Request) });
 
 export class Session {
-  /** Calls as whoever signed in. */
+  /** Calls as the person who signed in. */
   readonly client: Client;
   /** How often the access token was renewed. */
   renewals = 0;
@@ -78,7 +78,7 @@ export class Session {
     const ask = async () => (await refresh({ client: this.#anonymous, body, throwOnError: true })).data;
     this.#tokens = await ask().catch(async (refused: unknown) => {
       if (!(refused instanceof Refused) || !refused.retryAfterMs) throw refused;
-      // Too busy for now, and the refresh token is as good as it was: once more.
+      // The server is too busy for now, and the refresh token is still good: try once more.
       await sleep(refused.retryAfterMs);
       return ask();
     });

@@ -1,5 +1,5 @@
-//! The published document: what poem-openapi says, made into what generators and linters read. The committed file is what
-//! is served; `document` is what it must be.
+//! The published document: that of poem-openapi, changed so that generators and linters read it rightly. The committed file is
+//! served; `document` makes what it must contain.
 
 mod examples;
 mod operations;

@@ -13,7 +13,7 @@ const ALWAYS: &[Code] =
     &[Code::InvalidRequest, Code::InvalidParameter, Code::UriTooLong, Code::Internal, Code::TimedOut];
 /// Every operation of the versioned API.
 const VERSIONED: &[Code] = &[Code::TooManyRequests, Code::Overloaded];
-/// Every operation with a parameter in its path, which may be no text.
+/// Every operation with a parameter in its path: one that is not UTF-8 is found nowhere.
 const WITH_PLACE: &[Code] = &[Code::NotFound];
 /// Every operation that asks who is calling.
 const SIGNED_IN: &[Code] = &[Code::Unauthenticated, Code::CrossOrigin];

@@ -13,7 +13,7 @@ use crate::session::retry_after;
 
 const SHORTEST_WAIT: Duration = Duration::from_secs(3);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long a connection may be silent until `hello` has told how often it gives a sign of life.
+/// How long a connection may be silent before `hello` has told how often the server gives a sign of life.
 const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A room that is followed; dropping it drops the connection.
@@ -51,7 +51,7 @@ impl<'a> Follow<'a> {
                 }
                 continue;
             };
-            // The end, an error and silence are all the same: come back.
+            // After the end of the stream, an error or silence: come back.
             let Ok(Some(Ok(frame))) = timeout(self.patience, frames.next()).await else {
                 self.back_off(Duration::ZERO).await;
                 continue;
@@ -88,7 +88,7 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    /// With jitter, for a server that restarts should not meet all its readers at once.
+    /// The wait is random in part: after a restart not all readers should come back at the same moment.
     async fn back_off(&mut self, least: Duration) {
         self.frames = None;
         sleep(least.max(self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0))).await;

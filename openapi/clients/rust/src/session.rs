@@ -12,7 +12,7 @@ use crate::parlor::{Client, Error};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
-/// What a client signs its requests with; one that nobody signed in with has nothing.
+/// What a client signs its requests with; a client without a session has nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     held: Arc<Mutex<Held>>,
@@ -41,13 +41,13 @@ impl Tokens {
     }
 }
 
-/// A client that nobody signed in with. `Client::new` would end streams too: it gives every request 15 seconds.
+/// A client without a session. `Client::new` would end streams too: it gives every request 15 seconds.
 pub fn anonymous(url: &str) -> Client {
     let http = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).build().unwrap();
     Client::new_with_client(url, http, Tokens::default())
 }
 
-/// A client that calls as whoever has the password.
+/// A client that calls as the person with this password.
 pub async fn sign_in(url: &str, username: &str, password: &str) -> Result<Client, Error<Problem>> {
     let client = anonymous(url);
     let sign_in = client.login().body_map(|input| input.username(username).password(password)).send().await?;
@@ -75,8 +75,8 @@ fn signed(mut request: Request, token: &str) -> Request {
     request
 }
 
-/// Whether there is another token than the one that was refused; else the session is over. An error says neither: whoever
-/// cannot renew now may be able to later.
+/// Whether there is a newer token than the one that was refused; if not, the session is over. An error says neither: the
+/// token cannot be renewed now, but perhaps later.
 async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
     let _alone = client.inner().renewing.lock().await;
     if client.inner().access().as_deref() != Some(refused) {
@@ -89,7 +89,7 @@ async fn renew(client: &Client, refused: &str) -> reqwest::Result<bool> {
     let ask = || client.client().post(&url).json(&input).send();
     let mut answer = ask().await?;
     if let Some(wait) = retry_after(answer.headers()) {
-        // Too busy for now, and the refresh token is as good as it was: once more.
+        // The server is too busy for now, and the refresh token is still good: try once more.
         sleep(wait).await;
         answer = ask().await?;
     }

@@ -22,13 +22,13 @@ import parlor.models.StreamEvent
 
 private val SHORTEST_WAIT = 3.seconds
 private val LONGEST_WAIT = 30.seconds
-/** How long the first connection may be silent: no heartbeat is slower. `hello` tells it for those after it. */
+/** How long the first connection may be silent: longer than any heartbeat. `hello` tells how long the next ones may be. */
 private val FIRST_PATIENCE = 120.seconds
 
 /** A connection that did not come about, or broke; [status] is the server's answer, if there was one. */
 class Lost(val status: Int?, val retryAfter: Duration?, cause: Throwable?) :
     IOException("the stream is lost: ${status ?: cause}", cause) {
-    /** 401 was met after a renewal: the session is over. 403, 404: this room is not for us. */
+    /** A 401 after a renewal means that the session is over; 403 and 404, that the caller may not follow this room. */
     val isFinal = status != null && status in 400..499 && status != 429
 }
 
@@ -58,7 +58,7 @@ fun Session.follow(room: String, after: String? = null): Flow<StreamEvent> = flo
             if (lost.isFinal) throw lost
             leastWait = lost.retryAfter ?: leastWait
         }
-        // With jitter, for a server that restarts should not meet all its readers at once.
+        // The wait is random in part: after a restart not all readers should come back at the same moment.
         val wait = bye?.let { it.retrySeconds?.seconds ?: return@flow }
         delay(wait ?: maxOf(backoff * Random.nextDouble(0.5, 1.0), leastWait))
         if (wait == null) backoff = minOf(backoff * 2, LONGEST_WAIT)

@@ -26,7 +26,7 @@ import parlor.models.SignIn
 
 /** Somebody who is signed in. */
 class Session private constructor(val url: String, @Volatile private var tokens: SignIn) {
-    /** Sends as whoever signed in. */
+    /** Sends as the person who signed in. */
     val http: OkHttpClient = OkHttpClient.Builder()
         .addInterceptor { chain -> chain.proceed(signed(chain.request())) }
         .authenticator { _, refused -> renewed(refused) }
@@ -74,7 +74,7 @@ class Session private constructor(val url: String, @Volatile private var tokens:
         return try {
             SessionsApi(url).refresh(newest)
         } catch (refused: Exception) {
-            // Too busy for now, and the refresh token is as good as it was: once more.
+            // The server is too busy for now, and the refresh token is still good: try once more.
             delay(refused.retryAfter() ?: throw refused)
             SessionsApi(url).refresh(newest)
         }

@@ -34,7 +34,7 @@ final class Follow implements Closeable {
   private volatile Response answer;
   /** How long a connection may be silent: as long as for the first one, until hello has told of its heartbeat. */
   private volatile int patienceSeconds = FIRST_PATIENCE_SECONDS;
-  /** In ms of the clock. The library knows of the server's `retry` alone, and may wait for less than the server asked. */
+  /** In ms of the clock. The library knows only the server's `retry`, and may wait for less time than the server asked for. */
   private volatile long notBefore;
 
   Follow(Session session, String room, String after) {

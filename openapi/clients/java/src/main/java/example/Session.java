@@ -79,7 +79,7 @@ final class Session {
       tokens = anonymous.refresh(newest);
     } catch (ApiException busy) {
       if (retryAfter(busy) == 0) throw busy;
-      // Too busy for now, and the refresh token is as good as it was: once more.
+      // The server is too busy for now, and the refresh token is still good: try once more.
       sleep(retryAfter(busy), TimeUnit.SECONDS);
       tokens = anonymous.refresh(newest);
     }
@@ -97,7 +97,7 @@ final class Session {
     return retryAfter.matches("\\d{1,9}") ? Long.parseLong(retryAfter) : 0;
   }
 
-  /** Waits, but not for a thread that is told to stop. */
+  /** Waits, unless the thread is told to stop. */
   static void sleep(long time, TimeUnit unit) {
     try {
       unit.sleep(time);
