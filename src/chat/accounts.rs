@@ -80,7 +80,7 @@ impl Chat {
     }
 
     pub async fn update_me(&self, caller: Caller, display_name: Option<DisplayName>) -> Result<User> {
-        let Some(name) = display_name else { return Ok(self.store.user(caller.user).await?) };
+        let Some(name) = display_name else { return self.me(caller).await };
         // Written into every room of the person, so it is rarer than a post.
         self.limits.take(Counted::Join(caller.user))?;
         Ok(self.store.set_display_name(caller.user, name, self.clock.now()).await?)

@@ -155,6 +155,31 @@ async fn failures_at_other_accounts_slow_their_network_but_nobody_who_signed_in_
 }
 
 #[tokio::test]
+async fn strangers_who_fill_the_queue_of_hashes_keep_nobody_out_who_signed_in_before() {
+    let server = server().await;
+    let session = victim(&server, "ada").await;
+    let flood = (0..150).map(|n| {
+        let server = &server;
+        async move {
+            let body = json!({ "username": format!("name-{n}"), "password": "wrong" });
+            posts_from(server, &somewhere(n), "/v1/login", &body).await.status
+        }
+    });
+    let person = async {
+        let body = json!({ "username": "ada", "password": PASSWORD });
+        for _ in 0..3 {
+            posts_from(&server, VICTIM, "/v1/login", &body).await.ok(200);
+        }
+        let change = json!({ "current_password": PASSWORD, "new_password": ANOTHER_PASSWORD });
+        session.put("/v1/users/me/password", change).await.ok(204);
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(flood), person);
+    let turned_away = answers.iter().filter(|status| **status == 503).count();
+    assert!(turned_away > 50, "the queue was full for {turned_away} of 150");
+    assert!(answers.iter().all(|status| matches!(status, 401 | 503)), "{answers:?}");
+}
+
+#[tokio::test]
 async fn an_account_is_known_where_it_was_made_and_within_one_network_of_ipv6() {
     let server = server().await;
     registers(&server, "2001:db8::1", "ada").await;
