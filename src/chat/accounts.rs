@@ -1,4 +1,4 @@
-//! Accounts: registering, and what somebody may change of their own.
+//! Accounts: registering, reading, and what people may change of their own account.
 
 use std::net::IpAddr;
 
@@ -19,13 +19,13 @@ use crate::storage::accounts::Credentials;
 pub struct NewAccount {
     pub username: Username,
     pub password: Password,
-    /// None: the username.
+    /// The username is shown if this is none.
     pub display_name: Option<DisplayName>,
     pub admin: bool,
 }
 
 impl Chat {
-    /// Least code points of a new password.
+    /// The fewest code points of a new password.
     pub fn min_password(&self) -> usize {
         self.policy.min_password
     }
@@ -51,13 +51,13 @@ impl Chat {
         Ok(user)
     }
 
-    /// Makes an account, whatever the registration mode: for the operator's command line.
+    /// Makes an account even if registration is closed. For the operator's command line.
     pub async fn add_user(&self, new: NewAccount) -> Result<User> {
         self.check_new(&new).await?;
         self.add(new, Urgency::Known, None).await
     }
 
-    /// What can be refused before a hash is paid for. The store decides again whether the name is taken.
+    /// Refuses what can be refused without the cost of a hash. The store decides again whether the name is taken.
     async fn check_new(&self, new: &NewAccount) -> Result<()> {
         new.password.check_uncommon(&new.username)?;
         match self.store.credentials(&new.username).await? {
@@ -81,12 +81,13 @@ impl Chat {
 
     pub async fn update_me(&self, caller: Caller, display_name: Option<DisplayName>) -> Result<User> {
         let Some(name) = display_name else { return self.me(caller).await };
-        // Written into every room of the person, so it is rarer than a post.
+        // It writes an event into each room of the person, so it has a lower rate than a post.
         self.limits.take(Counted::Join(caller.user))?;
         Ok(self.store.set_display_name(caller.user, name, self.clock.now()).await?)
     }
 
-    /// Ends all other sessions of the person. Wrong current passwords slow the session that gives them, and no other.
+    /// Changes the password of the caller and ends all their other sessions. A wrong current password slows the session that
+    /// sends it, and no other.
     pub async fn change_password(&self, caller: Caller, current: Password, new: Password) -> Result<()> {
         let Credentials { user, password_hash } = self.store.credentials_of(caller.user).await?;
         new.check_uncommon(&user.username)?;
@@ -98,7 +99,7 @@ impl Chat {
         Ok(self.store.set_password(user.id, known, hash, keep, self.clock.now()).await?)
     }
 
-    /// Gives somebody a new password and ends all their sessions: for the operator's command line.
+    /// Sets a new password without the old one and ends all sessions of the account. For the operator's command line.
     pub async fn reset_password(&self, username: &Username, new: Password) -> Result<()> {
         let user = self.store.user_by_name(username).await?;
         new.check_uncommon(username)?;

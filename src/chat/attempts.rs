@@ -16,7 +16,7 @@ use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::storage::accounts::Credentials;
 
-/// Most code points that are kept of a name that nobody can have.
+/// A name that nobody can have is cut to this many code points before it is remembered.
 const LONGEST_NAME: usize = 64;
 
 /// Where an attempt at a password comes from, and what it is for.

@@ -1,4 +1,4 @@
-//! Why a use case did not do what it was asked, sorted by what the caller can do about it.
+//! Why a use case did not do what it was asked to do, sorted by what the caller can do about it.
 
 use std::time::Duration;
 
@@ -8,19 +8,21 @@ use crate::domain::refusal::Refusal;
 use crate::live::OpenError;
 use crate::storage;
 
-/// Requests that the store had no room for may come back soon: its queues are emptied many times a second.
+/// After this long there is room in the store again: its queues are emptied many times a second.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// A place for a stream becomes free when another one ends.
+/// When to try again to open one more stream than may be open. A place becomes free when another stream ends.
 const STREAM_RETRY: Duration = Duration::from_secs(5);
 
+/// Why a use case failed.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// A rule said no; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// No valid access token of a live session.
+    /// There is no access token, or it is not valid, or its session is over.
     #[error("not signed in")]
     Unauthenticated,
-    /// A rate or a cap.
+    /// A rate or a cap is reached; nothing was done.
     #[error("too many requests")]
     TooMany { retry_after: Duration },
     /// A queue is full; nothing was done.
@@ -29,14 +31,15 @@ pub enum Error {
     /// The disk is full; nothing was changed.
     #[error("the disk is full")]
     StorageFull,
-    /// Whether the write took place is known after the next start.
+    /// The write may or may not have taken place. The next start decides it.
     #[error("the outcome is unknown")]
     OutcomeUnknown,
-    /// The cause is for the log alone.
+    /// A bug or a failure of the machine. The cause is for the log alone.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What use cases return.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<storage::Error> for Error {

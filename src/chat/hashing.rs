@@ -1,5 +1,5 @@
-//! Password hashing on threads of its own: argon2id, one block buffer a thread, behind a bounded queue. Tokio's workers
-//! and the database's threads never hash.
+//! Password hashing by argon2id, on threads of its own behind bounded queues. Each thread has one buffer of 19 MiB. Tokio's
+//! workers and the threads of the database never hash.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,20 +15,21 @@ use super::Error;
 use crate::domain::ids::Ids;
 use crate::domain::password::Password;
 
-/// OWASP's floor for argon2id: 19 MiB, two passes, one lane.
+/// The least that OWASP recommends for argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// Jobs of one urgency that wait for a thread. At about 50 a second one more would wait too long anyway; it is refused.
+/// Jobs of one urgency that wait for a thread. A thread makes about 50 hashes a second, so one more job would wait too long
+/// anyway; it is refused.
 const QUEUE: usize = 32;
-/// Whoever waited this long is told to come back.
+/// A caller who waited this long is told to come back.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a refused caller is told to wait.
 const COME_BACK: Duration = Duration::from_secs(2);
-/// Below everything else: a flood of sign-ins must not delay streams.
+/// The threads run below everything else: a flood of sign-ins must not delay streams.
 const NICENESS: i32 = 10;
 
 /// Whose hash is made first. Each urgency has a queue of its own, so that strangers who fill theirs keep nobody out who
@@ -54,14 +55,14 @@ enum Work {
 /// The queue of the hashing threads. They end when it is dropped.
 pub struct Hashing {
     queue: Arc<Queue>,
-    /// A hash of no password, for people who do not exist: they cost what others cost.
+    /// A hash that no password has. It is verified for people who do not exist, so that the answer takes as long.
     nobody: Arc<str>,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
-    /// Told of each job, and of the end.
+    /// Wakes the threads for each job, and at the end.
     changed: Condvar,
 }
 
@@ -121,7 +122,7 @@ impl Queue {
             Urgency::Known => &mut waiting.known,
             Urgency::Stranger => &mut waiting.strangers,
         };
-        // Who has given up waiting takes nobody's place.
+        // Callers who have hung up or waited too long must not keep others out.
         if jobs.len() >= QUEUE {
             jobs.retain(|job| !job.is_given_up());
         }
@@ -133,7 +134,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a job that somebody still waits for; none at the end. It blocks: for the hashing threads.
+    /// Waits for a job whose caller still waits. None when the queue is over. It blocks, so only the hashing threads call it.
     fn next(&self) -> Option<Job> {
         let mut waiting = self.waiting();
         while !waiting.is_over {
@@ -146,7 +147,7 @@ impl Queue {
         None
     }
 
-    /// Held for a few instructions, by hashing threads and whoever puts a job.
+    /// The lock is held for a few instructions, by the hashing threads and by callers who put a job.
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,7 +196,7 @@ fn matches(password: &Password, hash: &str, memory: &mut Vec<Block>) -> bool {
         return false;
     };
     let derived = derive(password, salt, Some(params), memory);
-    // Compared in constant time by the type of the stored output.
+    // The type of the stored output compares in constant time.
     derived
         .and_then(|hash| argon2::password_hash::phc::Output::new(&hash).ok())
         .is_some_and(|hash| hash == *wanted)
@@ -218,7 +219,7 @@ fn derive(
     Some(hash)
 }
 
-/// The PHC string of our own parameters.
+/// The PHC string of a hash with the parameters above.
 fn phc(salt: &[u8], hash: &[u8]) -> String {
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
     format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}")

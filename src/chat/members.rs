@@ -1,4 +1,4 @@
-//! Members: joining, leaving, adding people, and who is there.
+//! Members: joining and leaving a room, adding people, and listing who is in it.
 
 use super::limits::Counted;
 use super::paging::{cut, name_in};
@@ -11,7 +11,7 @@ use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
 use crate::storage::NewMember;
 
-/// A stretch of a room's members, by username.
+/// A page of the members of a room, by username.
 #[derive(Clone, Debug)]
 pub struct MembersPage {
     pub members: Vec<Member>,
@@ -46,7 +46,7 @@ impl Chat {
         Ok(MembersPage { members: found.members, next_page, head: found.head, last_seq: found.last_seq })
     }
 
-    /// Adds somebody to a room, or gives them a role in it.
+    /// Adds a person to a room, or changes their role in it.
     pub async fn put_member(
         &self,
         caller: Caller,

@@ -10,7 +10,7 @@ use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
 use crate::storage::NewMessage;
 
-/// Which stretch of the history; cursors as the request gave them.
+/// Where a page of the history starts. Cursors are as the request gave them.
 #[derive(Clone, Debug)]
 pub enum HistoryStart {
     Newest,
@@ -20,7 +20,7 @@ pub enum HistoryStart {
 }
 
 impl Chat {
-    /// Posts once, however often it is tried with the same client id.
+    /// Posts a message. Repeats with the same client id give the message that the first one made.
     pub async fn post_message(
         &self,
         caller: Caller,
@@ -32,7 +32,7 @@ impl Chat {
         let client_id = client_id.map(|id| (id, self.tokens.content_hash(body.as_str())));
         let (id, room, at) = (self.ids.message(), room.clone(), self.clock.now());
         let message = NewMessage { id, room, author: caller.user, body, client_id, at };
-        // Only what members newly post uses up what a room takes, and that is known where it is written.
+        // Only new messages of members count for the rate of the room, so the store asks for it where it knows that this is one.
         let limits = self.limits.clone();
         let admission = Box::new(move |room| limits.try_take(Counted::PostIn(room)));
         Ok(self.store.post_message(message, Some(admission)).await?)

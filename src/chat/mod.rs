@@ -1,5 +1,5 @@
-//! The use cases of the chat, one file a noun: what somebody who is signed in, or wants to be, may ask for. Knows the
-//! rules, the store and the live streams; nothing of HTTP.
+//! The use cases of the chat, one file for each noun: everything that a handler of the API may ask for. Knows the rules, the
+//! store and the live streams, and nothing of HTTP.
 
 mod accounts;
 mod attempts;
@@ -47,22 +47,22 @@ pub use tokens::{SigningKey, Tokens};
 pub use crate::live::{EventStream, Start as StreamStart};
 pub use crate::storage::{Made, RoomChanges};
 
-/// What the operator has decided.
+/// What the operator has decided, read from the configuration.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub server_name: String,
     pub registration_open: bool,
-    /// Least code points of a new password.
+    /// The fewest code points of a new password.
     pub min_password: usize,
     pub access_token_life: Duration,
-    /// A session that is not refreshed for so long is over.
+    /// A session that is not refreshed for this long is over.
     pub refresh_idle: Duration,
-    /// A session is over after so long in any case.
+    /// A session is over after this long, refreshed or not.
     pub session_life: Duration,
     pub sessions_per_user: u32,
 }
 
-/// What anybody may know of the server.
+/// What the server tells everybody about itself, signed in or not.
 #[derive(Clone, Debug)]
 pub struct ServerFacts {
     pub name: String,
@@ -71,7 +71,7 @@ pub struct ServerFacts {
     pub min_password: usize,
 }
 
-/// The chat: everything that a handler may ask for.
+/// The chat. Each use case is a method of it.
 pub struct Chat {
     store: Arc<Store>,
     live: Live,
@@ -122,18 +122,17 @@ impl Chat {
         self.limits.meters()
     }
 
-    /// The mint of the cursors that answers carry.
+    /// Makes the cursors that answers carry.
     pub fn cursors(&self) -> &Cursors {
         self.store.cursors()
     }
 
-    /// Takes away what is older than the log keeps, sessions that are over, and the messages of deleted rooms. Called now
-    /// and then.
+    /// Deletes events older than `retention`, sessions that are over, and the messages of deleted rooms. Called once a minute.
     pub async fn tidy_up(&self, retention: Duration) -> Result<()> {
         self.live.registry().sweep();
         self.limits.sweep();
         let now = self.clock.now();
-        // A token of a session that ran out may be good for a little longer, and its session is looked up then.
+        // An access token may outlive its session by its own life, and until then the session must be found.
         while self.store.purge_sessions(now.minus(self.policy.access_token_life)).await? {}
         let before = now.minus(retention);
         while self.store.purge_events(before).await? {}

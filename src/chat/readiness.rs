@@ -1,4 +1,4 @@
-//! Whether the chat can take writes right now: known by trying, not too often.
+//! Whether the server can write right now. It is found out by trying, at most once a second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const TRY_EVERY: Duration = Duration::from_secs(2);
 /// A write that takes longer is no use to anybody: the disk hangs, or another program holds the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the last trial came to.
+/// The outcome of the last trial.
 #[derive(Debug)]
 pub(super) struct Readiness(Mutex<Known>);
 
@@ -24,15 +24,15 @@ struct Known {
 }
 
 impl Chat {
-    /// Whether writes can be taken: false once shutdown has begun or the store has failed, and while a write that was just
-    /// tried finds no room on the disk or does not come back.
+    /// Whether the server can write. False once shutdown has begun or the store has failed, and while a trial finds no room on
+    /// the disk or does not return.
     pub async fn is_ready(&self) -> bool {
         if self.store.has_failed() || self.live.registry().is_closing() {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {
             let tried = timeout(PATIENCE, self.store.try_writing()).await;
-            // Busy is not broken: there is a queue, and it moves.
+            // A full queue does not mean that writing fails: the queue is being emptied.
             let writes = matches!(tried, Ok(Ok(()) | Err(storage::Error::Overloaded)));
             self.readiness.known().writes = writes;
         }
@@ -41,14 +41,14 @@ impl Chat {
 }
 
 impl Default for Readiness {
-    /// Opening the store was the first trial.
+    /// Opening the store has written to the disk, so it counts as a trial that went well.
     fn default() -> Self {
         Self(Mutex::new(Known { tried: None, writes: true }))
     }
 }
 
 impl Readiness {
-    /// True for one of those who ask; the others make do with what is known until it has found out.
+    /// Whether the caller has to make a trial. Until it is over all others get the outcome of the trial before.
     fn is_due(&self, now: Instant) -> bool {
         let mut known = self.known();
         let due = known.tried.is_none_or(|tried| now.duration_since(tried) >= TRY_EVERY);
@@ -58,7 +58,7 @@ impl Readiness {
         due
     }
 
-    /// Held for a few instructions, by whoever asks.
+    /// The lock is held for a few instructions.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

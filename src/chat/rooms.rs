@@ -1,4 +1,4 @@
-//! Rooms: the directory, one's own rooms, making, changing and deleting them.
+//! Rooms: the directory, the rooms of the caller, and making, changing and deleting rooms.
 
 use super::limits::Counted;
 use super::paging::{cut, name_in};
@@ -11,18 +11,18 @@ use crate::domain::session::Caller;
 use crate::domain::text::searchable;
 use crate::storage;
 
-/// A room to make; the caller becomes its owner.
+/// A room to make. The caller becomes its owner.
 #[derive(Clone, Debug)]
 pub struct NewRoom {
     pub name: RoomName,
     pub title: Option<Title>,
     pub topic: Option<Topic>,
     pub visibility: Visibility,
-    /// Sending the same call again gives the same room.
+    /// Makes repeats harmless: the same id gives the same room.
     pub client_id: Option<ClientId>,
 }
 
-/// Everything somebody is in: the snapshot that their stream goes on from.
+/// All rooms of a person, and the position in the log at which they were read: their stream continues from there.
 #[derive(Clone, Debug)]
 pub struct MyRooms {
     pub rooms: Vec<RoomView>,
@@ -30,7 +30,7 @@ pub struct MyRooms {
 }
 
 impl Chat {
-    /// Public rooms by name, `limit` of them; `query` is looked for in name, title and topic.
+    /// A page of the public rooms, by name. `query` is looked for in name, title and topic.
     pub async fn directory(
         &self,
         caller: Caller,
@@ -69,7 +69,7 @@ impl Chat {
             at: self.clock.now(),
         };
         let made = self.store.create_room(new).await?;
-        // Only a room that is new counts for the rooms of a day.
+        // Only a new room counts for the rooms of a day: refusals and repeats do not.
         if made.new {
             held.spend();
         }
@@ -101,7 +101,7 @@ fn room_name_in(page: &str) -> Result<RoomName> {
     Ok(RoomName::parse(&name_in(page)?).map_err(|_| Refusal::BadPage)?)
 }
 
-/// What makes two calls the same; none of the parts can hold the separator.
+/// The text that is equal for two calls exactly when they ask for the same room. No part can contain the separator.
 fn content_of(room: &NewRoom) -> String {
     let title = room.title.as_ref().map_or("", Title::as_str);
     let topic = room.topic.as_ref().map_or("", Topic::as_str);

@@ -15,7 +15,7 @@ use crate::domain::user::User;
 use crate::live::SessionCheck;
 use crate::storage::sessions::{NewSession, Presented, Refreshed};
 
-/// Most of a `User-Agent` that a list of sessions needs, in code points.
+/// A `User-Agent` is cut to this many code points, which are enough to recognise a device.
 const MAX_USER_AGENT: usize = 256;
 
 /// An attempt to sign in.
@@ -28,7 +28,7 @@ pub struct Login {
     pub address: IpAddr,
 }
 
-/// A session beside whether it is the one that asks.
+/// A session, and whether the request was made with it.
 #[derive(Clone, Debug)]
 pub struct SessionEntry {
     pub session: Session,
@@ -36,7 +36,7 @@ pub struct SessionEntry {
 }
 
 impl Chat {
-    /// The caller of an access token. Refuses everything but a valid one of a live session, in one way.
+    /// The caller whom an access token names. Everything but a valid token of a live session gets the same refusal.
     pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
         let now = self.clock.now();
         let token = self.tokens.read_access(access_token, now).ok_or(Error::Unauthenticated)?;
@@ -55,10 +55,11 @@ impl Chat {
             return Err(Error::Unauthenticated);
         }
         if state.seen < token.generation {
-            // The refresh token before this one is spent now. Written before the answer, so that a crash forgets nothing.
+            // From now on the refresh token before this one is spent. It is written before the answer, so that a crash does not
+            // make it good again.
             self.store.mark_seen(token.session, token.generation, now).await?;
         }
-        // It may have ended while the store was asked.
+        // The session may have ended while the store was asked.
         let is_live = self.live.registry().saw(token.session, token.user, token.generation, token.expires_at);
         if is_live { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
@@ -104,7 +105,7 @@ impl Chat {
         self.sign_in(RefreshToken { session: id, generation: 1 }, known.user, transport, at)
     }
 
-    /// Exchanges a refresh token for a new pair. The same token may be sent again while its answer may have been lost.
+    /// Exchanges a refresh token for a new pair of tokens. A client that got no answer may send the same token again.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignIn> {
         let token = self.tokens.read_refresh(refresh_token).ok_or(Refusal::InvalidRefreshToken)?;
         self.limits.take(Counted::Refresh(token.session))?;
@@ -127,7 +128,7 @@ impl Chat {
         }
     }
 
-    /// Ends the session of whichever token is still good. A session that is over already is signed out of as well.
+    /// Ends the sessions of the tokens that are valid. It succeeds also when there is no such token or the session is over.
     pub async fn logout(&self, access_token: Option<&str>, refresh_token: Option<&str>) -> Result<()> {
         let now = self.clock.now();
         let by_access =
@@ -175,7 +176,7 @@ impl Chat {
         })
     }
 
-    /// Claims count whole seconds; streams end at the same instant as the token.
+    /// The claims of a token count whole seconds, so its expiry is rounded down to one. Streams end at the same instant.
     fn access_expiry(&self, at: Timestamp) -> Timestamp {
         Timestamp::from_micros(at.seconds() * 1_000_000).plus(self.policy.access_token_life)
     }

@@ -1,4 +1,4 @@
-//! Streams: opening them for a caller. What they show and when they end is the live path's business.
+//! Streams: opening them for a caller, at a bounded rate. What they show and when they end is decided in `live`.
 
 use std::net::IpAddr;
 
@@ -37,7 +37,8 @@ impl Chat {
         Ok(stream)
     }
 
-    /// One's own rate comes first, and a stream that is not opened takes nothing from what all people share.
+    /// Counts an opening. The rate of the person comes first, and an opening that is refused later gives the token of the node
+    /// back, so that nobody uses up what all people share without opening anything.
     fn stream_place(&self, caller: Caller) -> Result<Held<'_>> {
         self.limits.take(Counted::StreamOpen(caller.user))?;
         self.limits.hold(Counted::StreamOpenHere)

@@ -1,5 +1,4 @@
-//! Access and refresh tokens: how they are made, and what a presented one is worth by itself. Whether its session is still
-//! live is not known here.
+//! Access and refresh tokens: how they are made and verified. Does not know whether the session of a token is still live.
 
 use std::net::IpAddr;
 
@@ -15,13 +14,13 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Ids, SessionId, UserId};
 use crate::domain::network::NetworkTag;
 
-/// A token longer than this is not one of ours and is not looked at.
+/// The server makes no longer token, so longer ones are refused unread.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
-/// Issuer and audience: tokens are for this server alone, which its keys say already.
+/// Issuer and audience of every token. That a token is for this server alone is ensured by its keys.
 const PARTY: &str = "parlor";
 const TOKEN_TYPE: &str = "at+jwt";
 
-/// A key of access tokens: its name in their header, and 32 secret bytes.
+/// A key that signs access tokens: its name in their header, and its 32 secret bytes.
 pub struct SigningKey<'a> {
     pub kid: &'a str,
     pub secret: &'a [u8],
@@ -32,12 +31,12 @@ pub struct SigningKey<'a> {
 pub struct AccessToken {
     pub user: UserId,
     pub session: SessionId,
-    /// The refresh that it was issued with; tokens of one refresh share it.
+    /// The count of the refresh that it was issued with. All tokens of one refresh have the same.
     pub generation: i64,
     pub expires_at: Timestamp,
 }
 
-/// What a refresh token says that this server made.
+/// What a valid refresh token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
     pub session: SessionId,
@@ -57,7 +56,7 @@ struct Claims {
     exp: i64,
 }
 
-/// The only header accepted: `crit`, `jku`, `x5u`, `jwk`, `zip` and their like make it another.
+/// The only header that is accepted. A header with any other field, such as `crit`, `jku`, `x5u`, `jwk` or `zip`, is refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrictHeader {
@@ -73,9 +72,9 @@ struct Key {
     decoding: DecodingKey,
 }
 
-/// The mint of tokens.
+/// Makes and verifies tokens.
 pub struct Tokens {
-    /// The first one signs, all are accepted.
+    /// The first key signs. Tokens of all keys are accepted.
     keys: Vec<Key>,
     root: Vec<u8>,
     validation: Validation,
@@ -101,7 +100,7 @@ impl Tokens {
         Self { keys: keys.iter().map(key).collect(), root: root.to_vec(), validation, ids }
     }
 
-    /// Signs an access token that is good from `at` until `expires_at`, in whole seconds.
+    /// Signs an access token that is valid from `at` until `expires_at`, in whole seconds.
     pub fn access(&self, token: AccessToken, at: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let key = &self.keys[0];
         let header = Header {
@@ -123,7 +122,7 @@ impl Tokens {
         jsonwebtoken::encode(&header, &claims, &key.encoding)
     }
 
-    /// None for anything but a token that one of the keys has signed, in our form, and in its time.
+    /// What an access token says. None unless one of the keys signed it, it has our form, and `at` is within its time.
     pub fn read_access(&self, token: &str, at: Timestamp) -> Option<AccessToken> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
@@ -136,7 +135,7 @@ impl Tokens {
         let key = self.keys.iter().find(|key| key.kid == header.kid)?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
         let expires_at = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
-        // In the second of `exp` it is good no more (RFC 7519).
+        // In the second of `exp` it is no longer valid (RFC 7519).
         if expires_at <= at || claims.nbf > at.seconds() {
             return None;
         }
@@ -148,8 +147,8 @@ impl Tokens {
         })
     }
 
-    /// A refresh token. Made from the session and a count alone, so that the same one can be given again when the
-    /// answer that carried it was lost.
+    /// A refresh token. It is made from the session and a count alone, so that the same one can be made again when the answer
+    /// that carried it was lost.
     pub fn refresh(&self, token: RefreshToken) -> String {
         let mut bytes = Vec::with_capacity(16 + 8 + 32);
         bytes.extend_from_slice(token.session.uuid().as_bytes());
@@ -159,7 +158,7 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// None for anything that this server did not make.
+    /// What a refresh token says. None unless this server made it.
     pub fn read_refresh(&self, token: &str) -> Option<RefreshToken> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
@@ -174,12 +173,13 @@ impl Tokens {
         })
     }
 
-    /// A keyed hash of what was sent under a client id: tells other content apart without keeping what was said.
+    /// A keyed hash of what was sent under a client id. It tells whether a repeat has other content, without keeping what was
+    /// said.
     pub fn content_hash(&self, content: &str) -> Vec<u8> {
         self.mac("repeated content", content.as_bytes()).finalize().into_bytes()[..16].to_vec()
     }
 
-    /// The tag of an account at a network. The account is named as for signing in.
+    /// The tag by which a network is remembered for an account. `account` is the name to sign in with, in lower case.
     pub fn network_tag(&self, account: &str, network: IpAddr) -> NetworkTag {
         let hash =
             self.mac("known network", format!("{account}\n{network}").as_bytes()).finalize().into_bytes();

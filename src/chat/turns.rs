@@ -1,5 +1,5 @@
-//! Turns at hashing: of one address a few are in the queue at a time and the rest wait for theirs, so that a flood of
-//! sign-ins from one place fills the queue for nobody else.
+//! Turns at hashing: of one line a few are in the queue of hashes at a time, and the rest wait for their turn. So a flood of
+//! sign-ins from one network does not fill the queue for everybody else.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domain::network::NetworkTag;
 
 /// Hashes of one line that are in the queue or being made.
 const AT_ONCE: usize = 2;
-/// Whoever waited this long for the others of their line is told to come back.
+/// A caller who waited this long for the others of the line is told to come back.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What they are told to wait.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(super) enum Line {
     Session(SessionId),
 }
 
-/// Who is hashing right now; none when limits are off. It has as many entries as there are lines with somebody in them.
+/// The lines with somebody in them, as many entries as there are such lines. None when limits are off.
 pub(super) struct Turns(Option<DashMap<Line, Arc<Semaphore>>>);
 
 /// The right to one hash. Dropping it gives the turn to the next in line.

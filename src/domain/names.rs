@@ -1,4 +1,4 @@
-//! The names that people give: usernames, display names, room names, titles, topics, client ids.
+//! The names that people choose: usernames, display names, room names, titles, topics, client ids.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use unicode_security::skeleton;
 use super::ids::hyphenated_uuid;
 use super::text::{TextError, visible_text};
 
-/// Names that would pass for the server itself.
+/// Names that others would take for the server or its staff.
 const RESERVED: &[&str] = &[
     "admin",
     "administrator",
@@ -64,7 +64,7 @@ impl Username {
         if is_reserved(&name.0) { Err(TextError::Reserved) } else { Ok(name) }
     }
 
-    /// A name to look somebody up by: the form is checked, reserved names are merely nobody's.
+    /// A name to look somebody up by. Only the form is checked: a reserved name is well formed, and nobody has it.
     pub fn lookup(text: &str) -> Result<Self, TextError> {
         check_slug(text, 3..=32, "a-z, 0-9, _ and -", |b| {
             b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
@@ -73,7 +73,7 @@ impl Username {
     }
 }
 
-/// How somebody is shown: 1 to 64 code points of visible text; need not be unique.
+/// The name that others see: 1 to 64 code points of visible text. It need not be unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct DisplayName(String);
@@ -92,7 +92,7 @@ impl From<&Username> for DisplayName {
     }
 }
 
-/// The name of a room in addresses: `[a-z0-9-]{1,64}`, never written like an id.
+/// The name of a room in addresses: `[a-z0-9-]{1,64}`, and not written like an id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RoomName(String);
@@ -131,7 +131,7 @@ impl Topic {
     }
 }
 
-/// The id that a client gives to one send, so that repeating it is harmless: `[A-Za-z0-9_-]{1,64}`.
+/// The id that a client gives to one request, so that repeating the request is harmless: `[A-Za-z0-9_-]{1,64}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ClientId(String);

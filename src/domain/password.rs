@@ -23,7 +23,7 @@ static COMMON: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("passwords.tx
 pub struct Password(String);
 
 impl Password {
-    /// Bounds what is hashed: for signing in, where the rules of new passwords do not matter.
+    /// A password to compare with a stored one. Only its size is checked: it may be older than the rules of new passwords.
     pub fn presented(text: &str) -> Result<Self, TextError> {
         if text.len() > MAX_BYTES {
             return Err(TextError::TooLong { most: MAX_POINTS });
@@ -35,7 +35,7 @@ impl Password {
         Ok(Self(text))
     }
 
-    /// The length rule of new passwords. `least` is in code points and comes from the configuration.
+    /// A new password of at least `least` code points, which comes from the configuration.
     pub fn new(text: &str, least: usize) -> Result<Self, TextError> {
         let password = Self::presented(text)?;
         if password.0.chars().count() < least {
@@ -44,13 +44,13 @@ impl Password {
         Ok(password)
     }
 
-    /// Refuses what guessers try first: common passwords, the username, the product, and any of them repeated or
-    /// dressed up with digits and signs at the ends.
+    /// Refuses what guessers try first: common passwords, the username and the name of the product, also if they are repeated
+    /// or have digits and signs before or after them.
     pub fn check_uncommon(&self, username: &Username) -> Result<(), Refusal> {
         let text = self.0.to_lowercase();
         let letters = text.trim_matches(|c: char| !c.is_alphabetic());
         let is_guessed = |word: &str| word == username.as_str() || word == "parlor" || is_common(word);
-        // A short piece repeated, or digits alone, is guessed whatever it is.
+        // A repeated piece of up to 4 letters and a password of digits alone are guessed, whatever they are.
         let is_plain = unit_of(&text).chars().count() < 5 || text.chars().all(|c| c.is_ascii_digit());
         let guessable = is_plain
             || [text.as_str(), letters, unit_of(&text), unit_of(letters)].into_iter().any(is_guessed);
@@ -72,7 +72,7 @@ fn is_common(word: &str) -> bool {
     COMMON.binary_search(&word).is_ok()
 }
 
-/// The shortest piece that repeated gives the whole: "abc" for "abcabcabc".
+/// The shortest piece of which the whole is a repetition: "abc" for "abcabcabc".
 fn unit_of(text: &str) -> &str {
     (1..=text.len() / 2)
         .filter(|&n| text.len().is_multiple_of(n) && text.is_char_boundary(n))

@@ -1,8 +1,8 @@
-//! The reasons for which a rule of the chat says no. Each becomes one problem code on the wire.
+//! The reasons for which a rule of the chat refuses a request. Each becomes one problem code on the wire.
 
 use thiserror::Error;
 
-/// A request that was understood and refused; nothing was changed.
+/// Why a request was refused. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// Also when the room is private and the caller is not in it.

@@ -4,14 +4,14 @@ use super::clock::Timestamp;
 use super::ids::{SessionId, UserId};
 use super::user::User;
 
-/// Where a client keeps its tokens: itself (`Bearer`), or in cookies that script cannot read.
+/// Where a client keeps its tokens: by itself (`Bearer`), or in cookies that scripts cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     Bearer,
     Cookie,
 }
 
-/// Who is calling: what a valid access token of a live session says.
+/// Who makes a request: what a valid access token of a live session says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub user: UserId,
@@ -20,7 +20,7 @@ pub struct Caller {
     pub expires_at: Timestamp,
 }
 
-/// A live session as its owner sees it.
+/// A live session as the person sees it in the list of their sessions.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub id: SessionId,
@@ -30,7 +30,7 @@ pub struct Session {
     pub user_agent: Option<String>,
 }
 
-/// What a sign-in or a refresh hands out.
+/// What a sign-in or a refresh gives to the client.
 #[derive(Clone, Debug)]
 pub struct SignIn {
     pub access_token: String,

@@ -9,15 +9,15 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 
-/// Marks stacked on one letter beyond this cover the lines around it.
+/// More marks than this on one letter would cover the lines around it.
 const MAX_COMBINING_MARKS: usize = 4;
 
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const EMOJI_STYLE: char = '\u{fe0f}';
 
-/// Characters that Unicode wants shown as nothing where they are not known: fillers, joiners, tags, selectors.
+/// Characters that programs show as nothing (`Default_Ignorable_Code_Point`): fillers, joiners, tags, selectors.
 const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-/// They choose the form of the character before them, as for Japanese names and emoji.
+/// Characters that choose the form of the character before them, as in Japanese names and emoji.
 const SELECTORS: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<VariationSelector>();
 /// Letters and symbols that are drawn as nothing: the Braille pattern without dots, the null notehead, and the two blanks of
 /// Egyptian hieroglyphs.
@@ -46,13 +46,14 @@ pub enum TextError {
     Reserved,
 }
 
-/// Normalises to NFC and checks: 1 to `most` code points, something visible, no controls, line separators, bidi
-/// controls, zero-width characters (but the joiner inside emoji), tags, unassigned meanings, or towers of marks.
+/// Normalises to NFC and checks: 1 to `most` code points of which one is visible, and none is a control, a line separator,
+/// a bidi control, a tag, of private use, of zero width (except the joiner inside emoji), or one mark too many on a letter.
 pub fn visible_text(text: &str, most: usize) -> Result<String, TextError> {
     if text.is_empty() {
         return Err(TextError::Empty);
     }
-    // Before normalising, so that a huge text costs nothing; NFC at most triples the count of code points.
+    // Before normalising, so that a huge text costs nothing. A code point has up to 4 bytes, and decomposed text up to 3 code
+    // points for one of NFC.
     if text.len() > most.saturating_mul(4 * 3) {
         return Err(TextError::TooLong { most });
     }
@@ -121,7 +122,7 @@ pub fn is_visible(c: char) -> bool {
     !(is_of_the_unseen || IGNORABLE.contains(c) || BLANKS.contains(&c) || is_noncharacter(c))
 }
 
-/// U+FDD0..U+FDEF and the last two of each plane: never characters (Unicode, section 23.7).
+/// U+FDD0..U+FDEF and the last two code points of each plane, which are never characters (Unicode, section 23.7).
 pub fn is_noncharacter(c: char) -> bool {
     let point = u32::from(c);
     (0xfdd0..=0xfdef).contains(&point) || point & 0xfffe == 0xfffe

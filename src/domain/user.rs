@@ -1,4 +1,4 @@
-//! People: the account and the short form in which others meet it.
+//! People: the account, and the short form of it that stands in messages and events.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::clock::Timestamp;
 use super::ids::UserId;
 use super::names::{DisplayName, Username};
 
-/// Who somebody is, as it stands in messages, members and events.
+/// A person in short, as in messages, members and events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserRef {
     pub id: UserId,

@@ -1,4 +1,4 @@
-//! Accounts: who gets one, what others see of it, and what a password protects.
+//! Accounts: who can have one, what others see of it, and what a password protects.
 
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ async fn a_password_is_the_same_however_its_letters_are_composed() {
         change(typed_elsewhere, &format!("{typed}!")).await.ok(204);
         tries_to_sign_in(&stranger, name, &format!("{typed_elsewhere}!")).await.ok(200);
     }
-    // Counted as it is kept: 128 letters that were sent as 256 code points, and 11 that were sent as 13.
+    // The length is that after normalising: 128 letters that were sent as 192 code points, and 11 that were sent as 13.
     let longest = "a\u{308}e\u{308}o\u{308}u\u{308}xyzw".repeat(16);
     tries_to_register(&stranger, "eve", &longest).await.ok(201);
     tries_to_sign_in(&stranger, "eve", &longest).await.ok(200);
@@ -187,7 +187,7 @@ async fn a_new_password_ends_the_other_sessions_at_once_and_keeps_this_one() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_only_by_who_knows_it() {
+async fn a_password_is_changed_only_with_the_current_one() {
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let change = |current: &str, new: &str| {
@@ -202,8 +202,8 @@ async fn a_password_is_changed_only_by_who_knows_it() {
     change(PASSWORD, PASSWORD).await.problem(403, "wrong_password");
 }
 
-/// Pairs of attempts whose times are compared. The bound is wide, for machines that do other things as well: without a
-/// hash an answer comes many times sooner.
+/// Pairs of attempts whose times are compared. The bound is wide because the machine may be busy. Without a hash an answer
+/// would come many times sooner.
 const PAIRS: usize = 25;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Access tokens that are none: forged, altered, of another kind or twice; all are answered alike.
+//! Access tokens that are not valid: forged, altered, of another kind, or sent twice. All get the same answer.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -88,7 +88,7 @@ async fn every_operation_that_is_not_open_asks_who_is_calling() {
     assert!(asked >= 20, "only {asked}");
 }
 
-/// A part of a token with another content.
+/// One part of a token, encoded from other content.
 fn altered(part: &str, change: &dyn Fn(&mut Value)) -> String {
     let mut json = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
     change(&mut json);

@@ -1,13 +1,13 @@
-//! Rates: who asks too often is told when to come back, and nobody else notices.
+//! Rates: a person who asks too often is told when to come back, and nobody else notices.
 
 use serde_json::json;
 
 use crate::support::{Answer, PASSWORD, Server, check_exchange, wait_for};
 
-/// Two at once, then nothing for longer than a test lasts.
+/// A rate of two at once, and then nothing for longer than a test lasts.
 const TWICE: &str = "2, 1/h";
 
-/// A server with limits on, of which only those given are narrow.
+/// A server with limits on. Only the rates in `narrow` can be reached by a test.
 async fn limited(narrow: &[(&str, &str)]) -> Server {
     let wide = "1000, 1000/s";
     let mut env = vec![("PARLOR_LIMITS__ENABLED", "true")];
@@ -76,7 +76,7 @@ async fn signing_in_is_limited_by_address() {
     tries("bob").await.problem(401, "wrong_credentials");
     tries("eve").await.problem(401, "wrong_credentials");
     is_told_to_wait(tries("mallory").await);
-    // Whoever signed in from here before does not pay for the failures of others.
+    // Ada signed in from here before, so she does not pay for the failures of others.
     server.sign_in("ada").await;
 }
 
@@ -181,7 +181,7 @@ async fn open_streams_have_a_cap_for_each_person_room_address_and_node() {
         assert_eq!(refused.header("retry-after"), "5", "{cap}");
         refused.problem(429, "too_many_requests");
 
-        // What the cap does not count goes on.
+        // Streams that the cap does not count can be opened.
         let elsewhere = [
             (&ada, format!("/v1/rooms/{}/events", hall.id), is_of_the_room),
             (&ada, "/v1/events".to_owned(), is_of_the_room),
@@ -200,14 +200,14 @@ async fn open_streams_have_a_cap_for_each_person_room_address_and_node() {
 }
 
 #[tokio::test]
-async fn who_fails_to_sign_in_again_and_again_waits_and_others_and_sessions_do_not() {
+async fn repeated_failures_at_an_account_make_their_network_wait_and_neither_others_nor_sessions() {
     let server = limited(&[]).await;
     let ada = server.register("ada").await;
     let attempt = |name: &'static str, password: &'static str| {
         let stranger = server.anonymous();
         async move { stranger.post("/v1/login", json!({ "username": name, "password": password })).await }
     };
-    // Wrong attempts until the wait is of four seconds: 0, 0, 1, 2, 4. The server has one answer for all names.
+    // Wrong attempts until the wait is four seconds: 0, 0, 1, 2, 4. The answers are the same for all names.
     let fails = |name: &'static str| async move {
         let mut failures = 0;
         loop {

@@ -1,4 +1,4 @@
-//! Sessions: staying signed in although answers get lost, noticing stolen tokens, and ending.
+//! Sessions: a lost answer signs nobody out, a stolen token is noticed, and a session that has ended is over at once.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -13,7 +13,7 @@ async fn refreshes(client: &Client, refresh_token: &str) -> Answer {
     client.post("/v1/refresh", json!({ "refresh_token": refresh_token })).await
 }
 
-/// Presents a refresh token and gives the pair that came for it.
+/// Presents a refresh token and gives the pair of tokens in the answer.
 async fn pair_for(client: &Client, refresh_token: &str) -> (String, String) {
     let signed_in = refreshes(client, refresh_token).await.ok(200);
     let text = |name: &str| signed_in[name].as_str().unwrap().to_owned();
@@ -80,7 +80,7 @@ async fn an_unseen_child_is_given_however_late() {
     let (access, again) = pair_for(&server.anonymous(), &ada.refresh_token).await;
     assert_eq!(again, child);
 
-    // An access token of the child says that its answer has arrived; a crash does not make that forgotten.
+    // An access token of the child shows that its answer has arrived. A crash does not undo that.
     ada.bearing(&access).get("/v1/users/me").await.ok(200);
     server.restart().await;
     refreshes(&server.anonymous(), &ada.refresh_token).await.problem(401, "invalid_refresh_token");
@@ -107,7 +107,7 @@ async fn two_tabs_that_refresh_at_once_get_the_same_child() {
     }
     children.dedup();
     assert_eq!(children.len(), 1);
-    // Its access tokens were seen, but itself was not: for ten seconds the parent still gives it.
+    // The access tokens of the child were seen, but the child was not: for ten seconds its parent still gives it.
     assert_eq!(pair_for(&server.anonymous(), &ada.refresh_token).await.1, children[0]);
     server.moves_clock(11);
     refreshes(&server.anonymous(), &ada.refresh_token).await.problem(401, "invalid_refresh_token");
@@ -153,7 +153,7 @@ async fn signing_out_ends_the_session_of_either_token_and_can_be_repeated() {
     assert_is_over(&by_refresh).await;
     stranger.post("/v1/logout", body).await.ok(204);
 
-    // Whoever holds nothing, or nothing good, is signed out already.
+    // A client without a token, or without a valid one, is signed out already.
     stranger.post_nothing("/v1/logout").await.ok(204);
     stranger.post("/v1/logout", json!({})).await.ok(204);
     stranger.post("/v1/logout", json!({ "refresh_token": "x" })).await.ok(204);
@@ -162,7 +162,7 @@ async fn signing_out_ends_the_session_of_either_token_and_can_be_repeated() {
     stranger.request(reqwest::Method::POST, "/v1/logout", None, &basic).await.ok(204);
 }
 
-/// Neither token of the session is worth anything.
+/// Asserts that neither token of the session is accepted.
 async fn assert_is_over(person: &Person) {
     person.get("/v1/users/me").await.problem(401, "unauthenticated");
     refreshes(person, &person.refresh_token).await.problem(401, "invalid_refresh_token");
@@ -335,7 +335,7 @@ async fn a_new_key_signs_and_the_old_one_is_read_until_it_is_removed() {
     server.restart().await;
     ada.get("/v1/users/me").await.problem(401, "unauthenticated");
     later.get("/v1/users/me").await.ok(200);
-    // Refresh tokens hang on another key: nobody has to sign in again.
+    // Refresh tokens are made with another key, so nobody has to sign in again.
     let (access, _) = pair_for(&server.anonymous(), &ada.refresh_token).await;
     ada.bearing(&access).get("/v1/users/me").await.ok(200);
 }

@@ -1,4 +1,5 @@
-//! Nobody can keep another person from signing in: who fails pays, and the networks that a person signs in from do not.
+//! Nobody can keep another person from signing in: failures slow the network that they come from, and never the networks that
+//! a person signed in from.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -155,7 +156,7 @@ async fn failures_at_other_accounts_slow_their_network_but_nobody_who_signed_in_
 }
 
 #[tokio::test]
-async fn strangers_who_fill_the_queue_of_hashes_keep_nobody_out_who_signed_in_before() {
+async fn strangers_who_fill_the_queue_of_hashes_keep_no_known_person_out() {
     let server = server().await;
     let session = victim(&server, "ada").await;
     let flood = (0..150).map(|n| {

@@ -1,5 +1,5 @@
-//! Access tokens: what was tampered with, has another form, or is not of here and now, is worth nothing; and no answer
-//! tells why.
+//! Access tokens: one that was changed, has another form, is of another server or another time is refused, and no answer says
+//! why.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Person, Server};
 
-/// A forger who has read the server's own key, so that each forgery is wrong in one thing only.
+/// Signs forged tokens by the server's own key, so that each forgery is wrong in one thing only.
 struct Forger {
     kid: String,
     secret: Vec<u8>,
@@ -49,12 +49,12 @@ impl Forger {
         format!("{message}.{signature}")
     }
 
-    /// A good token with one part of its header changed, or taken out by null.
+    /// A good token with one field of its header changed, or removed by null.
     fn with_header(&self, name: &str, value: Value) -> String {
         self.signs(&changed(self.header(), name, value), &self.claims)
     }
 
-    /// A good token with one claim changed, or taken out by null.
+    /// A good token with one claim changed, or removed by null.
     fn with_claim(&self, name: &str, value: Value) -> String {
         self.signs(&self.header(), &changed(self.claims.clone(), name, value))
     }
@@ -74,7 +74,7 @@ fn now() -> i64 {
     Clock::SYSTEM.now().seconds()
 }
 
-/// What a token is answered with that has never been anything like one.
+/// The answer to a text that is no token at all.
 async fn the_refusal(client: &Client) -> (u16, Vec<(String, String)>, String) {
     let answer = client.bearing("garbage").get("/v1/users/me").await;
     assert_eq!(answer.header("www-authenticate"), "Bearer");
@@ -160,7 +160,7 @@ async fn a_token_that_is_wrong_in_one_thing_gets_the_one_refusal() {
     ada.bearing(&genuine).get("/v1/users/me").await.ok(200);
 }
 
-/// The same bytes to a lenient reader: only bits beyond the end of the signature differ.
+/// Changes only bits beyond the end of the signature: a lenient decoder reads the same bytes.
 fn nudged(signature: &str) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = signature.split_at(signature.len() - 1);

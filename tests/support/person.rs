@@ -1,5 +1,5 @@
-//! People: what they do, as verbs. A verb states that the thing happened; whoever wants to see a refusal makes the
-//! plain request and looks at the problem in its answer.
+//! People: what they do, as verbs. A verb asserts that the thing happened. A test of a refusal makes the plain request and
+//! looks at the problem in its answer.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -22,7 +22,7 @@ pub struct Person {
     client: Client,
 }
 
-/// A room as its maker got it. Where a verb wants a room, this or any text that names one will do.
+/// A room as the answer to its creation showed it. Where a verb takes a room, a name or an id can be given as well.
 #[derive(Debug, Clone)]
 pub struct Room {
     pub id: String,
@@ -43,7 +43,7 @@ impl Deref for Person {
     }
 }
 
-/// Posts, and again when the server is too busy with hashing other people's passwords, as a client does.
+/// Posts, and posts again while the server is too busy with hashing other passwords, as a client does.
 async fn patiently(client: &Client, path: &str, body: &Value) -> Answer {
     let begun = Instant::now();
     loop {
@@ -78,7 +78,7 @@ impl Person {
         self.client.bearer.as_deref().unwrap_or_default()
     }
 
-    /// Gets a new pair of tokens and goes on with it.
+    /// Gets a new pair of tokens and uses it from now on.
     pub async fn refreshes(&mut self) {
         let body = json!({ "refresh_token": self.refresh_token });
         let signed_in = self.client.post("/v1/refresh", body).await.ok(200);
@@ -91,7 +91,7 @@ impl Person {
         self.client = self.client.bearing(&text(&signed_in["access_token"]));
     }
 
-    /// The same person in the same session, on another way to the server.
+    /// The same person in the same session, who reaches the server at another address.
     pub fn through(&self, address: SocketAddr) -> Self {
         Self { client: self.client.through(address), ..self.clone() }
     }
