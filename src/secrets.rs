@@ -1,5 +1,5 @@
-//! The server's own keys: made on the first start, kept in the data folder for its owner alone. Knows the file and its
-//! form, not what the keys are used for.
+//! The server's own keys: made at the first start and kept in the data folder, where only its owner can read them. Knows the file
+//! and its form, not what the keys are used for.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -51,7 +51,7 @@ pub struct Secrets {
     pub root: Secret,
 }
 
-/// Why the keys cannot be had; one line for the person who started the program.
+/// Why the keys cannot be read or made. Each is one line for the person who started the program.
 #[derive(Debug, Error)]
 pub enum SecretsError {
     #[error("the keys in {0} cannot be read or made: {1}")]
@@ -106,12 +106,12 @@ impl Secrets {
             }],
             root: draw(ids),
         };
-        // Written whole under another name: a crash leaves either no file or a good one.
+        // Written under another name and then renamed: a crash leaves either no file or a whole one.
         let draft = path.with_extension("new");
         let write = || {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-            // A draft that a crash left behind keeps its mode when it is opened again.
+            // A draft that a crash has left behind would keep its mode.
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
             file.write_all(secrets.to_text().as_bytes())?;
             file.sync_all()?;
@@ -155,7 +155,7 @@ fn draw(ids: Ids) -> Secret {
 fn decode(text: &str) -> Result<Secret, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     let secret: [u8; KEY_BYTES] = bytes.ok_or("each key is 32 bytes as base64url without padding")?;
-    // Sample values and zeros are no secrets: random bytes hardly ever repeat so much.
+    // Zeros and sample values are no secrets. 32 random bytes hardly ever have fewer than 16 different values.
     let distinct = secret.iter().collect::<std::collections::HashSet<_>>().len();
     if distinct < 16 { Err("a key is not random enough") } else { Ok(Secret(secret)) }
 }

@@ -71,8 +71,8 @@ pub(super) fn hyphenated_uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
-/// Within a millisecond ids are counted, and they go on from the newest one when the clock goes back: ids that follow each other
-/// are neighbours in an index.
+/// Counts the ids of one millisecond, and goes on from the newest id when the clock goes back. So consecutive ids are neighbours
+/// in an index.
 static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
 
 /// The source of new ids, which begin with the time of its clock (UUID version 7), and of randomness. Nothing may depend on the
@@ -121,7 +121,7 @@ impl Ids {
     #[allow(clippy::disallowed_methods, reason = "this is the one place that draws")]
     pub fn random_bytes<const N: usize>(self) -> [u8; N] {
         let mut bytes = [0; N];
-        // Without randomness no key or token is safe: there is nothing sensible to go on with.
+        // Without randomness no key or token is safe, so the program cannot go on.
         getrandom::fill(&mut bytes).expect("the system's random generator never fails once booted");
         bytes
     }

@@ -1,4 +1,4 @@
-//! One batch of everything but posts: a transaction in which each request can be undone alone. It knows how requests share
+//! One batch of everything except posts: a transaction in which each request can be undone alone. It knows how requests share
 //! a transaction, not where they come from or what they write.
 //!
 //! Each request runs in its own savepoint, so that a refusal, a broken constraint or a panic undoes that request alone.
@@ -15,17 +15,17 @@ use super::committed::Committed;
 use super::error::{BatchFailure, Error, Failure, Stop};
 use super::writing::Writing;
 
-/// A request of whatever kind, as a batch sees it.
+/// A request of any kind, as a batch sees it.
 pub(super) trait Request: Send {
     fn run<'w>(&'w mut self, writing: &'w mut Writing) -> BoxFuture<'w, Result<(), Stop>>;
 
     fn refuse(&mut self, error: Error);
 
-    /// The batch is over: whatever the request came to is told.
+    /// The transaction has ended: sends the request's outcome to whoever waits for it.
     fn answer(self: Box<Self>);
 }
 
-/// Writes a batch in one transaction and says what it has changed. Each request knows then what it came to.
+/// Writes a batch in one transaction and returns what it has changed. Each request then has its outcome.
 pub(super) async fn write(
     writing: &mut Writing,
     batch: &mut [Box<dyn Request>],
@@ -41,7 +41,7 @@ pub(super) async fn write(
     written.map(|()| committed)
 }
 
-/// Everything but the commit.
+/// Everything except the commit.
 async fn run_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Result<(), Failure> {
     for request in batch {
         writing.begin_request();
@@ -54,7 +54,7 @@ async fn run_all(writing: &mut Writing, batch: &mut [Box<dyn Request>]) -> Resul
     Ok(())
 }
 
-/// What stops a request alone; what stops the batch comes back as an error.
+/// Why a request alone was undone, or none if it was not. A failure that ends the batch is the error.
 fn refused(outcome: Result<Result<(), Stop>, Box<dyn Any + Send>>) -> Result<Option<Error>, Failure> {
     match outcome {
         Ok(Ok(())) => Ok(None),

@@ -1,9 +1,9 @@
 //! Folds the write-ahead log back into the database file, without ever making a writer wait for long.
 //!
 //! SQLite's automatic checkpoints are off: they would run inside some post's commit. A connection of its own checkpoints
-//! passively, which holds up nobody: after many writes, and in quiet moments after few, so that the database file alone is soon
-//! complete. A passive checkpoint cannot restart a log that somebody reads all the time. So the journal restarts a log that has
-//! grown large itself, between two batches.
+//! passively, which makes nobody wait: after many writes, and in quiet moments after few. So the database file alone is soon
+//! complete. A passive checkpoint cannot restart a log that somebody reads all the time. When such a log has grown large, the
+//! journal restarts it between two batches.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,13 +22,14 @@ const WRITES: usize = 1_000;
 const QUIET: Duration = Duration::from_secs(2);
 /// A checkpoint is made this long after a write at the latest, however few there are and whether it is quiet or not.
 const LATEST: Duration = Duration::from_secs(30);
-/// As few writes within [`LATEST`] are as good as quiet: a load balancer that asks whether the server is ready makes as many.
+/// Not more writes than this within [`LATEST`] count as quiet, too: a load balancer that asks whether the server is ready causes
+/// some all the time.
 const FEW: usize = 60;
 /// Frames (of one page, 4 KiB) of a log whose file is kept as it is, 4 MiB. A larger file is given back to the disk once it is
 /// quiet; the writes after that take a little longer, because they have to extend it again.
 const KEPT_FRAMES: i64 = 1024;
-/// Frames above which the journal restarts the log, 64 MiB. When a reader of long ago still needs the log, the journal tries
-/// again after as many more; else every batch would wait for that reader.
+/// Frames above which the journal restarts the log, 64 MiB. If an old reader still needs the log, the journal tries again after
+/// as many frames more; otherwise every batch would wait for that reader.
 const RESTART_FRAMES: i64 = 16 * 1024;
 /// How long a restart may wait for readers.
 const RESTART_WAIT_MS: u32 = 20;
@@ -105,7 +106,7 @@ impl Checkpoints {
             let is_quiet = self.worth_it().await;
             match self.checkpoint(&mut connection, is_quiet, &mut largest).await {
                 Ok(true) => is_failing = false,
-                // Somebody reads the log as it was, or writes just now: after them.
+                // Somebody still reads an old state, or writes just now: the next quiet moment is waited for.
                 Ok(false) => self.written.notify_one(),
                 Err(error) => {
                     // One line, however often it is tried until there is room on the disk again.
@@ -153,7 +154,7 @@ impl Checkpoints {
         };
         self.frames.store(frames, Ordering::Relaxed);
         if frames < RESTART_FRAMES {
-            // The log has begun anew by itself: no reader is in the way any more.
+            // The log has restarted by itself, so no reader is in the way any more.
             self.restart_above.store(RESTART_FRAMES, Ordering::Relaxed);
         }
         *largest = frames.max(*largest);
@@ -163,7 +164,7 @@ impl Checkpoints {
         if !is_quiet || *largest <= KEPT_FRAMES {
             return Ok(true);
         }
-        // Everything is folded back: what is left to do under the writers' lock is to cut the file.
+        // Everything is folded back, so the writers' lock is held only while the file is cut.
         if !truncate(connection).await? {
             return Ok(false);
         }

@@ -11,14 +11,14 @@ use crate::domain::refusal::Refusal;
 /// Why a read or write did not happen.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A rule said no; nothing was changed.
+    /// A rule refuses it; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The room takes no more for so long; nothing was changed.
+    /// The room's rate is used up for this long; nothing was changed.
     #[error("too many posts")]
     TooMany { retry_after: Duration },
-    /// There is no room in the journal's queue, no free connection for a read, or another program holds the file. Nothing was
-    /// changed, and a later try may succeed. The same once the store closes.
+    /// The journal's queue is full, no connection is free for a read, another program holds the file, or the store is closing.
+    /// Nothing was changed, and a later try may succeed.
     #[error("the database is busy")]
     Overloaded,
     /// The disk is full; nothing was changed.
@@ -30,12 +30,12 @@ pub enum Error {
     /// The engine failed before the commit; nothing was changed.
     #[error("the database failed: {0}")]
     Engine(String),
-    /// The write, or the read, broke off by a bug; nothing was changed.
-    #[error("it broke off by a bug")]
+    /// The read or write panicked; nothing was changed.
+    #[error("a bug stopped it; a panic in this log says where")]
     Panicked,
 }
 
-/// Why the database cannot be opened; one line for the person who started the program.
+/// Why the database cannot be opened. Each is one line for the person who started the program.
 #[derive(Debug, Error)]
 pub enum OpenError {
     #[error("the data folder {0} cannot be used: {1}; name another one with --data, or make it writable")]
@@ -48,18 +48,18 @@ pub enum OpenError {
     Database(PathBuf, Box<dyn std::error::Error + Send + Sync>),
     #[error("the database {0} could not be brought up to date: {1}")]
     Migration(PathBuf, MigrateError),
-    #[error("the database {0} does not keep its promises of durability here: {1}")]
+    #[error("the database {0} cannot make writes durable on this file system: {1}")]
     NotDurable(PathBuf, &'static str),
 }
 
-/// Reads report the engine's failure as it is.
+/// A read fails as the engine does.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Failure::from(error).into()
     }
 }
 
-/// A failure of the engine, whichever library it was asked through.
+/// A failure of the engine, through either of its two libraries.
 #[derive(Clone, Debug, Error)]
 #[error("{text}")]
 pub(super) struct Failure {
@@ -72,7 +72,7 @@ pub(super) struct Failure {
 enum Kind {
     /// The disk is full.
     Full,
-    /// Others are in the way; that passes.
+    /// Something else uses what is needed; a later try may succeed.
     Busy,
     /// A statement broke a constraint. It is undone, and the transaction goes on unless a trigger has rolled it back.
     Constraint,
@@ -80,14 +80,14 @@ enum Kind {
     Fault,
 }
 
-/// Why a request inside a batch stops.
+/// Why a request inside a batch stopped.
 #[derive(Debug)]
 pub(super) enum Stop {
     Refused(Refusal),
     Engine(Failure),
 }
 
-/// Why a transaction failed, with every request in it.
+/// Why a transaction failed, and with it every request in it.
 #[derive(Debug, Error)]
 pub(super) enum BatchFailure {
     /// Rolled back: nothing of it was written.
@@ -99,13 +99,13 @@ pub(super) enum BatchFailure {
     /// Rolled back because one of the requests panicked.
     #[error("a request panicked")]
     UndoneForPanic,
-    /// The commit itself failed, or what it left behind could not be rolled back.
+    /// The commit failed, or a rollback did. Nobody knows whether the transaction is on the disk.
     #[error("{0}")]
     AtCommit(Failure),
 }
 
 impl BatchFailure {
-    /// A commit that failed. Where the disk was full nothing was written; else nobody knows.
+    /// The failure of a commit. If the disk was full, nothing was written; otherwise nobody knows.
     pub fn of_commit(failure: Failure) -> Self {
         if failure.is_full() { Self::Undone(failure) } else { Self::AtCommit(failure) }
     }
@@ -118,7 +118,7 @@ impl BatchFailure {
         }
     }
 
-    /// Whether the others might be written without one of them.
+    /// Whether one request is the cause, so that the others may succeed without it.
     pub fn is_for_one(&self) -> bool {
         matches!(self, Self::UndoneForOne(_) | Self::UndoneForPanic)
     }
@@ -140,7 +140,7 @@ impl Kind {
         match code & 0xff {
             // SQLITE_FULL
             13 => Self::Full,
-            // SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: a lock was not to be had for longer than we wait.
+            // SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: somebody else kept a lock for longer than we wait.
             5 | 6 | 15 => Self::Busy,
             // SQLITE_CONSTRAINT
             19 => Self::Constraint,
@@ -152,7 +152,7 @@ impl Kind {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let kind = match &error {
-            // All connections were taken for longer than we wait, or the store has closed.
+            // No connection became free in time, or the store has closed.
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Kind::Busy,
             error => {
                 let code = error.as_database_error().and_then(|e| e.code()?.parse().ok());
@@ -204,7 +204,7 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
-/// What stops a read, which shares its statements with writes.
+/// Reads use some statements of writes, and those stop in the same way.
 impl From<Stop> for Error {
     fn from(stop: Stop) -> Self {
         match stop {

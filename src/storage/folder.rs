@@ -1,5 +1,5 @@
-//! The data folder: one process at a time uses it, and nobody but its owner can read the files in it, whatever the umask is
-//! and whoever made them. Knows the names of the files, not what they hold.
+//! The data folder: one process at a time uses it, and only its owner can read the files in it. That does not depend on the
+//! umask, or on who made the files. Knows the names of the files, not what they hold.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::OpenError;
 
-/// Its owner reads and writes a file; nobody else does anything with it.
+/// The mode of every file: the owner may read and write, nobody else may do anything.
 const PRIVATE: u32 = 0o600;
-/// What others may do.
+/// The bits of a mode that are for others than the owner.
 const OTHERS: u32 = 0o077;
 
 /// The data folder while this process is the one that uses it.
@@ -23,8 +23,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Takes the folder, which is made if it is missing, and makes sure that there is a private file for the database.
-    /// Others on the machine who can look into the folder are worth a warning: the files that follow are closed to them.
+    /// Takes the folder, and makes it if it is missing. Afterwards there is a private file for the database. Warns when other
+    /// users can look into the folder, although they cannot read the files.
     pub fn take(path: &Path) -> Result<Self, OpenError> {
         let unusable = |error| OpenError::Folder(path.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
@@ -35,8 +35,8 @@ impl Folder {
             TryLockError::Error(error) => unusable(error),
         })?;
         let (database, log) = (path.join("parlor.db"), path.join("parlor.db-wal"));
-        // SQLite gives its other files the mode of this one. Only after the lock: to close a file that SQLite has open in
-        // this process would give up the locks of SQLite.
+        // SQLite gives its other files the mode of this one. This must come after the lock: if this process had the database
+        // open already, closing the file here would release the locks of SQLite.
         drop(open_private(&database).map_err(unusable)?);
         for file in [&lock, &database, &log, &path.join("parlor.db-shm")] {
             close_to_others(file);
@@ -50,8 +50,8 @@ fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path)
 }
 
-/// Files of an older version, or that were copied here, may have another mode. So has a new one where the umask takes rights
-/// from its owner.
+/// Files of an older version and copied files may have another mode. A new file has another one if the umask takes rights from
+/// the owner.
 fn close_to_others(path: &Path) {
     let closed = fs::metadata(path).and_then(|file| match file.permissions().mode() & 0o777 {
         PRIVATE => Ok(()),
@@ -59,7 +59,7 @@ fn close_to_others(path: &Path) {
     });
     match closed {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            tracing::warn!(file = %path.display(), %error, "the file cannot be closed to others: its mode stays as it is");
+            tracing::warn!(file = %path.display(), %error, "the mode of the file cannot be changed to 600: other users may be able to read it");
         }
         _ => {}
     }

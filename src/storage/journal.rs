@@ -1,5 +1,6 @@
-//! The journal: the one writer of a node. It drains a bounded queue into transactions with one sync each, one of posts and
-//! one of everything else, then answers every request by itself. What is written stands in the nouns' files.
+//! The journal: everything that a node writes goes through it. It takes requests from a bounded queue and writes them in two
+//! transactions with one sync each: one for posts, one for everything else. Then it answers each request. What a request writes
+//! is in the files of the nouns.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,28 +18,28 @@ use super::posting::Posting;
 use super::posts::Post;
 use super::writing::Writing;
 
-/// Requests waiting for their batch. When it is full the next one is told to come back: 503.
+/// Requests that may wait for their batch. When the queue is full the next request is answered 503.
 const QUEUE: usize = 4_096;
-/// Requests taken from the queue at a time. More would save no sync worth having and make the first one wait.
+/// Requests taken from the queue at a time. More would save few syncs, and the first request would wait longer.
 const BATCH: usize = 256;
 
-/// What happens after a commit and before its requests are answered. It must not block.
+/// Called after a commit and before its requests are answered. It must not block.
 pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
 
-/// The queue's end that requests are put into.
+/// The end of the queue into which requests are put.
 #[derive(Clone)]
 pub(super) struct Journal {
     queue: mpsc::Sender<Write>,
     meters: Arc<Meters>,
 }
 
-/// What the journal is asked for. Posts have a way of their own through it.
+/// A request in the queue. Posts are written in another way than everything else.
 enum Write {
     Post(Box<Post>),
     Other(Box<dyn Request>),
 }
 
-/// A request whose kind the journal need not know.
+/// A request that is not a post: a function that writes, and the channel for its answer.
 struct Pending<T, F> {
     work: Option<F>,
     outcome: Result<T, Error>,
@@ -59,7 +60,7 @@ pub(super) struct Committer {
     pub meters: Arc<Meters>,
 }
 
-/// What waits in the queue.
+/// The end of the queue from which requests are taken.
 pub(super) struct Requests(mpsc::Receiver<Write>);
 
 impl<T, F> Request for Pending<T, F>
@@ -82,13 +83,13 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        // Nobody listens when the client has hung up; what was written stays written.
+        // It fails when the client has hung up. What was written stays written.
         let _ = self.reply.send(self.outcome);
     }
 }
 
 impl Journal {
-    /// A journal, and the end of its queue that a `Committer` takes requests from.
+    /// A journal, and the other end of its queue for a `Committer`.
     pub fn new(meters: Arc<Meters>) -> (Self, Requests) {
         let (queue, requests) = mpsc::channel(QUEUE);
         (Self { queue, meters }, Requests(requests))
@@ -111,7 +112,7 @@ impl Journal {
     }
 
     async fn put<T>(&self, write: Write, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
-        // Full, or closing: either way nothing was written, and it is worth coming back.
+        // The queue is full, or closed because the server stops. Nothing was written.
         let place = self.queue.try_reserve().map_err(|_| Error::Overloaded)?;
         self.meters.queue.inc();
         place.send(write);
@@ -120,7 +121,7 @@ impl Journal {
 }
 
 impl Committer {
-    /// Writes until the queue is closed and empty, or the journal cannot go on. It blocks: for a thread of its own.
+    /// Writes until the queue is closed and empty, or until a commit has failed with an unknown outcome. It blocks its thread.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -128,7 +129,7 @@ impl Committer {
             tokio::select! {
                 biased;
                 taken = requests.recv_many(&mut batch, BATCH) => if taken == 0 { break },
-                // What is queued is still written; the loop ends when nothing is left.
+                // What is queued is still written. The loop ends when nothing is left.
                 () = self.closing.cancelled(), if !requests.is_closed() => { requests.close(); continue }
             }
             self.write(&mut batch).await;
@@ -141,7 +142,8 @@ impl Committer {
         }
     }
 
-    /// Posts together, and then the others together: all were asked for before any was answered, so either order is right.
+    /// Writes the posts together, and then the others together. No request of a batch has an answer yet when the batch begins,
+    /// so nobody can expect another order.
     async fn write(&mut self, batch: &mut Vec<Write>) {
         let size = batch.len();
         self.meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
@@ -163,7 +165,7 @@ impl Committer {
         }
     }
 
-    /// Writes posts together, and where one of them stands in the way of all each of them alone.
+    /// Writes posts together. If one of them makes the transaction fail, each is written alone.
     fn write_posts(&mut self, mut posts: Vec<Post>) {
         let began = Instant::now();
         let written = self.posting.write(&mut posts);
@@ -171,7 +173,7 @@ impl Committer {
             return self.answer_posts(written, posts, began);
         }
         for post in posts {
-            // Those that are left learn that nobody knows what became of theirs.
+            // The posts that are left are dropped, and their requests are answered `OutcomeUnknown`.
             if self.fatal.is_cancelled() {
                 return;
             }
@@ -207,7 +209,7 @@ impl Committer {
         }
     }
 
-    /// Tells the node what a transaction of so many requests has changed; what has failed comes back.
+    /// Tells the node what a transaction has changed. Returns the failure, if it has failed.
     fn conclude(
         &self,
         written: Result<Option<Committed>, BatchFailure>,

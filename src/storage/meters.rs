@@ -1,4 +1,4 @@
-//! What the journal measures of itself, for the operator's metrics. No room and no person is told apart here.
+//! What the journal measures, for the operator's metrics. The figures name no room and no person.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Bounds of the sizes of batches, up to the largest one.
+/// Bounds of the histogram of batch sizes; the last one is the largest batch.
 const REQUESTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
-/// Bounds in seconds: from a fast disk's sync to the longest wait for another program's lock.
+/// Bounds in seconds, from the sync of a fast disk to the longest wait for another program's lock.
 const SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 /// The figures of the journal.
@@ -58,7 +58,7 @@ impl Meters {
 
 impl Collector for WriteAheadLog {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        // Left out where it cannot be read; nothing else depends on it.
+        // Without the file there is no figure; the others do not depend on it.
         let Ok(file) = std::fs::metadata(&self.0) else { return Ok(()) };
         let bytes = ConstGauge::new(i64::try_from(file.len()).unwrap_or(i64::MAX));
         let help = "Size of the write-ahead log";

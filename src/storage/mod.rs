@@ -1,5 +1,5 @@
-//! The store: everything Parlor keeps, in one SQLite file. All SQL of the project stands below this folder, one file a
-//! noun; nothing here knows HTTP, streams, tokens, or who asks.
+//! The store: everything that Parlor keeps, in one SQLite file. All SQL of the project is in this folder, one file for each noun.
+//! Nothing here knows HTTP, streams, tokens, or who asks.
 
 mod access;
 pub mod accounts;
@@ -42,7 +42,7 @@ pub use open::Purpose;
 pub use posts::{Admission, NewMessage};
 pub use rooms::{NewRoom, RoomChanges};
 
-/// Whether a thing was made by this call or was there before.
+/// A thing, and whether this call has made it or it was there before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made<T> {
     pub value: T,
@@ -57,12 +57,12 @@ pub struct Store {
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
-    /// Cancelled when a commit failed with unknown outcome, or the journal broke down; the process has to end.
+    /// Cancelled when a commit failed with an unknown outcome, or when the journal panicked. The process must end then.
     fatal: CancellationToken,
-    /// Asks the journal to write what it has and end.
+    /// Asks the journal to write what is queued and then to end.
     closing: CancellationToken,
     tasks: TaskTracker,
-    /// Held for as long as the store is open: a second process is refused.
+    /// Held while the store is open, so that a second process is refused.
     _folder: folder::Folder,
 }
 
@@ -75,7 +75,7 @@ impl Store {
         &self.meters
     }
 
-    /// Resolves when a commit has failed and nobody knows whether it is on disk, or nothing can be written any more.
+    /// Resolves when nobody knows whether a commit is on the disk, or when nothing can be written any more.
     pub async fn failed(&self) {
         self.fatal.cancelled().await;
     }
@@ -91,13 +91,13 @@ impl Store {
         self.tasks.wait().await;
         self.readers.close().await;
         if self.has_failed() {
-            // What the failed commit has left behind is for the recovery of the next start.
+            // The recovery of the next start decides about what the failed commit has left behind.
             return;
         }
         if let Err(error) = checkpoint::last(self.options.clone()).await {
             tracing::warn!(
                 %error,
-                "the write-ahead log stays beside the database: the next start needs it, and so does a copy"
+                "the write-ahead log could not be folded back: keep parlor.db-wal together with parlor.db until the next start"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Opening the database: the lock, the settings that durability rests on, recovery, migrations, the new epoch.
+//! Opening the database: takes the folder, checks what durability rests on, recovers, migrates, and begins a new epoch.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -29,24 +29,24 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
 
 /// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
 const READERS: u32 = 4;
-/// How long a read waits for one of them. After that it fails as [`super::Error::Overloaded`]: those who wait do not pile up
+/// How long a read waits for one of them. After that it fails as [`super::Error::Overloaded`], so that requests do not pile up
 /// behind reads that hang.
 const READER_WAIT: Duration = Duration::from_secs(5);
-/// Epochs kept. A cursor of an older one asks for a reset, which is always safe.
+/// Epochs that are read at the start. A cursor of an older epoch leads to a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
 
 /// What the database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Serving streams: cursors of this opening are told from those of a copy.
+    /// Serving streams. A new epoch begins, so that cursors of this opening differ from those of a copy of the database.
     Serve,
-    /// A command that changes accounts and is done.
+    /// One command of the command line, which changes accounts and ends.
     Command,
 }
 
 impl Store {
-    /// Opens `folder/parlor.db`, made if absent. `on_commit` is called after each commit, before its requests are
-    /// answered.
+    /// Opens `folder/parlor.db`, and makes it if it is missing. `on_commit` is called after each commit, before the requests of
+    /// that commit are answered.
     pub async fn open(
         folder: &Path,
         purpose: Purpose,
@@ -60,7 +60,7 @@ impl Store {
 
         let mut writer = options.connect().await.map_err(broken)?;
         let posting = posting(file)?;
-        // Frames recovered from the log may never have been synced: they are made durable before anybody is told of them.
+        // Frames recovered from the log may never have been synced. They must be on the disk before anybody reads them.
         if !checkpoint::truncate(&mut writer).await.map_err(broken)? {
             return Err(OpenError::InUse(folder.to_owned()));
         }
@@ -85,13 +85,13 @@ impl Store {
             closing: closing.clone(),
             meters: meters.clone(),
         };
-        // A thread of its own, which it may block: what it waits for is the disk.
+        // The journal waits for the disk, so it has a thread of its own.
         let runtime = Handle::current();
         let writing = tasks.spawn_blocking(move || runtime.block_on(committer.run()));
         let broken = fatal.clone();
         tasks.spawn(async move {
             let work = async {
-                // The checkpointer has nothing left to do once the journal is through.
+                // Nobody writes any more once the journal has ended, so the checkpoints end, too.
                 tokio::select! {
                     ended = writing => ended.is_err(),
                     () = checkpoints.run(checkpointer) => false,
@@ -108,14 +108,17 @@ impl Store {
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
-    let options = options.journal_mode(SqliteJournalMode::Wal).busy_timeout(LOCK_WAIT);
-    let settings = SETTINGS.iter().fold(options, |options, &(name, value)| options.pragma(name, value));
-    settings.disable_statement_logging()
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .busy_timeout(LOCK_WAIT)
+        .disable_statement_logging();
+    SETTINGS.iter().fold(options, |options, &(name, value)| options.pragma(name, value))
 }
 
-/// A connection to a file does not go away. So all are opened at the start and kept: a process without a free descriptor still
-/// reads. None is asked whether it still works, which would cost as much as a read.
+/// All connections are opened at the start and kept, so that a process without a free descriptor can still read. They are not
+/// tested before use: a connection to a file does not break, and a test would cost as much as a read.
 fn readers() -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .min_connections(READERS)
@@ -124,11 +127,11 @@ fn readers() -> SqlitePoolOptions {
         .idle_timeout(None)
         .test_before_acquire(false)
         .acquire_timeout(READER_WAIT)
-        // A wait that ends well is not worth a line of the log; one that does not is answered 503.
+        // Without this, each wait of two seconds would be a line in the log.
         .acquire_slow_threshold(READER_WAIT)
 }
 
-/// Opens the connection for posts, and refuses to serve where they would not be durable.
+/// Opens the connection for posts. Fails where the file system does not support what makes posts durable.
 fn posting(file: &Path) -> Result<Posting, OpenError> {
     let broken = |e: rusqlite::Error| OpenError::Database(file.to_owned(), e.into());
     let posting = Posting::open(file).map_err(broken)?;
@@ -145,7 +148,7 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenE
     })
 }
 
-/// Reads the cursors' key, made with the database, and begins a new epoch when the database is opened for serving.
+/// Reads the key of the cursors, which is made with the database. Begins a new epoch when the database is opened for serving.
 async fn begin_epoch(
     writer: &mut SqliteConnection,
     purpose: Purpose,
@@ -156,7 +159,8 @@ async fn begin_epoch(
         "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
     sqlx::query(first_start).bind(&key[..]).execute(&mut *writer).await?;
     let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
-    // A number drawn before would make two times look like one; the next start draws another.
+    // A number that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The next
+    // start draws another number.
     let begin = "INSERT INTO epochs (epoch, first_position) SELECT $1, head + 1 FROM log";
     if purpose == Purpose::Serve {
         sqlx::query(begin).bind(epoch).execute(&mut *writer).await?;
@@ -165,7 +169,7 @@ async fn begin_epoch(
     let key: Vec<u8> = sqlx::query("SELECT cursor_key FROM log").fetch_one(&mut *writer).await?.try_get(0)?;
     let key =
         <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
-    // In the order in which they were begun: several may begin at one position.
+    // The rowid gives the order in which they began: several epochs may begin at one position.
     let known = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
     let rows = sqlx::query(known).bind(EPOCHS).fetch_all(writer).await?;
     let mut epochs = Vec::with_capacity(rows.len());

@@ -1,5 +1,5 @@
-//! The transaction of posts, the most frequent write by far. It runs on the journal's own thread, straight in the engine, so
-//! that a statement costs what the engine needs for it and no change of threads. It knows what a post writes, not who waits.
+//! The transaction of posts, the most frequent write by far. It calls the engine directly on the journal's own thread: a
+//! statement through sqlx would cost two changes of threads. It knows what a post writes, not who waits for it.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,7 +37,7 @@ const MESSAGE: &str = "\
 const ROOM: &str = "UPDATE rooms SET head = ?2 WHERE id = ?1";
 const LOG: &str = "UPDATE log SET head = ?1";
 
-/// The connection that posts are written by.
+/// The connection through which posts are written.
 pub(super) struct Posting {
     connection: Connection,
 }
@@ -47,12 +47,12 @@ struct Found {
     room: RoomId,
     last_seq: i64,
     author: UserRef,
-    /// There is a message of this room, author and client id.
+    /// The author has posted in this room under the same client id before.
     is_repeat: bool,
 }
 
 impl Posting {
-    /// Opens a database that exists and is in write-ahead mode.
+    /// Opens a database that exists already and is in write-ahead mode.
     pub fn open(file: &Path) -> Result<Self, rusqlite::Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
@@ -63,7 +63,7 @@ impl Posting {
         Ok(Self { connection })
     }
 
-    /// What a commit would lack here to be durable: some file systems accept the settings and do not keep them.
+    /// What is missing here to make a commit durable. Some file systems accept the settings without an error and ignore them.
     pub fn lacks(&self) -> Result<Option<&'static str>, rusqlite::Error> {
         let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         let level: i64 = self.connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
@@ -74,8 +74,8 @@ impl Posting {
         })
     }
 
-    /// Writes posts in one transaction and says what it has changed; none when there was nothing to write. Each post knows
-    /// then what it came to.
+    /// Writes posts in one transaction and returns what it has changed, or none when there was nothing to write. Each post then
+    /// has its outcome.
     pub fn write(&mut self, posts: &mut [Post]) -> Result<Option<Committed>, BatchFailure> {
         let written = catch_unwind(AssertUnwindSafe(|| self.write_all(posts)));
         let failure = match written {
@@ -96,7 +96,7 @@ impl Posting {
         Err(failure)
     }
 
-    /// Everything but the commit. The first failure ends it: `SQLite` may have rolled back by itself.
+    /// Everything except the commit. Stops at the first failure, because `SQLite` may have rolled back by itself.
     fn write_all(&self, posts: &mut [Post]) -> Result<Tail, Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let head = self.connection.prepare_cached("SELECT head FROM log")?.query_row([], |row| row.get(0))?;
@@ -112,7 +112,7 @@ impl Posting {
         Ok(tail)
     }
 
-    /// Writes a post unless a rule says no. `seqs` are the last ones of the rooms that were posted to.
+    /// Writes a post unless a rule refuses it. `seqs` has the newest seq of each room that this transaction has posted to.
     fn write_one(
         &self,
         post: &mut Post,
@@ -148,7 +148,7 @@ impl Posting {
         Ok(found.unwrap_or(Err(Refusal::RoomNotFound)))
     }
 
-    /// Writes a message and its event. No rule can refuse it any more.
+    /// Writes a message and its event. All rules have been checked.
     fn insert(&self, tail: &mut Tail, new: &NewMessage, message: &Message) -> Result<(), Failure> {
         let event = event_of(message);
         let row = tail.number(&event)?;
@@ -170,7 +170,7 @@ impl Posting {
         Ok(())
     }
 
-    /// Leaves no transaction behind, whoever has ended it.
+    /// Ends the transaction, unless `SQLite` has ended it already.
     fn roll_back(&self) -> Result<(), BatchFailure> {
         if self.connection.is_autocommit() {
             return Ok(());
@@ -197,7 +197,7 @@ fn found_of(row: &Row<'_>, author: UserId) -> Result<Result<Found, Refusal>, rus
     }))
 }
 
-/// What no version of Parlor has written.
+/// The database has a visibility that this version does not know.
 fn unknown(visibility: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(1, Type::Text, format!("visibility {visibility:?}").into())
 }

@@ -1,4 +1,5 @@
-//! Finding out whether posts can be written, by writing as much as a post: only the disk knows how much room it has.
+//! Finds out whether posts can be written by writing as much as a post. There is no other way: only the disk knows how much
+//! room it has.
 
 use super::Store;
 use super::error::{Error, Stop};
@@ -16,7 +17,7 @@ impl Store {
     }
 }
 
-/// The same bytes again would dirty no page, and so write nothing: hence random ones.
+/// The bytes are random, because SQLite does not write a page that has not changed.
 async fn fill(w: &mut Writing) -> Result<(), Stop> {
     let fill = "INSERT INTO trial (id, filling) VALUES (1, randomblob($1)) \
                 ON CONFLICT (id) DO UPDATE SET filling = excluded.filling";

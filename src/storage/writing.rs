@@ -1,5 +1,5 @@
-//! The transaction of a batch as its requests see it: savepoints, numbered events, and what the rest of the node has to
-//! know once it is committed. It knows nothing of requests.
+//! The transaction of a batch as its requests see it: savepoints, numbered events, and what the rest of the node must know
+//! after the commit. It knows nothing of requests.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
@@ -16,7 +16,7 @@ pub(super) struct Writing {
     tail: Tail,
     /// The transaction has begun.
     is_open: bool,
-    /// Where the running request began; none until it has its savepoint.
+    /// The state before the running request; none until the request has its savepoint.
     began: Option<Mark>,
 }
 
@@ -29,10 +29,10 @@ impl Writing {
         &mut self.connection
     }
 
-    /// Begins a request: opens its savepoint, and the transaction if it is the first of its batch.
+    /// Begins a request: opens its savepoint, and the transaction if the request is the first of its batch.
     ///
-    /// Releasing the savepoint of the request before is also the check that the transaction is still open: when SQLite
-    /// has rolled back by itself the savepoint is gone and the release fails, before anything is written outside.
+    /// Releasing the savepoint of the previous request also checks that the transaction is still open. If SQLite has rolled
+    /// back by itself, that savepoint is gone and the release fails. So nothing is written outside the transaction.
     pub async fn open(&mut self) -> Result<(), sqlx::Error> {
         if self.is_open {
             sqlx::query("RELEASE request; SAVEPOINT request").execute(&mut self.connection).await?;
@@ -56,22 +56,28 @@ impl Writing {
         self.tail.next
     }
 
-    /// Writes an event into the log. Called last in a request, when no rule can refuse it any more.
+    /// Writes an event into the log. A request calls it last, after all rules were checked.
     pub async fn append(&mut self, event: &NewEvent) -> Result<Position, Stop> {
         let row = self.tail.number(event).map_err(Failure::from)?;
-        let insert = sqlx::query(INSERT_EVENT).bind(row.position.0).bind(event.room.uuid()).bind(event.seq);
-        let insert =
-            insert.bind(event.kind.as_str()).bind(row.subject).bind(row.data).bind(event.at.micros());
-        insert.execute(&mut self.connection).await?;
+        sqlx::query(INSERT_EVENT)
+            .bind(row.position.0)
+            .bind(event.room.uuid())
+            .bind(event.seq)
+            .bind(event.kind.as_str())
+            .bind(row.subject)
+            .bind(row.data)
+            .bind(event.at.micros())
+            .execute(&mut self.connection)
+            .await?;
         Ok(row.position)
     }
 
-    /// What the rest of the node must know once this is committed.
+    /// What the rest of the node must know after the commit.
     pub fn afterwards(&mut self) -> &mut Committed {
         &mut self.tail.committed
     }
 
-    /// Ends the batch: the log's new head, and the synced commit.
+    /// Ends the batch: writes the log's new head and commits, with a sync.
     pub async fn commit(&mut self) -> Result<(), BatchFailure> {
         let head = sqlx::query("RELEASE request; UPDATE log SET head = $1").bind(self.tail.head().0);
         head.execute(&mut self.connection).await.map_err(|error| BatchFailure::Undone(error.into()))?;
@@ -79,28 +85,28 @@ impl Writing {
         committed.map(drop).map_err(|error| BatchFailure::of_commit(error.into()))
     }
 
-    /// From here on there is nothing to undo until the next request has its savepoint.
+    /// Until the next request has its savepoint there is nothing to undo.
     pub fn begin_request(&mut self) {
         self.began = None;
     }
 
-    /// Undoes the running request, if it got so far as to have anything to undo.
+    /// Undoes the running request, if it has a savepoint.
     pub async fn undo(&mut self) -> Result<(), sqlx::Error> {
         let Some(mark) = self.began.take() else { return Ok(()) };
         self.tail.cut(mark);
         sqlx::query("ROLLBACK TO request").execute(&mut self.connection).await.map(drop)
     }
 
-    /// Makes ready for the next batch, and gives what this one has to tell.
+    /// Prepares for the next batch, and returns what the rest of the node must know of this one.
     pub fn take(&mut self) -> Committed {
         self.is_open = false;
         std::mem::take(&mut self.tail.committed)
     }
 
-    /// SQLite may have rolled back by itself; then there is nothing to end, and that is an error to it but not to us.
+    /// Ends the transaction. If SQLite has rolled back by itself, ROLLBACK is an error, which does not matter.
     pub async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
         let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
-        // A connection that cannot begin anew is in a state that nobody knows.
+        // If even this fails, nobody knows the state of the connection.
         sqlx::query("BEGIN; ROLLBACK").execute(&mut self.connection).await.map(drop)
     }
 
