@@ -8,12 +8,12 @@ use super::person::{Person, Room};
 use super::server::Server;
 use super::stream::{EventStream, Frame};
 
-/// The cursor before everything that happens from now on.
+/// The cursor of the log's present end.
 pub async fn now(reader: &Person) -> String {
     reader.lists_rooms().await["cursor"].as_str().expect("the snapshot has a cursor").to_owned()
 }
 
-/// All messages of a room by paging back from the newest, oldest first.
+/// All messages of a room, oldest first; read by paging back from the newest.
 pub async fn history(reader: &Person, room: impl AsRef<str>) -> Vec<Value> {
     let mut messages: Vec<Value> = Vec::new();
     let mut query = "limit=200".to_owned();
@@ -29,14 +29,14 @@ pub async fn history(reader: &Person, room: impl AsRef<str>) -> Vec<Value> {
     }
 }
 
-/// Ada's room while something breaks: Bob reads it.
+/// A room in which Ada posts and Bob reads, for tests that break something.
 pub struct Watched {
     pub ada: Person,
     pub bob: Person,
     pub room: Room,
     /// A cursor from before the first message.
     pub before: String,
-    /// Bob's stream, which has shown that message: "before".
+    /// Bob's stream, which has shown the first message, "before".
     pub stream: EventStream,
 }
 
@@ -54,7 +54,7 @@ impl Watched {
     }
 }
 
-/// The event without its cursor, which is another one after each start of the server.
+/// The event without its cursor, which differs after each start of the server.
 pub fn event(frame: &Frame) -> Value {
     let mut event = frame.data.clone();
     event.as_object_mut().expect("an event is an object").remove("cursor");
@@ -71,12 +71,12 @@ pub fn says(frame: &Frame, body: &str) -> bool {
     frame.data["message"]["body"] == body
 }
 
-/// Everything up to the post of that body, that one too.
+/// The frames up to the post of that body, including it.
 pub async fn until_said(stream: &mut EventStream, body: &str) -> Vec<Frame> {
     stream.until(|frame| says(frame, body)).await
 }
 
-/// Every room's seq goes up by one from frame to frame. An own join begins a new count.
+/// Checks that the seq of each room goes up by one from frame to frame. The reader's own join begins a new count.
 #[track_caller]
 pub fn assert_dense(frames: &[Frame], reader: &Person) {
     let mut last: HashMap<&str, i64> = HashMap::new();
@@ -90,7 +90,7 @@ pub fn assert_dense(frames: &[Frame], reader: &Person) {
     }
 }
 
-/// What a stream brought after its cursor is exactly what the whole log has there.
+/// Checks that a stream brought exactly what the whole log has after the stream's cursor.
 #[track_caller]
 pub fn assert_rest(whole: &[Frame], cursor: &str, got: &[Frame]) {
     let start = whole.iter().position(|frame| frame.id.as_deref() == Some(cursor));
@@ -98,7 +98,7 @@ pub fn assert_rest(whole: &[Frame], cursor: &str, got: &[Frame]) {
     assert_same(rest, got);
 }
 
-/// The same frames; tells the first difference instead of printing both.
+/// Checks that the frames are the same, and shows only the first difference.
 #[track_caller]
 pub fn assert_same(expected: &[Frame], got: &[Frame]) {
     for (index, (expected, got)) in expected.iter().zip(got).enumerate() {

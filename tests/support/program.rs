@@ -55,8 +55,8 @@ pub async fn parlor(args: &[&str], env: &[(&str, &str)], stdin: &str, folder: &s
 /// The binary without what the tester's own environment says to it. A launcher is a command that becomes the program, and
 /// keeps its process id.
 pub(super) fn command(env: &[(&str, &str)], launcher: &[String]) -> Command {
-    let words = launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_parlor")]);
-    let words: Vec<&str> = words.collect();
+    let words: Vec<&str> =
+        launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_parlor")]).collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     for (name, _) in std::env::vars_os() {

@@ -1,4 +1,4 @@
-//! The store without a server around it, for what a socket cannot show: which requests share a batch, what is announced.
+//! The store without a server around it, for what a socket cannot show: which requests share a batch, and what is announced.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,13 +29,13 @@ use super::http1::Connection;
 pub struct OpenStore {
     pub live: Live,
     pub folder: TempDir,
-    /// What was announced, batch by batch.
+    /// The events that were announced, one list for each batch.
     pub batches: Arc<Mutex<Vec<Vec<Event>>>>,
-    /// At the next commit the journal says that it is there, and waits.
+    /// If there is one, the journal stops in its next commit.
     hold_up: Arc<Mutex<Option<HoldUp>>>,
 }
 
-/// Whom the journal tells that it waits, and what it waits for the end of.
+/// Whom the journal tells that it has stopped, and a channel: the journal goes on when its sender is dropped.
 type HoldUp = (oneshot::Sender<()>, mpsc::Receiver<Infallible>);
 
 impl OpenStore {
@@ -119,13 +119,13 @@ impl OpenStore {
         }
     }
 
-    /// Puts them into the queue while the journal is busy: one batch, in this order.
+    /// Puts the posts into the queue while the journal is stopped, so that they become one batch in this order.
     pub async fn post_together(&self, posts: Vec<NewMessage>) -> Vec<Result<Made<Message>, Error>> {
         let posts = posts.into_iter().map(|post| self.store().post_message(post, None));
         self.together(futures_util::future::join_all(posts)).await
     }
 
-    /// Polls a future, which puts what it writes into the queue, while the journal is held up.
+    /// Polls a future once while the journal is stopped, so that everything it writes is in the queue and becomes one batch.
     pub async fn together<T>(&self, writes: impl Future<Output = T>) -> T {
         let (held_up, is_held_up) = oneshot::channel();
         let (go_on, goes_on) = mpsc::channel();
@@ -146,14 +146,14 @@ impl OpenStore {
     }
 }
 
-/// Somebody who reads, in a session of their own.
+/// A reader in a new session.
 pub fn reader(user: &User) -> Reader {
     let expires_at = Clock::SYSTEM.now().plus(Duration::from_mins(15));
     let caller = Caller { user: user.id, session: Ids::SYSTEM.session(), expires_at };
     Reader { caller, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
-/// Gives a stream a socket, as the front does once the head is sent; gives the client's end.
+/// Gives a stream a socket, as the front does after the head is sent. Returns the client's end.
 pub async fn on_a_socket(stream: EventStream) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
@@ -163,7 +163,7 @@ pub async fn on_a_socket(stream: EventStream) -> Connection {
     Connection::new(client)
 }
 
-/// The next frame from a socket as text. None at the end, which is an error where the stream was cut off.
+/// The next frame from a socket as text. None at the end of the stream, and an error if it was cut off.
 pub async fn next_on(client: &mut Connection) -> Result<Option<String>, String> {
     let chunk = tokio::time::timeout(DEADLINE, client.chunk()).await.expect("a frame comes in time")?;
     Ok(chunk.map(|bytes| String::from_utf8(bytes).expect("frames are UTF-8")))

@@ -1,4 +1,4 @@
-//! A wall clock that jumps by an hour, forth and back: the log keeps its order, streams stay open, and nobody is locked out.
+//! A wall clock that jumps by an hour, forwards and back: the log keeps its order, streams stay open, and nobody is locked out.
 
 use crate::support::log::{assert_dense, history, messages, now, until_said};
 use crate::support::{Frame, Server};
@@ -15,7 +15,7 @@ async fn a_clock_that_jumps_an_hour_either_way_changes_no_order_and_ends_no_stre
     let mut times = Vec::new();
     for (step, to) in [0, 3_600, 0, -3_600, 3_600, -3_600].into_iter().enumerate() {
         server.moves_clock(to);
-        // An access token is worth what its times say; whoever has a session gets a new one.
+        // The jump may have ended the access token, but the session still gives a new one.
         ada.refreshes().await;
         let cursor = now(&ada).await;
         let first = ada.posts(&room, &format!("{step}: first")).await;
@@ -26,7 +26,7 @@ async fn a_clock_that_jumps_an_hour_either_way_changes_no_order_and_ends_no_stre
         assert_eq!(resumed.hello().await["resumed"], true);
         assert_eq!(until_said(&mut resumed, &format!("{step}: last")).await.len(), 2);
         if step == 3 {
-            // Started while its clock is behind what it wrote before.
+            // It starts while its clock is behind the times that it has written before.
             server.restart().await;
             stream = ada.streams(&room).await;
             stream.hello().await;

@@ -1,5 +1,5 @@
-//! A part breaks down that nothing can go on without: the process ends and says why, and nothing that was acknowledged is
-//! lost. Seen on the real program, which panics in that part.
+//! The journal or the feeder panics: the process ends and says why, and nothing that was acknowledged is lost. The real program
+//! panics here.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -7,18 +7,18 @@ use serde_json::json;
 use crate::support::log::{Watched, assert_dense, event, history, messages, says, until_said};
 use crate::support::{BREAKS, DEADLINE, Server};
 
-/// What the part breaks at.
+/// The body at which the part panics.
 const STRAW: &str = "the last straw";
 
 #[tokio::test]
 async fn a_journal_that_breaks_down_ends_the_process_and_nothing_acknowledged_is_lost() {
-    // It breaks between a commit and its answers: what happened to the posts is not known to who sent them.
+    // It panics between a commit and its answers, so those who posted do not know what became of their posts.
     breaks_down("journal", &[(503, "outcome_unknown")]).await;
 }
 
 #[tokio::test]
 async fn a_feeder_that_breaks_down_ends_the_process_and_nothing_acknowledged_is_lost() {
-    // What it was about to publish is on the disk, and was acknowledged or is about to be.
+    // What it was about to publish is on the disk already, and is acknowledged.
     breaks_down("feeder", &[(201, "")]).await;
 }
 
@@ -63,7 +63,7 @@ async fn breaks_down(part: &str, answers_to_straw: &[(u16, &str)]) {
     let is_kept = |body: &str| kept.iter().any(|message| message["body"] == body);
     assert!(is_kept(STRAW), "it was committed: {kept:?}");
     for (body, answer) in bodies.into_iter().zip(&answers) {
-        // Whoever came after the break-down found nobody who answers.
+        // A request after the panic may get no answer at all.
         let Ok(answer) = answer else { continue };
         let came_to = (answer.status, answer.json["code"].as_str().unwrap_or_default());
         let possible = [(201, ""), (503, "outcome_unknown"), (503, "overloaded")];
@@ -71,13 +71,13 @@ async fn breaks_down(part: &str, answers_to_straw: &[(u16, &str)]) {
         assert!(body != STRAW || answers_to_straw.contains(&came_to), "{body}: {came_to:?}");
         assert!(answer.status != 201 || is_kept(body), "{body} was acknowledged, and is lost: {kept:?}");
     }
-    // Sent again, each is there once: the one that was written after all, or a new one.
+    // Sent again, each is there once: either the first try was written after all, or the second one is new.
     for (body, again) in bodies.into_iter().zip(join_all(bodies.into_iter().enumerate().map(post)).await) {
         let again = again.expect("the server is back");
         assert_eq!(again.status, if is_kept(body) { 200 } else { 201 }, "{body}");
     }
     ada.posts(&room, "the end").await;
-    // Who goes on from the last cursor, and who reads it all anew, have seen the same: the log.
+    // A reader who resumes at the last cursor and one who reads everything see the same log.
     let mut whole = bob.streams_from(&room, &before).await;
     assert_eq!(whole.hello().await["resumed"], true);
     let whole = until_said(&mut whole, "the end").await;

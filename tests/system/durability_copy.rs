@@ -1,4 +1,4 @@
-//! A database copied back: what was lost is noticed by every cursor of the lost time, and older ones resume.
+//! An old copy of the database is put back: cursors of the lost time are refused, and older cursors resume.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::log::{now, says};
 use crate::support::{Person, Room, Server};
 
-/// Copies the database as an operator does while the server stands still.
+/// Copies the database as an operator does while the server is stopped.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in ["parlor.db", "parlor.db-wal", "parlor.db-shm"] {
@@ -51,21 +51,24 @@ async fn cursors_newer_than_a_copied_back_database_get_a_reset_and_older_ones_re
         ada.posts(&room, &format!("lost {turn}")).await;
     }
     let lost = now(&ada).await;
-    assert!(resumes(&ada, &room, &older, "kept").await, "before the accident all of them are good");
+    assert!(resumes(&ada, &room, &older, "kept").await, "before the copy is put back all cursors are good");
     assert!(resumes(&ada, &room, &latest, "lost 0").await);
     assert!(resumes(&ada, &room, &unlived, "lost 0").await);
     server.stop().await;
     copy(&copied, &server.data());
     server.restart().await;
 
-    // As many events again: the lost positions are taken by others now.
+    // More events than were lost: other events have the lost positions now.
     for turn in 0..8 {
         ada.posts(&room, &format!("instead {turn}")).await;
     }
     assert!(resumes(&ada, &room, &older, "kept").await);
     assert!(resumes(&ada, &room, &latest, "instead 0").await);
-    assert!(!resumes(&ada, &room, &lost, "").await, "it would go on behind events that its reader never saw");
-    assert!(!resumes(&ada, &room, &unlived, "").await, "a time that this database has not lived through");
+    assert!(!resumes(&ada, &room, &lost, "").await, "it would skip events that its reader never saw");
+    assert!(
+        !resumes(&ada, &room, &unlived, "").await,
+        "a start of the server that this database does not know"
+    );
     ada.get(&format!("/v1/rooms/{}/messages?after={lost}", room.id)).await.problem(400, "bad_cursor");
     let page = ada.reads_page(&room, &format!("after={older}")).await;
     assert_eq!(page["items"][1]["body"], "instead 0");

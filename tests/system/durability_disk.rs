@@ -1,4 +1,4 @@
-//! A disk that is really full: writes are refused as such, reading and streams go on, and all is well once there is room.
+//! A disk that is really full: writes are answered 507, reads and streams go on, and writes go on once there is room.
 
 use parlor::storage::Error;
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
     let body = "x".repeat(4_000);
     let mut refused = 0;
     let mut kept = 0;
-    // The log's file may have some room inside; then it is full.
+    // The file of the log may have some room inside, so a few writes may still succeed.
     while refused < 20 {
         let id = format!("id-{kept}");
         let answer = ada.post(&path, json!({ "body": body, "client_id": id })).await;
@@ -41,12 +41,12 @@ async fn a_full_disk_refuses_writes_and_nothing_else_and_needs_no_restart() {
             refused += 1;
         }
     }
-    // Reading goes on, and so do streams: the open one and new ones.
+    // Reads go on, and so do streams: the open one and new ones.
     assert_eq!(history(&bob, &room).await.len(), kept + 1);
     let mut late = bob.streams_from(&room, &before).await;
     late.hello().await;
     until_said(&mut late, "before").await;
-    // The process lives; but whoever wants to write had better go elsewhere.
+    // The process lives, but says that it cannot take writes.
     let ready = |wanted: u16| {
         let anybody = server.anonymous();
         move || {
@@ -79,14 +79,14 @@ async fn a_disk_without_room_for_a_post_has_none_for_the_trial_of_readiness() {
     let parlor = OpenStore::within(tempfile::tempdir_in(disk.path()).unwrap()).await;
     let ada = parlor.adds_user("ada").await;
     let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
-    // As large as a post can be, and one of the first in its room, which finds its trees as small as they are.
+    // The largest body that there is.
     let body = "\u{1f600}".repeat(4_000);
     let largest = || OpenStore::message(room, ada.id, &body, Some("x"));
     parlor.store().try_writing().await.unwrap();
 
     disk.fill();
     let mut refused = 0;
-    // A page more each time, until there is room for the post.
+    // One page more each time, until there is room for the post.
     loop {
         match parlor.store().post_message(largest(), None).await {
             Ok(_) => break,

@@ -1,5 +1,5 @@
-//! A disk that fails in the middle of a commit: nobody is told of success, nothing is shown that may not be there, and the
-//! next start finds out what is.
+//! A disk that fails in the middle of a commit: no post is acknowledged, no stream shows what may be lost, and the next start
+//! finds out what is there.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::log::{Watched, assert_dense, event, history, messages, until
 use crate::support::strace::Strace;
 use crate::support::{DEADLINE, Server};
 
-/// Every sync fails as if the disk had lost what was written.
+/// Makes every sync fail, as if the disk had lost what was written.
 const FAILING_SYNCS: &str = "inject=fdatasync,fsync:error=EIO";
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn an_io_error_at_a_commit_ends_the_process_and_nothing_unsure_is_shown_or
     let answers = join_all(unsure.map(post)).await;
     let codes: Vec<_> = answers.iter().map(|answer| (answer.status, answer.json["code"].clone())).collect();
     assert!(codes.contains(&(503, json!("outcome_unknown"))), "{codes:?}");
-    // Whoever came after the failed batch found the journal gone.
+    // Requests after the failed batch find the journal's queue closed.
     for code in &codes {
         assert!([(503, json!("outcome_unknown")), (503, json!("overloaded"))].contains(code), "{codes:?}");
     }
@@ -49,7 +49,7 @@ async fn an_io_error_at_a_commit_ends_the_process_and_nothing_unsure_is_shown_or
     server.restart().await;
     let kept = bodies(&history(&bob, &room).await);
     assert_eq!(kept["before"], 1);
-    // Sent again, each is there once: the one that was written after all, or a new one.
+    // Sent again, each is there once: either the first try was written after all, or the second one is new.
     for (id, answer) in unsure.into_iter().zip(join_all(unsure.map(post)).await) {
         assert_eq!(answer.status, if kept.contains_key(id) { 200 } else { 201 }, "{id}: {kept:?}");
     }

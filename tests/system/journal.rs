@@ -1,4 +1,4 @@
-//! The journal: requests that share a transaction, and what each is answered when some of them fail.
+//! The journal: requests that share a transaction, and what each of them is answered when some fail.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ async fn sql(parlor: &OpenStore, statements: &'static str) {
     sqlx::raw_sql(statements).execute(&mut sql).await.unwrap();
 }
 
-/// Every announced event, and the log itself, from the first position on without a hole; seqs too.
+/// Checks that the announced events and the log are the same, and that positions and seqs have no hole.
 async fn assert_whole(parlor: &OpenStore) {
     let announced: Vec<Event> = parlor.batches.lock().unwrap().iter().flatten().cloned().collect();
     let logged = parlor.store().log_events(Position(0), 100_000).await.unwrap();
@@ -75,7 +75,7 @@ async fn each_request_of_a_batch_gets_its_own_answer_and_an_undone_one_leaves_no
         ])
         .await;
     let taken = parlor.batches.lock().unwrap().len() - batches;
-    assert_eq!(taken, 2, "one stood in the way of all, so that each was written alone");
+    assert_eq!(taken, 2, "one of them made the transaction fail, so each was written alone");
 
     let refusal = |index: usize| match &answers[index] {
         Err(Error::Refused(refusal)) => *refusal,
@@ -114,7 +114,7 @@ async fn a_post_that_panics_is_undone_alone() {
     let post = |body: &str, panics: bool| {
         let asked = asked.clone();
         let admission = move |_| {
-            assert!(!panics, "as the test wants it");
+            assert!(!panics, "the test makes it panic");
             asked.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
@@ -188,7 +188,7 @@ async fn a_failure_of_the_engine_undoes_the_whole_batch_and_the_next_one_is_well
             ])
             .await;
         for (index, answer) in answers.iter().enumerate() {
-            // Whoever shares the transaction cannot tell what would have been: nobody is told of success or refusal.
+            // The transaction decides for all who share it: nobody is told of success, and nobody of a refusal.
             assert!(matches!(answer, Err(Error::Engine(_))), "{trap}, {index}: {answer:?}");
         }
         assert_eq!(parlor.batches.lock().unwrap().len(), announced, "nothing of it is announced");
@@ -216,7 +216,7 @@ async fn when_the_engine_rolls_back_by_itself_nothing_is_written_outside_a_trans
     let posts = bodies.iter().map(|body| OpenStore::message(room, ada.id, body, None));
     let answers = parlor.post_together(posts.collect()).await;
     assert!(matches!(answers[1], Err(Error::Engine(_))), "{:?}", answers[1]);
-    // To the engine it is a broken constraint, so the others were written again, each alone.
+    // The engine calls it a broken constraint, so the others were written again, each alone.
     let seqs = [0, 2].map(|index: usize| answers[index].as_ref().unwrap().value.seq);
     assert_eq!(seqs, [3, 4]);
     let page = parlor.store().history(&RoomRef::Id(room), ada.id, PageStart::Newest, 50).await.unwrap();
@@ -236,7 +236,7 @@ async fn many_writers_share_batches_and_the_log_has_no_hole() {
         parlor.store().create_room(room).await.unwrap();
     }
     let batches = parlor.batches.lock().unwrap().len();
-    // Every third is refused, every fourth is a repeat of the one before it.
+    // Every third post is refused, every fourth is a repeat of the one before it.
     let posts = (0..900).map(|number| {
         let author = if number % 3 == 2 { Ids::SYSTEM.user() } else { ada.id };
         let id = format!("id-{}", number - i32::from(number % 4 == 3));

@@ -1,4 +1,4 @@
-//! The journal with much to do: who waits for whom, and how far the write-ahead log grows.
+//! The journal under load: in which order it writes, and how far the write-ahead log grows.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::support::store::OpenStore;
 
-/// Requests in one transaction at most.
+/// The most requests in one transaction.
 const BATCH: usize = 256;
 const MIB: u64 = 1024 * 1024;
 
@@ -30,7 +30,7 @@ async fn a_room_that_is_written_to_like_mad_does_not_hold_up_a_quiet_one() {
     assert!(answers.iter().all(Result::is_ok));
     let batches = parlor.batches.lock().unwrap()[before..].to_vec();
     assert!(batches.len() > 3_000 / BATCH, "{} batches", batches.len());
-    // In the order in which they came, whatever their room: nobody waits for more than what was there before.
+    // They are written in the order in which they came, whatever their room. So a busy room cannot hold up a quiet one.
     let rooms: Vec<_> = batches.iter().flatten().map(|event| event.room).collect();
     let expected: Vec<_> = (0..3_000).map(|n| if n % 100 == 99 { quiet_id } else { mad_id }).collect();
     assert_eq!(rooms, expected);
@@ -53,7 +53,7 @@ async fn the_log_grows_only_while_somebody_holds_a_snapshot_and_writing_goes_on_
     }
     reader.close().await.unwrap();
     let held = log();
-    // The next attempt is made when the log has grown by as much again, at the latest.
+    // The journal tries again when the log has grown by 64 MiB more, at the latest.
     let mut rounds = 0;
     while log() > 64 {
         write_much(&parlor, room, ada.id).await;
@@ -62,7 +62,7 @@ async fn the_log_grows_only_while_somebody_holds_a_snapshot_and_writing_goes_on_
     }
 }
 
-/// About ten mebibytes of log.
+/// Adds about 10 MiB to the log.
 async fn write_much(parlor: &OpenStore, room: RoomId, author: UserId) {
     let body = "x".repeat(4_000);
     let posts = (0..1_000).map(|_| OpenStore::message(room, author, &body, None));

@@ -1,4 +1,4 @@
-//! Streams across the end of the process: resumed, they go on with exactly what the log has after them.
+//! Streams across the end of the process: they resume with exactly what the log has after their cursor.
 
 use crate::support::log::{assert_dense, assert_rest, event, now, until_said};
 use crate::support::{Frame, Server};
@@ -22,7 +22,7 @@ async fn streams_resume_across_a_restart_and_across_sigkill_with_exactly_the_log
         for post in 0..10 {
             ada.posts(&room, &format!("{turn}.{post}")).await;
         }
-        // What is still under way when the process ends is for the next turn.
+        // What has not arrived when the process ends comes in the next turn.
         for (index, stream) in streams.iter_mut().enumerate() {
             got[index].extend(until_said(stream, &format!("{turn}.{}", 4 + index)).await);
             stream.last_event_id().clone_into(&mut cursors[index]);
@@ -50,7 +50,7 @@ async fn streams_resume_across_a_restart_and_across_sigkill_with_exactly_the_log
         log[1..].iter().map(event).collect::<Vec<_>>(),
         "the own stream begins with the join"
     );
-    // Every cursor of the last turn's log is good as it is.
+    // A stream may resume at any cursor of the log, not only at the last one.
     let middle = log[20].cursor().to_owned();
     let mut stream = ada.streams_from(&room, &middle).await;
     stream.hello().await;

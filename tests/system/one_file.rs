@@ -1,4 +1,4 @@
-//! The database is one file: at once after a clean end, and soon after the last write while the server runs.
+//! The database file alone is complete: at once when the server has stopped, and soon after the last write while it runs.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The data folder belongs to the server alone: no other user of the machine can read what it keeps.
+//! The files in the data folder: no other user of the machine can read them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};

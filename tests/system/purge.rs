@@ -1,4 +1,4 @@
-//! What is taken away in the background: the messages of deleted rooms, from the log too, and sessions that are over.
+//! What is deleted in the background: messages of deleted rooms, in the log, too, and sessions that have ended.
 
 use std::time::Duration;
 

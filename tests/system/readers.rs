@@ -1,4 +1,4 @@
-//! Reads that wait for the disk: those behind them do not wait for ever, and are told to come back.
+//! Slow reads: the requests that wait behind them for a connection are answered 503 after a bounded time.
 
 use futures_util::future::join_all;
 
@@ -25,7 +25,7 @@ async fn a_read_that_gets_no_connection_in_time_is_told_to_come_back() {
     strace.stop();
 
     let (read, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
-    assert!(!read.is_empty(), "those who had a connection are served, however slowly");
+    assert!(!read.is_empty(), "the reads with a connection succeed, however slowly");
     assert!(!refused.is_empty(), "nobody had to wait");
     for answer in refused {
         assert_eq!(answer.header("retry-after"), "1");

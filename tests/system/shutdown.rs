@@ -1,4 +1,5 @@
-//! SIGTERM: everybody is told, what was begun is finished, nobody new comes in, and whoever comes back has missed nothing.
+//! SIGTERM: every stream is told, requests under way are finished, new ones are refused, and readers who come back have missed
+//! nothing.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -13,18 +14,18 @@ use crate::support::{Comeback, Crowd, End, Person, Room, Server, Wire, wait_for_
 const STREAMS: usize = 2_000;
 /// From the signal to the end of the process.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
-/// From the next start until everybody who waited as they were told is back.
+/// From the next start until all readers are back, who wait as long as `retry:` says.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// From the first bye to the last, at least; the server takes up to 5 s for it.
+/// The least time from the first `bye` to the last; the server spreads them over up to 5 s.
 const TOLD_OVER: Duration = Duration::from_secs(1);
-/// `retry:` of a server that goes away, in milliseconds.
+/// The bounds of `retry:` when a server stops, in milliseconds.
 const RETRY: std::ops::RangeInclusive<u64> = 2_000..=15_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_anything() {
     let mut server = Server::start_with(&Crowd::ENV).await;
     let (ada, room, crowd) = Crowd::gathers(&server, STREAMS, Comeback::WhenTold).await;
-    // Somebody goes on posting until nobody listens any more.
+    // Somebody posts until the server accepts no connection any more.
     let poster = ada.clone();
     let path = format!("/v1/rooms/{}/messages", room.id);
     let posting = tokio::spawn(async move {
@@ -48,7 +49,7 @@ async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_
     posting.await.unwrap();
     assert!(status.success(), "{status}");
     assert!(gone < GONE_WITHIN, "the process was gone after {gone:?}");
-    // The last bytes may still be on their way into the readers' hands.
+    // The readers may not have read the last bytes yet.
     crowd.all("has ended", GONE_WITHIN, |seat| !seat.ends.is_empty()).await;
     server.restart().await;
     let seq = ada.posts(&room, "the end").await["seq"].as_i64().unwrap();
@@ -74,7 +75,7 @@ async fn two_thousand_streams_are_told_of_the_end_and_come_back_without_missing_
     assert!(seats.iter().all(|seat| seat.resumes == 1), "each came back once");
 }
 
-/// Sends the head of a post; gives the body that is to follow it.
+/// Sends the head of a post and returns the body that must follow it.
 async fn begins_to_post(person: &Person, room: &Room) -> (Wire, Vec<u8>) {
     let body = json!({ "body": "begun before the end" }).to_string();
     let head = format!(
@@ -91,7 +92,7 @@ async fn nobody_new_comes_in(address: SocketAddr) {
     let is_refused = || async {
         TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     };
-    wait_for_within(GONE_WITHIN, || "nobody new comes in".into(), is_refused).await;
+    wait_for_within(GONE_WITHIN, || "new connections are refused".into(), is_refused).await;
 }
 
 #[tokio::test]
@@ -105,8 +106,8 @@ async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
     let (mut begun, body) = begins_to_post(&ada, &room).await;
     let (first, last) = body.split_at(10);
     begun.sends(first).await;
-    // The server has read the head, or it would not know that there is a request: another one on a connection that came
-    // later has its answer.
+    // The server must have read the head before the signal, or it would not know of the request. It has: a request that was sent
+    // later, on another connection, is answered.
     let mut kept = Wire::asks(address, "GET /readyz HTTP/1.1\nHost: parlor\n\n").await;
     kept.until("HTTP/1.1 200 ").await;
     ada.get("/livez").await.ok(200);
@@ -123,7 +124,7 @@ async fn a_request_that_was_begun_is_finished_and_nobody_new_comes_in() {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     let (server, status) = timeout(GONE_WITHIN, stopping).await.expect("it is gone in time").unwrap();
     assert!(status.success(), "{status}");
-    // Idle connections are closed politely.
+    // Idle connections are closed without an error.
     assert_eq!(kept.until_the_end().await, End::Closed);
     drop(server);
 }
@@ -134,10 +135,10 @@ async fn a_server_that_is_about_to_go_says_so_to_whoever_asks_on_a_connection_th
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
     let address = server.address();
-    // A request under way keeps its connection open; `/readyz` is asked behind it, on the same one.
+    // A request under way keeps its connection open; the request for `/readyz` follows it on the same connection.
     let (mut begun, body) = begins_to_post(&ada, &room).await;
     let ready = "GET /readyz HTTP/1.1\nHost: parlor\n\n";
-    // The head of this one is on its way before the signal, its last byte comes after it.
+    // The head of this request is sent before the signal, and its last byte after it.
     let (first, last) = ready.split_at(ready.len() - 1);
     let mut kept = Wire::asks(address, first).await;
     ada.get("/readyz").await.ok(200);
@@ -160,7 +161,7 @@ async fn a_server_that_waits_as_long_as_it_may_be_told_to_is_gone_in_time() {
     let mut server = Server::start_with(&[("PARLOR_SERVER__SHUTDOWN_SECONDS", &longest)]).await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
-    // A request that never ends, and a reader that takes nothing, not even the word of the end.
+    // A request that never ends, and a reader that reads nothing, not even `bye`.
     let (begun, _) = begins_to_post(&ada, &room).await;
     let mut stalled = Wire::narrow(server.address(), 4 * 1024).await;
     let head = format!(

@@ -1,4 +1,4 @@
-//! Proof by the system calls of the server: between the request of a post and its 201 lies a sync of the write-ahead log.
+//! The system calls of the server show that the write-ahead log is synced between a post and its 201.
 
 use crate::support::strace::Strace;
 use crate::support::{Server, wait_for};
@@ -10,7 +10,7 @@ async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
-    // The first use of a session writes, too; it is over before the trace begins.
+    // The first use of a session writes, too. It must not be in the trace.
     ada.posts(&room, "before the trace").await;
 
     let trace = server.folder().join("trace");
@@ -34,7 +34,7 @@ async fn a_post_is_answered_after_the_sync_of_the_write_ahead_log() {
     let begun = find(written, "the sync of the log", &|line| {
         (line.contains("fdatasync(") || line.contains("fsync(")) && is_wal(line)
     });
-    // A call that another thread interrupts in the trace ends in a line of its own.
+    // When a call of another thread comes between, the end of this call is on a line of its own.
     let thread = lines[begun].split_whitespace().next().unwrap();
     let synced = if lines[begun].contains("<unfinished ...>") {
         find(begun + 1, "the end of the sync", &|line| {
