@@ -109,6 +109,7 @@ impl Ids {
         self.uuid()
     }
 
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that makes ids")]
     fn uuid(self) -> Uuid {
         let micros = self.0.now().micros();
         let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
