@@ -1,4 +1,4 @@
-# How to run, test and work on Parlor. Each target does all the set-up that it needs; what is done already is not done again.
+# How to run, test and work on Parlor. Each target does the set-up that it needs, and nothing twice.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 ROWS ?=
 ROUNDS ?= 100
 CHROMIUM ?= $(shell command -v chromium)
-# LANG is also a name in everybody's environment: only what stands on the command line is meant.
+# LANG is also set in most environments, so only its value from the command line counts.
 CLIENT := $(if $(filter command line,$(origin LANG)),$(LANG))
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PARLOR_BIN := $(TARGET)/debug/parlor
@@ -17,7 +17,7 @@ SCHEMATHESIS := $(TARGET)/fuzz/bin/schemathesis
 CARGO_DENY := $(TARGET)/deny/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 
-# npm writes this file last of all, so it is as good as a stamp.
+# npm writes this file last, so it tells make when the packages were installed.
 WEB_PACKAGES := web/node_modules/.package-lock.json
 LINT_PACKAGES := openapi/node_modules/.package-lock.json
 API_CLIENT := web/src/api/generated/sdk.gen.ts
@@ -57,7 +57,7 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 deny: tools $(CARGO_DENY) ## Check licences and sources of the crates (deny.toml; builds cargo-deny first, two minutes)
 	$(CARGO_DENY) --locked check licenses bans sources
 
-fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Ask the server what nobody would, and hold the answers against the document (a minute)
+fuzz: test-tools web/dist/index.html $(SCHEMATHESIS) ## Send thousands of strange requests and check the answers against the document (a minute)
 	cargo build --locked
 	PARLOR_BIN="$(PARLOR_BIN)" SCHEMATHESIS="$(SCHEMATHESIS)" node openapi/fuzz/run.mjs
 
@@ -72,7 +72,7 @@ torture: test-tools web/dist/index.html ## Break the machine under the server an
 	PARLOR_TEST_ROUNDS=$(ROUNDS) $(if $(SEED),PARLOR_TEST_SEED=$(SEED)) \
 		cargo test --locked --test parlor -- torture::rounds torture::storm --nocapture --test-threads=1
 
-openapi: tools ## Write the derived files anew: the document, its table of problem codes, config.toml, the web client's API
+openapi: tools ## Write the derived files: the document, its table of problem codes, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json
 	mv target/openapi.json openapi/openapi.json
 	PARLOR_TEST_WRITE=1 cargo test --quiet --locked --test parlor derived

@@ -34,7 +34,7 @@ const TIDY_EVERY: Duration = Duration::from_mins(1);
 /// How long streams may take to say `bye` when the server stops; those that are still open then are cut.
 const STREAMS_END: Duration = Duration::from_secs(12);
 
-/// The least that is left to them when requests have taken all the time.
+/// The least time that streams get, even if requests have taken all of it.
 const STREAMS_CUT: Duration = Duration::from_secs(1);
 
 /// Everything between the configuration and the requests.
@@ -43,7 +43,7 @@ struct House {
     live: Live,
     chat: Arc<Chat>,
     tasks: TaskTracker,
-    /// Ends by itself when the journal has gone, so it is waited for after the store is closed.
+    /// Ends by itself when the journal has ended, so it is waited for after the store is closed.
     feeder: JoinHandle<()>,
 }
 
@@ -81,7 +81,8 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
     let failed = tokio::select! {
         () = told_to_stop => false,
         () = house.store.failed() => true,
-        // It ends with the journal alone, which says why: without it streams would be open and silent.
+        // The feeder ends early only if it breaks down, or if the journal ended and has logged why. Without a feeder streams
+        // would stay open and silent.
         ended = &mut house.feeder => {
             if ended.is_err() {
                 tracing::error!("the feeder broke down: nothing is published any more");
@@ -96,7 +97,7 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
     let began = Instant::now();
     house.tasks.close();
     house.tasks.wait().await;
-    // Only now can no request become a stream any more. The streams have been ending all the while.
+    // From here on no request can become a stream. The open streams have been ending since `close`.
     house.live.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
     house.store.close().await;
     if !house.feeder.is_finished() {
@@ -162,7 +163,7 @@ impl House {
         let on_commit = {
             let registry = registry.clone();
             Box::new(move |committed: Committed| {
-                // Who may see what comes first: the frames that follow are measured by it.
+                // First who may see what, because the frames of these events are filtered by it.
                 registry.committed(&committed);
                 commits.committed(committed.events);
             })
@@ -202,7 +203,7 @@ fn wall_clock() -> Clock {
     Clock::SYSTEM
 }
 
-/// Everything that is measured, each layer by its own meters.
+/// Everything that is measured; each layer has meters of its own.
 fn figures(
     started: Timestamp,
     house: &House,
@@ -221,7 +222,7 @@ fn figures(
     figures
 }
 
-/// Where the figures are served is logged: standard output has the one line that says where people are.
+/// The address is logged. Standard output is for the ready line alone.
 fn bind_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = http::bind(address).with_context(|| {
         format!("cannot listen on {address} for metrics; choose another address in metrics.listen")
@@ -231,8 +232,8 @@ fn bind_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// One line on standard output, and only once requests are answered: whoever started the program waits for it. By a thread
-/// that nobody waits for: standard output may be a pipe that is full already, as it often is the same as that of the log.
+/// Writes the ready line to standard output once requests are answered, for whoever started the program and waits for it.
+/// A thread of its own writes it, because standard output may be a pipe that is full: it often is the same pipe as the log.
 fn say_ready(address: SocketAddr) -> anyhow::Result<()> {
     let say = move || {
         if let Err(error) = writeln!(io::stdout(), "listening on http://{address}") {
@@ -253,14 +254,14 @@ async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) 
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        // There may be much to take away; what is left when the server stops is for the next start.
+        // There may be much to clear away. The server does not wait for it when it stops; the next start goes on.
         if let Some(Err(error)) = stop.run_until_cancelled(chat.tidy_up(retention)).await {
             tracing::warn!(%error, "old events could not be cleared away");
         }
     }
 }
 
-/// Completes on SIGTERM, SIGINT, or SIGHUP. The signals are caught from the call on, not from the first poll.
+/// Completes on SIGTERM, SIGINT or SIGHUP. The signals are caught from this call on, not only from the first poll.
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let catch = |kind| signal(kind).context("signals cannot be caught");
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);

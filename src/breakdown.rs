@@ -1,11 +1,11 @@
-//! Break-downs on purpose: how the program ends when a part panics that it cannot do without is seen on the program itself.
-//! Builds without debug assertions, as releases are, have none of this.
+//! Panics on purpose, for tests of how the program ends when one of its necessary parts panics. Release builds do not have this
+//! module.
 
 use std::sync::LazyLock;
 
 use crate::domain::event::Event;
 
-/// Panics if this is the part, and one of the events has the words, that `PARLOR_TEST_BREAKS=PART:WORDS` names.
+/// Panics if `PARLOR_TEST_BREAKS=PART:WORDS` names this part and one of the events contains the words.
 pub fn at(part: &str, events: &[Event]) {
     static WANTED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("PARLOR_TEST_BREAKS").ok());
     let Some((wanted, words)) = WANTED.as_deref().and_then(|wanted| wanted.split_once(':')) else { return };

@@ -1,5 +1,5 @@
-//! The command line: what can be typed, which command runs, and which exit code that gives.
-//! Knows the configuration and the composition root, and nothing of what is behind that.
+//! The command line: what can be typed, which command runs, and which exit code it gives.
+//! Knows the configuration and the composition root, and nothing behind them.
 
 use std::future::Future;
 use std::io::{BufRead, IsTerminal, Read, Write};
@@ -18,7 +18,7 @@ use crate::stderr::Stderr;
 const FAILED: u8 = 1;
 /// The command could not run as it was asked for; the same code as for a wrong option.
 const MISCONFIGURED: u8 = 2;
-/// More than any password may have, so that an endless input ends.
+/// Most bytes read as a password. No password is that long, and an endless input must not fill the memory.
 const LONGEST_LINE: u64 = 4096;
 
 /// A chat server in one binary
@@ -31,10 +31,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API, the web client and the API browser until SIGTERM or Ctrl-C
+    /// Serve the API, the web client and the API browser until SIGTERM, SIGHUP or Ctrl-C
     Serve {
         #[command(flatten)]
-        place: Place,
+        locations: Locations,
         /// Where to listen, such as 127.0.0.1:8080; port 0 takes a free one
         #[arg(long, value_name = "ADDR")]
         listen: Option<String>,
@@ -44,7 +44,7 @@ enum Command {
     /// Check the configuration and show the values in force
     Check {
         #[command(flatten)]
-        place: Place,
+        locations: Locations,
     },
     /// Manage accounts; the server must not be running on the same data
     #[command(subcommand)]
@@ -64,20 +64,20 @@ enum User {
         #[arg(long, value_name = "NAME")]
         display_name: Option<String>,
         #[command(flatten)]
-        place: Place,
+        locations: Locations,
     },
     /// Set a new password, read as for `user add`, and end the sessions of the account
     Password {
         /// The login name
         name: String,
         #[command(flatten)]
-        place: Place,
+        locations: Locations,
     },
 }
 
 /// Where configuration and data are.
 #[derive(Debug, Args)]
-struct Place {
+struct Locations {
     /// The configuration file; without it the defaults hold
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -97,20 +97,20 @@ pub fn run(stderr: &Stderr) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve { place, listen } => {
-            configured(stderr, place, listen, |config| block_on(app::serve(config, stderr)))
+        Command::Serve { locations, listen } => {
+            configured(stderr, locations, listen, |config| block_on(app::serve(config, stderr)))
         }
         Command::Openapi => finish(stderr, print(&app::openapi())),
-        Command::Check { place } => configured(stderr, place, None, |config| check(&config)),
-        Command::User(User::Add { name, admin, display_name, place }) => {
-            configured(stderr, place, None, |config| {
+        Command::Check { locations } => configured(stderr, locations, None, |config| check(&config)),
+        Command::User(User::Add { name, admin, display_name, locations }) => {
+            configured(stderr, locations, None, |config| {
                 let password = read_password()?;
                 block_on(app::add_user(config, &name, display_name.as_deref(), &password, admin))
                     .with_context(|| format!("{name} was not added"))?;
                 print(&format!("added {name}\n"))
             })
         }
-        Command::User(User::Password { name, place }) => configured(stderr, place, None, |config| {
+        Command::User(User::Password { name, locations }) => configured(stderr, locations, None, |config| {
             let password = read_password()?;
             block_on(app::set_password(config, &name, &password))
                 .with_context(|| format!("the password of {name} was not changed"))?;
@@ -122,14 +122,14 @@ pub fn run(stderr: &Stderr) -> ExitCode {
 /// Reads the configuration and hands it on only if all of it is right.
 fn configured(
     stderr: &Stderr,
-    place: Place,
+    locations: Locations,
     listen: Option<String>,
     command: impl FnOnce(Config) -> anyhow::Result<()>,
 ) -> ExitCode {
-    // Not `std::env::vars`, which panics on the first variable that is not UTF-8, whosever it is.
+    // Not `std::env::vars`: it panics if any variable is not UTF-8, also one that is not ours.
     let env = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    match Config::load(place.config.as_deref(), env, Overrides { data: place.data, listen }) {
+    match Config::load(locations.config.as_deref(), env, Overrides { data: locations.data, listen }) {
         Ok(config) => finish(stderr, command(config)),
         Err(errors) => {
             stderr.say(&format!("error: {errors}\n"));
@@ -172,7 +172,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("standard output is closed")
 }
 
-/// Passwords never come as arguments: those can be read by everybody on the machine.
+/// Passwords are never arguments: everybody on the machine can read those.
 fn read_password() -> anyhow::Result<String> {
     if std::io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ").context("the password cannot be read")?;

@@ -32,7 +32,7 @@ use sources::Sources;
 impl Config {
     /// Reads all sources. A file that is named must exist; with no file the defaults hold.
     ///
-    /// `env` is the whole environment: variables that do not begin with `PARLOR_` are passed over.
+    /// `env` is the whole environment. Variables that do not begin with `PARLOR_` are ignored.
     pub fn load(
         file: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
@@ -74,7 +74,7 @@ impl Config {
         self.effective.text()
     }
 
-    /// Who may register: what `accounts.registration` says, else open only where nobody but this machine gets in.
+    /// Who may register: what `accounts.registration` says. If it is empty, anybody while the server listens on loopback only.
     pub fn registration(&self) -> Registration {
         self.accounts.registration.unwrap_or(if self.server.listen.ip().is_loopback() {
             Registration::Open
@@ -83,7 +83,7 @@ impl Config {
         })
     }
 
-    /// The origin that browsers see: `server.public_url`, else plain http at the address that was really bound.
+    /// The origin that browsers see: `server.public_url`. If it is empty, plain http at the address that was bound.
     pub fn public_origin(&self, bound: SocketAddr) -> Origin {
         self.server.public_url.clone().unwrap_or_else(|| Origin::plain(bound))
     }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// Thousands of requests become streams that keep a hundredth of what a request needs: this allocator gives the rest back.
+/// A request needs a hundred times the memory of the stream that it may become. This allocator gives the rest back to the
+/// system; the default one keeps it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Dropped last, so that what ended the command is written, too.
+    // `_last_lines` is dropped after the command, so that the error which ended it is written.
     let (stderr, _last_lines) = started;
     parlor::cli::run(&stderr)
 }

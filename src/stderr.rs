@@ -139,7 +139,7 @@ impl Shared {
             let dropped = std::mem::take(&mut pending.dropped);
             pending.is_writing = true;
             drop(pending);
-            // They were dropped after the last line that fitted.
+            // These lines were dropped after the ones that are in the buffer.
             if dropped > 0 {
                 let lines = if dropped == 1 { "line was" } else { "lines were" };
                 let _ = writeln!(taken, "{dropped} log {lines} dropped: standard error was not read");
@@ -156,7 +156,7 @@ impl Pending {
     }
 }
 
-/// Gives up at the first error but a full pipe in non-blocking mode: nobody is left to be told.
+/// Gives up at an error, for example when the reader has closed the pipe. A full pipe in non-blocking mode is tried again.
 fn write_all(out: &mut impl Write, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match out.write(bytes) {
@@ -169,7 +169,7 @@ fn write_all(out: &mut impl Write, mut bytes: &[u8]) {
     }
 }
 
-/// The standard library's own hook writes to standard error itself, and so would stop the thread that panics.
+/// The standard library's own hook writes to standard error directly, so a full pipe would stop the thread that panics.
 fn print_panics(stderr: Stderr) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
@@ -182,7 +182,7 @@ fn print_panics(stderr: Stderr) {
     }));
 }
 
-/// How much is logged of each part: `info` where nothing is said. The library's own reading takes any word for the name of a
+/// The levels that are logged of each part; `info` is the default. The library's own parser takes any word for the name of a
 /// part, and then logs nothing.
 fn levels(text: &str) -> Option<Targets> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -190,7 +190,7 @@ fn levels(text: &str) -> Option<Targets> {
     for wanted in text.split(',').map(str::trim).filter(|wanted| !wanted.is_empty()) {
         let (part, level) =
             wanted.split_once('=').map_or((None, wanted), |(part, level)| (Some(part), level));
-        // It would take numbers, too, which nobody can read.
+        // The parser would take numbers, too.
         let level = level.to_ascii_lowercase();
         let level: LevelFilter = LEVELS.contains(&level.as_str()).then(|| level.parse().ok())??;
         levels = match part {

@@ -1,5 +1,5 @@
-//! The table of all keys. One entry gives a key's name, default, rule and reason, and from it come the structs, the reading
-//! and `config.toml`: a key cannot be documented and not read, or read and not documented.
+//! The table of all keys. One entry gives a key's name, default, rule and description. The structs, the code that reads them
+//! and `config.toml` are made from it, so a key that is read is always documented.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,64 +78,64 @@ macro_rules! sections {
 sections! {
     /// Where the server is reached, and how it stops.
     server: Server {
-        /// Where to listen. Port 0 takes a free one; 0.0.0.0 or [::] listens to the network, which wants TLS from a proxy in front.
+        /// Where to listen. Port 0 takes a free one; 0.0.0.0 or [::] listens to the network: put a proxy in front that does TLS.
         "listen" => listen: SocketAddr = "127.0.0.1:8080", Address;
         /// The origin (scheme, host and perhaps port) at which browsers reach the server, such as `https://chat.example.org`. It decides whether
         /// cookies are Secure and which pages may use them. Empty: http at the address listened on.
         "public_url" => public_url: Option<Origin> = "", OriginOrNone;
         /// What people see as the name of this server.
         "name" => name: String = "Parlor", Text { max: 64 };
-        /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. Nobody else can choose an address.
+        /// The proxies whose X-Forwarded-For is believed, such as 127.0.0.1 and 10.0.0.0/8. From anybody else the header is ignored.
         "trusted_proxies" => trusted_proxies: Vec<IpNet> = [], NETWORKS;
-        /// How long requests under way may take to finish when the server is told to stop. It is gone within 15 seconds, come what
-        /// may: the rest of them is for streams and the database.
+        /// How long requests under way may take to finish when the server is told to stop. It always ends within 15 seconds: the
+        /// rest of them is for streams and the database.
         "shutdown_seconds" => shutdown: Duration = 10, Seconds(0, 12);
     }
 
-    /// Web pages of other origins that use the API from a browser. They sign in with tokens in `Authorization`: cookies are
-    /// for this server's own pages alone.
+    /// Web pages of other origins that use the API from a browser. They sign in with tokens in `Authorization`: cookies
+    /// work only for this server's own pages.
     cors: Cors {
-        /// Their origins as browsers write them, such as `https://app.example.org`, each in full. Empty: no page but our own.
+        /// Their origins as browsers write them, such as `https://app.example.org`, each in full. Empty: only this server's own pages.
         "origins" => origins: Vec<Origin> = [], ORIGINS;
     }
 
     /// Where everything is kept.
     storage: Storage {
-        /// The folder of the database and the server's keys; it is made if it is missing, for its owner alone. A relative path
-        /// begins at the folder that the server is started in.
+        /// The folder of the database and the server's keys. If it is missing it is made, and only its owner can read it. A
+        /// relative path begins at the folder in which the server is started.
         "data" => data: PathBuf = "data", Folder;
     }
 
-    /// The log of events, from which streams resume. Messages are kept for ever, whatever stands here.
+    /// The log of events, from which streams resume. Messages are kept for ever, whatever is set here.
     log: Log {
-        /// How long a stream can be away and still resume without fetching everything anew.
+        /// How long a client can be away and still resume its stream. After that it fetches everything again.
         "retention_days" => retention: Duration = 30, Days(1, 3650);
     }
 
     /// Who may have an account.
     accounts: Accounts {
-        /// Whether strangers may register. Empty: open while listening on loopback only, else closed.
+        /// Whether strangers may register: "open" or "closed". Empty: open while the server listens on loopback only.
         "registration" => registration: Option<Registration> = "", Choice;
-        /// The shortest password that is accepted for a new one, in code points.
+        /// The fewest code points of a new password.
         "min_password" => min_password: u32 = 12, Count(8, 128);
     }
 
     /// Sign-in and sessions.
     auth: Auth {
-        /// How long an access token is good. It is short because the refresh token gets a new one.
+        /// How long an access token is valid. Clients get a new one with the refresh token, so it can be short.
         "access_token_seconds" => access_token: Duration = 900, Seconds(1, 3600);
-        /// A session that nobody used for so long is over.
+        /// A session ends when it was not used for this long.
         "refresh_idle_days" => refresh_idle: Duration = 14, Days(1, 365);
-        /// A session is over after so long, used or not.
+        /// A session ends after this long, even if it is used.
         "session_days" => session: Duration = 60, Days(1, 3650);
-        /// With one more the oldest session of the account ends.
+        /// Most sessions of one account. One more ends the oldest.
         "sessions_per_user" => sessions_per_user: u32 = 20, Count(1, 1000);
         /// Threads that hash passwords, 19 MiB of memory each. 0: half the cores, at least one.
         "hash_threads" => hash_threads: usize = 0, Threads;
     }
 
-    /// What one person, address or room may ask for. A rate is "BURST, COUNT/TIME": so many at
-    /// once, then so many more in each such time, which ends in s, min, h or day.
+    /// What one person, address or room may ask for. A rate is "BURST, COUNT/TIME": BURST at once, and COUNT more in each TIME,
+    /// whose unit is s, min, h or day.
     limits: Limits {
         /// false lifts every rate and every cap per user, address and room, for load tests; sizes and deadlines stay.
         "enabled" => enabled: bool = true, Flag;
@@ -160,15 +160,15 @@ sections! {
         "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;
         /// Streams that one person opens.
         "stream_opens_per_user" => stream_opens_per_user: Rate = "20, 1/s", RateText;
-        /// Streams that all people together open. The burst lets everybody come back at once after a restart; each opening reads
-        /// the log, so a flood of them would delay everything else.
+        /// Streams that all people together open. The burst lets everybody come back at once after a restart. Each opening reads
+        /// the log, so more at once would delay everything else.
         "stream_opens_per_node" => stream_opens_per_node: Rate = "2000, 200/s", RateText;
         /// Streams of one person that are open at the same time.
         "open_streams_per_user" => open_streams_per_user: u32 = 32, Count(1, 100_000);
         /// Streams of one person for one room that are open at the same time.
         "open_streams_per_room_and_user" => open_streams_per_room_and_user: u32 = 8, Count(1, 100_000);
         /// Streams of people at one address behind a trusted proxy that are open at the same time. Each stream is a connection, so
-        /// whoever comes without a proxy is held by `connections_per_address` before.
+        /// without a proxy `connections_per_address` is reached first.
         "open_streams_per_address" => open_streams_per_address: u32 = 256, Count(1, 100_000);
         /// Streams of all people that are open at the same time: each takes a descriptor and about 4 KiB.
         "open_streams_per_node" => open_streams_per_node: u32 = 100_000, Count(1, 1_000_000);
@@ -176,12 +176,12 @@ sections! {
         "connections_per_address" => connections_per_address: u32 = 200, Count(1, 100_000);
         /// The largest request body, in bytes.
         "body_bytes" => body_bytes: u32 = 65536, Count(20_480, 1_048_576);
-        /// How long the first byte of a connection may take, and the head of a request from its first byte on: who drips a head
-        /// holds a socket for nothing.
+        /// How long the first byte of a connection may take, and the head of a request from its first byte on. It ends connections
+        /// that send nothing, or one byte at a time.
         "head_seconds" => head: Duration = 10, Seconds(1, 60);
-        /// How long a request's body may take, however it is cut up.
+        /// How long the body of a request may take to arrive.
         "body_seconds" => body: Duration = 15, Seconds(1, 120);
-        /// How long a request may take in all before it is given up; a stream only until it is open.
+        /// How long the answer to a request may take before it is 503. For a stream that is the time until it is open.
         "request_seconds" => request: Duration = 30, Seconds(1, 300);
         /// How long a connection is kept without a request.
         "idle_seconds" => idle: Duration = 60, Seconds(1, 600);
@@ -189,16 +189,16 @@ sections! {
 
     /// Live streams.
     streams: Streams {
-        /// A stream that has nothing to say says `ping` this often, so that both ends notice a dead connection.
+        /// A quiet stream sends `ping` this often, so that both ends notice a dead connection.
         "heartbeat_seconds" => heartbeat: Duration = 15, Seconds(1, 60);
-        /// A reader who stays behind what happens for so long is told `bye` slow, and resumes.
+        /// A reader that stays behind for this long gets `bye` slow. It can resume.
         "slow_seconds" => slow_after: Duration = 60, Seconds(1, 3600);
     }
 
     /// Figures for Prometheus.
     metrics: Metrics {
-        /// Where `GET /metrics` is answered, such as 127.0.0.1:9090; nowhere else it is. Empty: not at all. Everybody who reaches the
-        /// address may read the figures, which name neither people nor rooms: take one that only the scraper reaches.
+        /// Where `GET /metrics` is answered, such as 127.0.0.1:9090; no other address answers it. Empty: none. Everybody who
+        /// reaches the address can read the figures, so take one that only the scraper reaches. They name neither people nor rooms.
         "listen" => listen: Option<SocketAddr> = "", AddressOrNone;
     }
 }

@@ -1,4 +1,4 @@
-//! Rules of keys that take a list. Each element is read by itself, so that every wrong one is named and not only the first.
+//! Rules of keys that take a list. Each element is read by itself, so that every wrong one is named.
 
 use std::net::IpAddr;
 
@@ -43,8 +43,8 @@ impl<T> Rule for List<T> {
     }
 }
 
-/// Reads `ADDRESS/PREFIX`, or an address, which is a network of one. Bits behind the prefix are refused: whoever wrote
-/// `10.0.0.5/8` meant either more or fewer addresses than that trusts.
+/// Reads `ADDRESS/PREFIX`, or an address, which is a network of one. Bits behind the prefix are refused: it is
+/// not clear whether `10.0.0.5/8` means one address or all of `10.0.0.0/8`.
 fn network(text: &str) -> Option<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.into());

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in sentences that say what to write instead.
+//! The mistakes in a configuration, as sentences that say what to write instead.
 
 use std::fmt;
 

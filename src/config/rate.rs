@@ -1,4 +1,4 @@
-//! Rates of the limits: a burst and a refill, and the text that stands for them. Counting is the limiter's business.
+//! Rates of the limits: a burst and a refill, and how they are written. Counting is done in `chat`.
 
 use super::rules::{Raw, Rule};
 

@@ -25,7 +25,7 @@ impl Reader {
     }
 
     /// The value of a key that holds; `None` after the mistake was noted. A value that another overrides is checked, too:
-    /// the mistake would else come to light on the day on which the other is taken away.
+    /// otherwise nobody would see the mistake before the other value is removed.
     pub(super) fn take<R: Rule>(
         &mut self,
         section: &'static str,

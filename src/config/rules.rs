@@ -63,7 +63,7 @@ pub(super) trait Rule {
     /// What a value must be, as a phrase that follows "expected".
     fn expects(&self) -> String;
 
-    /// Bounds and unit, for `config.toml`; nothing where the key's comment says all.
+    /// Bounds and unit, for `config.toml`. None if the key's comment says them.
     fn bounds(&self) -> Option<String> {
         None
     }
@@ -147,7 +147,7 @@ impl Rule for Text {
     }
 }
 
-/// A folder; whether it can be used is found out by whoever opens it.
+/// A folder. Whether it can be used shows when it is opened.
 pub(super) struct Folder;
 
 impl Rule for Folder {

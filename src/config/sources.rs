@@ -1,4 +1,4 @@
-//! Gathers the values of all sources and notes every name that no key has. What a value may be is the rules' business.
+//! Gathers the values of all sources and notes every name that no key has. The rules decide what a value may be.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::section::Section;
 
 /// What every variable that sets a key begins with.
 const PREFIX: &str = "PARLOR_";
-/// Variables of that prefix that are no keys: the filter of the log output, and whatever tests use among themselves.
+/// Variables of that prefix that are no keys: the filter of the log output, and the variables of tests.
 const NOT_KEYS: [&str; 2] = ["PARLOR_LOG", "PARLOR_TEST_"];
 
 /// What the command line says, over everything else.
@@ -41,7 +41,7 @@ impl Sources {
         let mut sources = Self { sections, values: BTreeMap::new(), problems: Vec::new() };
         for section in sections {
             for key in section.keys {
-                // A default is a Rust literal that is a TOML value too; one that is not would be a text, and fail its rule.
+                // A default is a Rust literal that is also a TOML value. If it is not, its rule refuses it as a text.
                 let raw = format!("value = {}", key.default)
                     .parse::<toml::Table>()
                     .ok()
@@ -97,8 +97,8 @@ impl Sources {
         }
     }
 
-    /// Variables of the form `PARLOR_SECTION__KEY`. Others that begin with `PARLOR_` and name a section or have the double
-    /// underscore were meant to be keys, so they are mistakes; the rest are somebody else's.
+    /// Reads variables of the form `PARLOR_SECTION__KEY`. Another variable that begins with `PARLOR_` is a mistake if it names a
+    /// section or has a double underscore; otherwise it belongs to another program and is ignored.
     pub(super) fn environment(&mut self, env: impl Iterator<Item = (String, String)>) {
         let variables: BTreeMap<String, (&'static str, &'static str)> = self
             .sections

@@ -1,4 +1,4 @@
-//! Where a request comes from: the peer of its connection, or what a trusted proxy says of it.
+//! Where a request comes from: the peer of its connection, or the address that a trusted proxy names.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use poem::http::{HeaderMap, HeaderName};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies whose `X-Forwarded-For` counts; none by default, for anybody can send the header.
+/// The proxies whose `X-Forwarded-For` counts. There are none by default, because anybody can send the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<IpNet>);
 
@@ -18,8 +18,8 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The client's address: walks the header from the end, past trusted hops, to the first that is not; a header that
-    /// cannot be read means the peer.
+    /// The client's address: the last one in the header that is not a trusted proxy. If the header cannot be read, it is
+    /// the peer's address.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {

@@ -1,4 +1,4 @@
-//! Bodies in both directions: a request's body that comes back when it was not read to its end, and a response's body that
+//! Bodies in both directions: a request's body that comes back if it was not read to its end, and a response's body that
 //! tells when it is sent.
 
 use std::io;
@@ -15,36 +15,36 @@ use tokio::sync::oneshot;
 use super::socket::Serving;
 use super::unread::Share;
 
-/// Most bytes of a refused body that are read for the client's sake.
+/// Most bytes of a refused body that are read so that the client gets to see the answer.
 const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 
-/// How long that may take.
+/// How long reading them may take.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The body of a request, lent to the endpoint.
-pub struct Lent {
+pub struct LentBody {
     body: Option<BoxBody<Bytes, io::Error>>,
     was_read: bool,
-    back: Option<oneshot::Sender<Rest>>,
+    back: Option<oneshot::Sender<RestOfBody>>,
 }
 
-/// What the endpoint left of a body.
-pub struct Rest {
+/// What the endpoint did not read of a body.
+pub struct RestOfBody {
     body: BoxBody<Bytes, io::Error>,
     was_read: bool,
 }
 
 /// Lends a body. The receiver gets the rest when the endpoint drops it before its end.
-pub fn lend(body: BoxBody<Bytes, io::Error>) -> (Lent, oneshot::Receiver<Rest>) {
+pub fn lend(body: BoxBody<Bytes, io::Error>) -> (LentBody, oneshot::Receiver<RestOfBody>) {
     let (back, rest) = oneshot::channel();
-    (Lent { body: Some(body), was_read: false, back: Some(back) }, rest)
+    (LentBody { body: Some(body), was_read: false, back: Some(back) }, rest)
 }
 
-impl Rest {
+impl RestOfBody {
     /// Reads and drops the rest within bounds, so that a client which is still sending gets to see the answer instead of a
     /// broken pipe. Tells whether the end was reached; if not, the connection must be closed.
     pub async fn drain(mut self, expects_continue: bool) -> bool {
-        // A client that waits for leave to send has not begun: reading would give it leave.
+        // The client waits for `100 Continue` before it sends, and hyper writes that at the first read.
         if expects_continue && !self.was_read {
             return false;
         }
@@ -64,7 +64,7 @@ impl Rest {
     }
 }
 
-impl Body for Lent {
+impl Body for LentBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -88,38 +88,38 @@ impl Body for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBody {
     fn drop(&mut self) {
         if let (Some(body), Some(back)) = (self.body.take(), self.back.take())
             && !body.is_end_stream()
         {
-            // Nobody waits any more when the client hung up.
-            let _ = back.send(Rest { body, was_read: self.was_read });
+            // If the client hung up, nobody waits for it.
+            let _ = back.send(RestOfBody { body, was_read: self.was_read });
         }
     }
 }
 
 /// The body of a response; while it lives, its connection is serving.
-pub struct Answer {
-    /// None: somebody else writes it, once the head is sent.
+pub struct AnswerBody {
+    /// None for a stream: `live` writes its body, once the head is sent.
     body: Option<BoxBody<Bytes, io::Error>>,
-    /// Goes with the bytes once hyper takes them. None for what is not counted.
+    /// Given to the bytes when hyper takes them. None for answers that are not counted.
     share: Option<Share>,
     serving: Serving,
 }
 
-impl Answer {
+impl AnswerBody {
     pub fn new(body: BoxBody<Bytes, io::Error>, share: Option<Share>, serving: Serving) -> Self {
         Self { body: Some(body), share, serving }
     }
 
-    /// Of a stream, of which only the head is sent here.
+    /// For a stream, of which only the head is sent here.
     pub fn head_only(serving: Serving) -> Self {
         Self { body: None, share: None, serving }
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -147,7 +147,7 @@ impl Body for Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for AnswerBody {
     fn drop(&mut self) {
         self.serving.end();
     }

@@ -1,4 +1,4 @@
-//! One connection: requests from hyper to the endpoint and answers back, and one line of log for each.
+//! One connection: takes requests from hyper to the endpoint and answers back, and logs one line for each.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -22,14 +22,14 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::address::Proxies;
-use super::body::{Answer, lend};
+use super::body::{AnswerBody, lend};
 use super::meters::Meters;
-use super::socket::{Deadlines, Serving, Socket};
+use super::socket::{Deadlines, Serving, TimedSocket};
 use super::unread::{COUNTED_FROM, Share, Unread};
 use crate::api::{self, ClientAddress, RequestId};
 use crate::live::{EventStream, Framing, StreamSocket};
 
-/// Most bytes of a request's head, and of what is buffered for one write.
+/// Most bytes of a request's head, and of what hyper buffers for one write.
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Most header fields of a request.
@@ -63,7 +63,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
     pub async fn run(self, stream: TcpStream) -> Option<Detached> {
         let local = stream.local_addr().ok();
         let (serving, waiting) = (Serving::default(), Waiting::default());
-        let io = TokioIo::new(Socket::new(stream, serving.clone(), self.deadlines, self.meters.clone()));
+        let io = TokioIo::new(TimedSocket::new(stream, serving.clone(), self.deadlines, self.meters.clone()));
         let (stop, cut, deadlines) = (self.stop.clone(), self.cut.clone(), self.deadlines);
         let connection = Arc::new(self);
         let service = {
@@ -71,16 +71,16 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             service_fn(move |request| {
                 let (connection, serving, waiting) = (connection.clone(), serving.clone(), waiting.clone());
                 serving.begin();
-                // Boxed, as a connection that is taken apart must not be pinned; and as hyper makes room for it with the
-                // connection, which are 8 KiB that a silent client should not cost.
+                // Boxed for two reasons: a connection that is taken apart must not be pinned, and hyper keeps room for the
+                // future from the start, which would cost 8 KiB for each silent client.
                 Box::pin(async move {
                     Ok::<_, Infallible>(connection.answer(request, local, serving, &waiting).await)
                 })
             })
         };
         let mut http = http1::Builder::new();
-        // The socket has the deadlines: hyper has one timer for waiting and for heads. But only with its timer set does it
-        // look at the socket again after an answer, and so start the socket's.
+        // The deadlines are the socket's, because hyper has one timer for both waiting and heads. hyper needs its timer all
+        // the same: only then does it read from the socket after an answer, which starts the socket's own deadline.
         http.timer(TokioTimer::new())
             .header_read_timeout(deadlines.idle + deadlines.head)
             .max_buf_size(HEAD_BYTES)
@@ -96,12 +96,12 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
                 outcome = progress => match outcome {
                     None => break,
                     Some(Ok(())) => {
-                        // What is left is to close the sending half.
+                        // Closes the sending half.
                         let _ = served.await;
                         return None;
                     }
                     Some(Err(error)) => {
-                        // Broken connections are everyday and nobody's fault: hung up, timed out, malformed.
+                        // Clients hang up, time out and send nonsense every day: that is no fault of the server.
                         tracing::debug!(%error, "a connection broke");
                         return None;
                     }
@@ -128,7 +128,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         local: Option<SocketAddr>,
         serving: Serving,
         waiting: &Waiting,
-    ) -> hyper::Response<Answer> {
+    ) -> hyper::Response<AnswerBody> {
         let started = Instant::now();
         let id = RequestId::draw();
         let method = name_of(request.method());
@@ -157,18 +157,18 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let Some((stream, framing)) = stream else {
             let (response, share) = self.bounded(response, client, &done);
             self.note(&done, response.status());
-            return response.map(|body| Answer::new(body, share, serving));
+            return response.map(|body| AnswerBody::new(body, share, serving));
         };
         self.note(&done, response.status());
         *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, framing));
         if framing == Framing::Plain {
-            // Else hyper promises such a client to keep the connection.
+            // Otherwise hyper tells an HTTP/1.0 client that the connection is kept.
             response.set_version(Version::HTTP_10);
         }
-        hyper::Response::<_>::from(response).map(|_| Answer::head_only(serving))
+        hyper::Response::<_>::from(response).map(|_| AnswerBody::head_only(serving))
     }
 
-    /// The answer with its share of the bytes that may wait for readers; 503 in its place if too many wait already.
+    /// The answer with its share of the bytes that may wait for readers. If too many wait already, the answer is 503.
     fn bounded(
         &self,
         response: Response,
@@ -178,11 +178,11 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let response = hyper::Response::<BoxBody<_, _>>::from(response);
         let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let length = length.unwrap_or(0);
-        // What no operation answers is part of the program and not copied: the document and the files of the web client.
+        // The document and the files of the web client are no operations. They are part of the program and never copied.
         if done.operation.is_none() || length < COUNTED_FROM {
             return (response, None);
         }
-        // Only reading is harmless to refuse afterwards.
+        // A GET can be refused after the work is done, because it changed nothing.
         let share = self.unread.share(client, length, done.method == "GET");
         if share.is_some() {
             return (response, share);
@@ -219,8 +219,7 @@ struct Done<'r> {
     id: &'r RequestId,
 }
 
-/// How the body of a stream is framed for this client. None for requests whose answer's body is not a stream's: hyper sends
-/// those.
+/// How the body of a stream is framed for this client. None for methods that open no stream.
 fn framing_of(request: &hyper::Request<Incoming>) -> Option<Framing> {
     match (request.method(), request.version()) {
         (&Method::GET, Version::HTTP_11) => Some(Framing::Chunks),
@@ -229,7 +228,7 @@ fn framing_of(request: &hyper::Request<Incoming>) -> Option<Framing> {
     }
 }
 
-/// Invented methods are not worth a line of log of their own making.
+/// The method as it is logged. A method that is not known is logged as `other`, so that clients cannot write into the log.
 fn name_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

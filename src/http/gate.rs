@@ -1,4 +1,4 @@
-//! How many connections may be open: in all, and of one address.
+//! How many connections may be open: in all, and from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,9 +11,9 @@ use super::address::Proxies;
 use super::meters::Meters;
 use crate::domain::network::network_of;
 
-/// Counts open connections.
+/// Counts open connections and refuses more than the limits allow.
 pub struct Gate {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     per_address: Option<usize>,
     proxies: Proxies,
     /// Held for one look-up, never over an await.
@@ -21,15 +21,15 @@ pub struct Gate {
     pub meters: Arc<Meters>,
 }
 
-/// A place among all connections; dropping it frees the place.
-pub type Place = OwnedSemaphorePermit;
+/// One of the connections that may be open at the same time; dropping it lets another in.
+pub type Slot = OwnedSemaphorePermit;
 
 /// Open connections of each network.
 type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// The right to be open; dropped when the connection is closed.
+/// Held by an open connection, and dropped when it is closed. Then it counts no more.
 pub struct Pass {
-    _place: Place,
+    _slot: Slot,
     counted: Option<(IpAddr, Counts)>,
     meters: Arc<Meters>,
 }
@@ -38,7 +38,7 @@ impl Gate {
     /// `most` connections in all, at least one.
     pub fn new(most: usize, limits: &FrontLimits, meters: Arc<Meters>) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             per_address: limits.per_address,
             proxies: limits.trusted_proxies.clone(),
             open: Arc::default(),
@@ -46,19 +46,19 @@ impl Gate {
         }
     }
 
-    /// Waits until one more may be open. Those who come meanwhile wait in the kernel.
-    pub async fn place(&self) -> Place {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return place;
+    /// Waits until one more connection may be open. New connections wait in the kernel meanwhile.
+    pub async fn slot(&self) -> Slot {
+        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            return slot;
         }
         self.meters.full.inc();
-        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
+        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// None when the address has too many already.
-    pub fn admit(&self, place: Place, address: IpAddr) -> Option<Pass> {
+    /// None if the address has too many open connections already.
+    pub fn admit(&self, slot: Slot, address: IpAddr) -> Option<Pass> {
         let Some(most) = self.per_address.filter(|_| !self.proxies.contains(address)) else {
-            return Some(self.pass(place, None));
+            return Some(self.pass(slot, None));
         };
         let network = network_of(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,12 +68,12 @@ impl Gate {
             return None;
         }
         *count += 1;
-        Some(self.pass(place, Some((network, self.open.clone()))))
+        Some(self.pass(slot, Some((network, self.open.clone()))))
     }
 
-    fn pass(&self, place: Place, counted: Option<(IpAddr, Counts)>) -> Pass {
+    fn pass(&self, slot: Slot, counted: Option<(IpAddr, Counts)>) -> Pass {
         self.meters.open.inc();
-        Pass { _place: place, counted, meters: self.meters.clone() }
+        Pass { _slot: slot, counted, meters: self.meters.clone() }
     }
 }
 
@@ -106,14 +106,14 @@ mod tests {
         let gate = Gate::new(100, &limits, Arc::default());
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let ada = address("2001:db8::1");
-        let first = gate.admit(gate.place().await, ada).unwrap();
-        let _second = gate.admit(gate.place().await, address("2001:db8::2")).unwrap();
-        assert!(gate.admit(gate.place().await, ada).is_none(), "the same network");
-        let _other = gate.admit(gate.place().await, address("2001:db8:0:1::1")).unwrap();
+        let first = gate.admit(gate.slot().await, ada).unwrap();
+        let _second = gate.admit(gate.slot().await, address("2001:db8::2")).unwrap();
+        assert!(gate.admit(gate.slot().await, ada).is_none(), "the same network");
+        let _other = gate.admit(gate.slot().await, address("2001:db8:0:1::1")).unwrap();
         drop(first);
-        let _third = gate.admit(gate.place().await, ada).unwrap();
+        let _third = gate.admit(gate.slot().await, ada).unwrap();
         for _ in 0..5 {
-            std::mem::forget(gate.admit(gate.place().await, address("10.0.0.1")).unwrap());
+            std::mem::forget(gate.admit(gate.slot().await, address("10.0.0.1")).unwrap());
         }
     }
 }

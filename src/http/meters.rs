@@ -19,11 +19,11 @@ const SECONDS: [f64; 14] =
 pub struct Meters {
     requests: Family<Answered, Counter>,
     seconds: Family<Operation, Histogram, fn() -> Histogram>,
-    /// Connections that are open, those that became streams too.
+    /// Open connections, those of streams too.
     pub(super) open: Gauge,
-    /// Closed at once, because their address had too many.
+    /// Connections that were closed at once, because their address had too many.
     pub(super) refused: Counter,
-    /// How often nobody was let in, because as many were open as may be.
+    /// How often the next connection had to wait, because as many were open as may be.
     pub(super) full: Counter,
     /// How often accepting failed.
     pub(super) accept_failures: Counter,
@@ -126,7 +126,7 @@ impl Meters {
             "Answers refused with 503 because too many bytes waited for readers already",
             self.unread_refused.clone(),
         );
-        // Made now, so that each is there with a 0 before it happens.
+        // Made at the start, so that each shows 0 before it happens for the first time.
         for overdue in [Overdue::Head, Overdue::Request, Overdue::Reader] {
             drop(self.overdue.get_or_create(&overdue.label()));
         }

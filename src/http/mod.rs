@@ -26,14 +26,14 @@ pub use self::meters::Meters;
 pub use self::socket::Deadlines;
 use self::unread::Unread;
 
-/// Connections that the kernel keeps for us until we accept them: thousands of streams come back at once after a restart.
+/// Most connections that wait in the kernel until they are accepted: thousands of streams come back at once after a restart.
 const BACKLOG: u32 = 4096;
 
-/// Connections accepted in one go, before the others have their turn: thousands who come back at once would else all stand
-/// before the next request of those who are there.
+/// Connections accepted in one go before other tasks get a turn. Otherwise thousands that come at once would all be accepted
+/// before the next request of an open connection is served.
 const ACCEPTS: usize = 4;
 
-/// How long to wait after accepting failed (out of descriptors, usually): trying at once would only spin.
+/// The pause after accepting failed, usually for lack of descriptors. Without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Descriptors left for everything that is not a client: the database, logs, wake-ups.
@@ -45,7 +45,7 @@ pub struct FrontLimits {
     /// Most open connections of one address (an IPv6 network of 64 bits counts as one); none: no bound. Trusted proxies
     /// are exempt.
     pub per_address: Option<usize>,
-    /// Whose word on the client's address counts.
+    /// The proxies that are believed when they name the client's address.
     pub trusted_proxies: Proxies,
     /// How long clients may take.
     pub deadlines: Deadlines,
@@ -116,11 +116,11 @@ async fn next(
     stop: &CancellationToken,
 ) -> Option<(TcpStream, SocketAddr, gate::Pass)> {
     loop {
-        let place = stop.run_until_cancelled(gate.place()).await?;
+        let slot = stop.run_until_cancelled(gate.slot()).await?;
         match stop.run_until_cancelled(listener.accept()).await? {
             Ok((stream, peer)) => {
-                // One too many of an address is closed without a word: words would cost more than it is worth.
-                if let Some(pass) = gate.admit(place, peer.ip()) {
+                // Closed without an answer: writing one would cost more than the connection does.
+                if let Some(pass) = gate.admit(slot, peer.ip()) {
                     return Some((stream, peer, pass));
                 }
             }
@@ -140,7 +140,7 @@ fn raise_descriptor_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = if raised.is_ok() { maximum } else { current };
-    // No limit at all: as many as a machine could ever have.
+    // Without any limit: more than a machine ever has.
     limit.map_or(1 << 20, |limit| usize::try_from(limit).unwrap_or(1 << 20)).min(1 << 20)
 }
 

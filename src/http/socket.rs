@@ -1,5 +1,5 @@
-//! A client's socket with deadlines: for saying something, for a request's head, between requests, and for taking what is
-//! sent to it.
+//! A client's socket with deadlines: for the first byte, for a request's head, for the next request, and for taking what is
+//! sent.
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ pub struct Deadlines {
     pub head: Duration,
     /// Between two requests of a connection.
     pub idle: Duration,
-    /// Without taking a byte while we have some to send: the reader is gone or stalls, and its buffers are ours.
+    /// Without taking a byte while there are bytes to send. The reader is gone or stalls, and what waits for it costs memory.
     pub stall: Duration,
 }
 
@@ -32,10 +32,10 @@ impl Default for Deadlines {
     }
 }
 
-/// Most bytes the kernel holds for a reader; by default a stalled one pins megabytes.
+/// Most bytes that the kernel keeps for a reader (it doubles the number). Its default lets a stalled reader hold megabytes.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// Unacknowledged for so long, the kernel gives a connection up.
+/// The kernel gives a connection up when what was sent is not acknowledged for this long.
 const USER_TIMEOUT_MS: u32 = 30_000;
 
 /// How far a connection is with the answer to its present request.
@@ -48,7 +48,7 @@ const WAITING: u8 = 0;
 const SERVING: u8 = 1;
 /// The head of a stream is on its way out, and nothing comes after it from here.
 const HEAD_WRITTEN: u8 = 2;
-/// It is out.
+/// The head of a stream is sent.
 const HEAD_SENT: u8 = 3;
 
 impl Serving {
@@ -60,12 +60,12 @@ impl Serving {
         self.0.store(WAITING, Ordering::Release);
     }
 
-    /// The body of a stream was asked for its first byte: all that was written before is the head.
+    /// hyper asks for the first byte of a stream's body, so it has written the whole head.
     pub fn head_is_written(&self) {
         let _ = self.0.compare_exchange(SERVING, HEAD_WRITTEN, Ordering::AcqRel, Ordering::Relaxed);
     }
 
-    /// Whether the socket can be taken away: it holds a stream's head, and hyper nothing.
+    /// Whether the socket can be taken out of hyper: a stream's head is sent, and hyper holds nothing more.
     pub fn head_is_sent(&self) -> bool {
         self.0.load(Ordering::Acquire) == HEAD_SENT
     }
@@ -80,7 +80,7 @@ impl Serving {
 }
 
 /// A socket that fails when a deadline passes.
-pub struct Socket {
+pub struct TimedSocket {
     stream: TcpStream,
     meters: Arc<Meters>,
     serving: Serving,
@@ -103,8 +103,8 @@ enum Phase {
     Over,
 }
 
-impl Socket {
-    /// Takes a connection. Options that a kernel does not know are left as they are.
+impl TimedSocket {
+    /// Takes a connection and sets its options. An option that the kernel does not know is left as it is.
     pub fn new(stream: TcpStream, serving: Serving, deadlines: Deadlines, meters: Arc<Meters>) -> Self {
         use rustix::net::sockopt;
 
@@ -130,7 +130,7 @@ impl Socket {
         self.read_deadline.as_mut().reset(Instant::now() + deadline);
     }
 
-    /// Turns waiting for too long into an error.
+    /// Makes it an error when a write waits for too long.
     fn bound<T>(&mut self, outcome: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.write_deadline = None;
@@ -142,7 +142,7 @@ impl Socket {
         Poll::Ready(Err(self.gives_up(Overdue::Reader)))
     }
 
-    /// Counted once, however often the socket is asked after that.
+    /// The error of a deadline that has passed. It is counted once, however often the socket is used after that.
     fn gives_up(&mut self, waited_for: Overdue) -> io::Error {
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
@@ -152,7 +152,7 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for TimedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -183,7 +183,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for TimedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! The front with short deadlines: who is slow is cut off, who waits within bounds is not, and stopping ends everything.
+//! The front with short deadlines: slow clients are cut off, patient ones are not, and stopping ends everything.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::{FrontLimits, bind, serve};
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: parlor\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_mins(1);
-/// For what should happen at once or after `SHORT`.
+/// A deadline for what should happen at once or after `SHORT`.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves one connection with these deadlines.
@@ -61,7 +61,7 @@ async fn reads_answer(client: &mut TcpStream) {
 async fn closes(client: &mut TcpStream) -> Duration {
     let begun = Instant::now();
     let mut rest = Vec::new();
-    // A reset is an end, too.
+    // A reset ends the connection, too.
     let _ = tokio::time::timeout(PATIENCE, client.read_to_end(&mut rest)).await.expect("the server closes");
     begun.elapsed()
 }
@@ -84,7 +84,7 @@ async fn a_head_that_does_not_end_is_cut_off_and_one_that_waits_to_begin_is_not(
     slow.write_all(REQUEST).await.unwrap();
     reads_answer(&mut slow).await;
     assert!(closes(&mut silent).await >= SHORT / 2);
-    // By now longer than a head may take: but none had begun.
+    // It has waited longer than a head may take, but no head had begun.
     slow.write_all(&REQUEST[..20]).await.unwrap();
     assert!(closes(&mut slow).await >= SHORT / 2);
 }

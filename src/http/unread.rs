@@ -21,7 +21,7 @@ const NODE_BYTES: usize = 64 * 1024 * 1024;
 /// One address gets at most this part of what is free, so that many greedy ones leave room for the next that comes.
 const PART_OF_FREE: usize = 8;
 
-/// Shorter answers are not counted: hardly any waits, for the kernel's buffer takes them at once.
+/// Shorter answers are not counted. The kernel's buffer takes them at once, so they hardly ever wait.
 pub const COUNTED_FROM: usize = 4 * 1024;
 
 /// Counts the bytes that wait.
@@ -45,7 +45,7 @@ pub struct Share {
     bytes: usize,
 }
 
-/// A body with its share, which is given back when the memory is.
+/// A body with its share. Both are dropped together.
 struct Counted {
     body: Bytes,
     _share: Share,

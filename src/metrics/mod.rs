@@ -1,5 +1,5 @@
-//! The metrics listener: `GET /metrics` for Prometheus, on an address of its own, so that figures are never where people
-//! are. Knows nothing of what is measured but the process itself.
+//! The metrics listener: `GET /metrics` for Prometheus on an address of its own, so that users of the API cannot read the
+//! figures. Knows nothing of what is measured, except the process itself.
 //!
 //! The text is `OpenMetrics` 1.0, which the crate writes and which Prometheus asks for first. No metric is of a type that
 //! only `OpenMetrics` knows, so that readers of the older text format understand it as well.
@@ -30,23 +30,23 @@ pub use self::process::Process;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Connections at the same time. With one more the oldest is closed: a scrape takes milliseconds, so a connection that is
-/// older than so many others waits for nothing, or stalls. Nobody who says nothing can keep a scraper out.
+/// Most connections at the same time. One more closes the oldest. A scrape takes milliseconds, so the oldest of so many is
+/// silent or stalls, and silent connections cannot keep a scraper out.
 const CONNECTIONS: usize = 64;
 
-/// Figures are written for one scrape at a time: they must not cost what they measure.
+/// Figures are written for one scrape at a time, so that many scrapes cannot take all the processor time.
 const WRITING: usize = 1;
 
-/// For the whole of a connection, which is one request.
+/// How long a connection may last. It serves one request.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Most bytes of a head; scrapers send less than one.
+/// Most bytes of a head; scrapers send less than 1 KiB.
 const HEAD_BYTES: usize = 8 * 1024;
 
-/// After accepting failed, trying at once would only spin.
+/// The pause after accepting failed. Without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is measured, and the turns of those who want it written down.
+/// What is measured, and whose turn it is to have it written.
 struct Figures {
     registry: Registry,
     writing: Arc<Semaphore>,
@@ -134,7 +134,7 @@ async fn answer(request: &Request<Incoming>, figures: Arc<Figures>) -> Response<
 async fn text(figures: Arc<Figures>) -> Result<String, fmt::Error> {
     let turn = figures.writing.clone().acquire_owned().await.expect("the semaphore is never closed");
     let writing = tokio::task::spawn_blocking(move || {
-        // Kept to the end of the work, also when nobody waits for it any more.
+        // Held to the end of the work, also if the connection is closed meanwhile.
         let _turn = turn;
         let mut text = String::new();
         encode(&mut text, &figures.registry).map(|()| text)

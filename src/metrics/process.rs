@@ -10,7 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The process that this is.
+/// This process.
 #[derive(Debug)]
 pub struct Process {
     /// When it was started, in seconds since 1970.
@@ -55,7 +55,7 @@ impl Collector for Process {
     }
 }
 
-/// Exact as a fraction to 8 PiB, which is more than any of these figures.
+/// A count as a floating-point number, exact up to 8 PiB.
 #[expect(clippy::cast_precision_loss, reason = "counts of bytes and descriptors are below 2^53")]
 fn figure(count: u64) -> f64 {
     count as f64
@@ -68,12 +68,12 @@ fn resident_bytes() -> Option<f64> {
 }
 
 fn open_descriptors() -> Option<f64> {
-    // The one that lists the folder is not counted.
+    // One of them is only open to list the folder.
     let entries = std::fs::read_dir("/proc/self/fd").ok()?.count();
     u64::try_from(entries).ok()?.checked_sub(1).map(figure)
 }
 
-/// None where there is no limit.
+/// None if there is no limit.
 fn most_descriptors() -> Option<f64> {
     getrlimit(Resource::Nofile).current.map(figure)
 }

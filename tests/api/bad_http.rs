@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::raw;
 use crate::support::{Server, Wire, check_exchange};
 
-/// What a client says that sends its body only when it is asked for.
+/// Says that the client sends its body only after `100 Continue`.
 const WAITS: &str = "Expect: 100-continue\n";
 
 /// Longer than any deadline of the server for a head or a body.
@@ -244,7 +244,7 @@ async fn a_body_that_says_that_it_is_too_long_is_refused_before_it_is_sent() {
         );
         assert!(begun.elapsed() < Duration::from_secs(2), "{line} {length}: {:?}", begun.elapsed());
     }
-    // Operations that read no body, and refusals before it, ask for none.
+    // Operations without a body, and refusals before it, do not ask for the body.
     for (line, status) in
         [("GET /v1/users/me", 200), ("DELETE /v1/sessions/7", 404), ("POST /v1/nothing", 404)]
     {
@@ -252,7 +252,7 @@ async fn a_body_that_says_that_it_is_too_long_is_refused_before_it_is_sent() {
         wire.until_the_end().await;
         assert!(wire.text().starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {}", wire.text());
     }
-    // One that may be sent is asked for.
+    // A body that is not too long is asked for.
     let room = json!({ "name": "lobby" }).to_string();
     let mut wire = Wire::asks(server.address(), &asking("POST /v1/rooms", room.len() as u64, WAITS)).await;
     wire.until("HTTP/1.1 100 Continue\r\n\r\n").await;

@@ -1,4 +1,5 @@
-//! Deadlines: who drips, stays silent or waits for what hangs is answered or cut off in time, and by the key that says so.
+//! Deadlines: a client that sends slowly, sends nothing or waits for a hanging request is answered or cut off in time, by the
+//! key that sets the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{DEADLINE, Figures, Server, check_exchange, wait_for};
 
-/// Between two drops: well below the deadlines, which all are a second.
+/// The time between two bytes: well below the deadlines, which all are a second.
 const DROP: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -40,7 +41,7 @@ async fn drip(server: &Server, first: &[u8], others: &'static [u8]) -> (String, 
                 return;
             }
         }
-        // Nothing is dripped: the socket stays open all the same.
+        // There is nothing to drip, and the socket must stay open.
         std::future::pending::<()>().await;
     });
     let mut said = Vec::new();
@@ -69,7 +70,7 @@ async fn heads_that_do_not_begin_or_do_not_end_are_cut_off_without_a_word() {
         drip(&server, b"", b""),
         drip(&server, head, b""),
         drip(&server, head, b"X: a\r\n"),
-        // Empty lines before a request are passed over, and are no request for ever.
+        // Empty lines before a request are ignored, but the deadline goes on.
         drip(&server, b"", b"\r\n"),
     );
     for (said, took) in [silent, begun, dripped, empty] {
@@ -110,7 +111,7 @@ async fn a_dripped_body_is_refused_and_gone_after_its_deadline() {
         assert!(said.to_ascii_lowercase().contains("connection: close\r\n"), "{said}");
         took_about_a_second(took);
     }
-    // Who is not signed in is told so at once; the rest of the body is waited for two seconds, and no longer.
+    // Without a sign-in the refusal does not wait for the body. What is left of it is read for two seconds at most.
     let stranger = "POST /v1/rooms HTTP/1.1\r\nHost: parlor\r\nContent-Length: 60000\r\n\r\n{";
     let (said, took) = drip(&server, stranger.as_bytes(), b" ").await;
     assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
@@ -140,12 +141,12 @@ async fn a_request_that_hangs_is_given_up_and_says_that_its_outcome_is_open() {
     answer.problem(503, "timed_out");
     let labels = [("operation", "postMessage"), ("status", "503")];
     assert_eq!(Figures::of(&server).await.count("parlor_http_requests_total", &labels), 1);
-    // Reading does not hang behind it.
+    // Reading goes on meanwhile.
     assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(1));
 
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
-    // The journal had it in its hands: it was written after all, once, and the repeat says so.
+    // The journal had taken the post already, so it was written once, and the repeat says so.
     ada.post(&path, post).await.ok(200);
     assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(2));
 }

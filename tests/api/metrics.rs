@@ -1,4 +1,4 @@
-//! The figures for Prometheus: they move with what happens, name nobody, and are nowhere but on their own listener.
+//! The figures for Prometheus: they move with what happens, name nobody, and only their own listener serves them.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +12,7 @@ const ON: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
 /// Longer than a scrape takes on a busy machine, and shorter than any deadline of the listener.
 const SOON: Duration = Duration::from_secs(3);
 
-/// Closed sets all of them; a room or a person would be a series for each, and readable by whoever scrapes.
+/// Labels whose values are closed sets. A room or a person as a label would be a series for each, readable by every scraper.
 const LABELS: [&str; 6] = ["le", "operation", "reason", "status", "version", "waited_for"];
 
 /// Why streams end.
@@ -142,7 +142,7 @@ async fn streams_are_counted_while_they_are_open_and_by_their_ends() {
     stream.hello().await;
     let open = Figures::of(&server).await;
     assert_eq!(open.count("parlor_streams_open", &[]), 1);
-    // From the start: a rate would miss the first end of each kind.
+    // They are there from the start, because a rate would miss the first end of each kind.
     for reason in REASONS {
         assert!(
             open.text.contains(&format!("parlor_stream_ends_total{{reason=\"{reason}\"}} 0\n")),
@@ -152,7 +152,7 @@ async fn streams_are_counted_while_they_are_open_and_by_their_ends() {
     assert_eq!(open.text.matches("\nparlor_stream_ends_total{").count(), REASONS.len(), "{}", open.text);
     ada.posts(&room, "hello").await;
     stream.until(|frame| frame.kind() == "message.posted").await;
-    // Writers add up what they did when they are through with it.
+    // Writers count what they did after they did it.
     wait_for("it is counted", || async {
         let said = Figures::of(&server).await;
         ["parlor_stream_frames_total", "parlor_stream_bytes_total"]

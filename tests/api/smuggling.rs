@@ -1,10 +1,11 @@
-//! Heads that two servers could read as different requests (RFC 9112, section 11.2): one of ours must never be two.
+//! Heads that two servers could read as different requests (RFC 9112, section 11.2). Ours must never read two where others read
+//! one.
 
 use crate::support::{Client, Server};
 
 use super::raw;
 
-/// What would be found behind a body, if somebody else had decided where that ends.
+/// A second request, which is found if the end of the first body is read differently.
 const SECOND: &str = "GET /v1/smuggled HTTP/1.1\r\nHost: parlor\r\n\r\n";
 
 /// The statuses of all answers on one connection, to its end.
@@ -88,7 +89,7 @@ async fn lines_that_go_on_or_end_oddly_are_refused() {
 
 #[tokio::test]
 async fn a_line_feed_alone_ends_a_line_and_nothing_more() {
-    // Allowed (RFC 9112, section 2.2); what counts is that it cannot begin a request where a strict reader sees none.
+    // This is allowed (RFC 9112, section 2.2), as long as it cannot begin a request where a strict reader sees none.
     let server = Server::start().await;
     let client = server.anonymous();
     let bare = "GET /v1/server HTTP/1.1\nHost: parlor\nConnection: close\n\n";

@@ -15,7 +15,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// The command failed with this code, said one thing that holds these words, and printed nothing that a program reads.
+/// Asserts that the command failed with this code and one error that contains these words, and wrote nothing to standard output.
 #[track_caller]
 fn failed(finished: &Finished, code: i32, words: &[&str]) {
     let Finished { stdout, stderr, .. } = finished;
@@ -284,7 +284,7 @@ async fn a_server_that_was_started_to_outlive_its_terminal_does() {
     assert!(line.starts_with("listening on "), "{line}");
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::HUP).unwrap();
-    // Signals are delivered in no certain order, so the second is sent only once the first was taken or ignored.
+    // Two pending signals may be delivered in either order, so the second is sent after the first was handled.
     wait_for("the signal is not pending any more", || async {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         status.lines().any(|line| line == "ShdPnd:\t0000000000000000")
@@ -307,7 +307,7 @@ async fn a_ready_line_that_nobody_can_read_stops_no_server() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // The reader has gone before anything is written.
+    // The reader closes the pipe before anything is written.
     drop(child.stdout.take());
     wait_for("it answers", || async { tokio::net::TcpStream::connect(address).await.is_ok() }).await;
     let answer = crate::support::http1::exchange(address, b"GET /livez HTTP/1.0\r\n\r\n").await;

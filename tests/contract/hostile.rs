@@ -1,5 +1,5 @@
-//! Input of every kind that nobody should send: cursors, bodies and tokens, made up and altered. The answer is a refusal that
-//! says so, never a failure of the server, and nothing passes that was not made by it.
+//! Cursors, bodies and tokens that are made up or altered. The answer is a refusal with a reason, never a failure of the server,
+//! and only what the server made is accepted.
 //!
 //! By proptest and not by cargo-fuzz: it runs on stable Rust, on every machine and in every `make test`, and what it finds is
 //! a small case by itself. What it tries is drawn anew each time; a case that failed is printed as it is.
@@ -270,7 +270,7 @@ fn a_body_that_is_altered_is_refused_or_right_whatever_the_operation() {
                 bytes.len()
             );
             let (status, answer) = asking.exchanges(&[head.as_bytes(), &bytes].concat());
-            // Some alterations leave it right; then it was done, and that is all right.
+            // Some alterations leave the body valid, and then the request succeeds.
             if (200..300).contains(&status) {
                 return Ok(());
             }
