@@ -1,6 +1,7 @@
 //! The order of the house, and how the server behaves on a real machine.
 
 #[cfg(debug_assertions)]
+mod circles;
 mod clock;
 #[cfg(debug_assertions)]
 mod durability_breakdown;
