@@ -13,14 +13,15 @@ use crate::domain::ids::{Position, RoomId, UserId};
 /// Few in a model, where that has to happen soon.
 const CAPACITY: usize = if cfg!(test) { 2 } else { 64 };
 
-/// How far the channels are filled, and what the last step touched.
+/// The mark `published`, and what the last step touched.
 ///
 /// A step goes into all its channels before the mark moves. A reader of many rooms takes from its channels only up to
 /// the mark: read in turn without it, they would hand out later positions before earlier ones.
 #[derive(Clone, Debug)]
 pub struct Published {
+    /// Every channel holds all of its events up to here.
     pub position: Position,
-    /// The mark before this step. A reader that has not seen it has missed a step and looks at all its channels.
+    /// The mark before this step. A writer whose `drained` is another one has missed a step and looks at all its channels.
     pub previous: Position,
     pub rooms: Arc<[RoomId]>,
     pub people: Arc<[UserId]>,
@@ -73,10 +74,10 @@ impl Hub {
         self.published.subscribe()
     }
 
-    /// Whatever was put into any channel until now lies at or below this, and is committed: who reads the log up to here
-    /// misses nothing that was sent before he subscribed, or that ran over.
+    /// The mark `reaching`. What was sent into any channel until now lies at or below it, and is committed: whoever reads the
+    /// log up to here misses nothing that was sent before the subscription, or that ran over.
     ///
-    /// The publisher raises it before it takes the first channel's guard, and a subscriber asks after he has let go of it.
+    /// The feeder raises it before it takes the first channel's guard; a subscriber must ask after it has let go of that.
     pub fn reaching(&self) -> Position {
         Position(self.reaching.load(Ordering::SeqCst))
     }

@@ -1,5 +1,6 @@
 //! The live path: from a committed batch to the bytes of every open stream. It knows the log and who may read it, and it
-//! writes sockets; nothing of requests.
+//! writes sockets; nothing of requests. Each position that it keeps (reaching, published, drained, seen, given ...) is defined
+//! in `docs/architecture.md`, under Positions.
 
 mod deletions;
 mod feeder;

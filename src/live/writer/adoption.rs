@@ -17,7 +17,7 @@ pub struct Opened {
     pub rooms: Vec<RoomId>,
     /// The position to start after: the reader has everything up to it.
     pub from: Position,
-    /// See [`Stream`](super::stream::Stream).
+    /// What the reader was a member of is known as of here: the head of the snapshot that authorized the stream.
     pub settled: Position,
     /// When the token that opened it expires.
     pub deadline: Instant,

@@ -13,7 +13,7 @@ pub struct Shared {
     pub node: LiveNode,
     /// The time of this turn: asking the clock once is enough for thousands of sockets.
     pub now: Instant,
-    /// How far the channels were followed.
+    /// All channels were emptied up to here.
     pub drained: Position,
     /// Deletions of rooms that this writer has not heard of.
     deletions: Heard,
@@ -47,7 +47,7 @@ impl Shared {
         Self { node, now: Instant::now(), drained, deletions, undrained, tally: Tally::default() }
     }
 
-    /// Notes that the channels were followed up to here.
+    /// Notes that all channels are emptied up to here.
     pub fn drain(&mut self, through: Position) {
         self.drained = through;
         self.undrained.retain(|removed| removed.position > through);

@@ -17,7 +17,7 @@ use crate::live::sync::watch;
 pub struct Subscriptions {
     hub: Arc<Hub>,
     published: watch::Receiver<Published>,
-    /// The mark up to which all channels were emptied.
+    /// All channels were emptied up to here.
     drained: Position,
     rooms: HashMap<RoomId, Subscription>,
     people: HashMap<UserId, Subscription>,
@@ -26,7 +26,7 @@ pub struct Subscriptions {
 /// One channel and who listens to it here.
 struct Subscription {
     receiver: RunReceiver,
-    /// What was sent up to here may not have come: it was before the subscription, or ran over. The log has it.
+    /// What was sent up to here may not have come: it was sent before the subscription, or ran over. The log has it.
     missing: Position,
     /// Runs taken beyond the mark: they belong to a step that is still being published.
     early: Vec<Arc<Run>>,
@@ -42,7 +42,7 @@ pub struct Listeners {
 
 /// What came with one or several moves of the mark.
 pub struct Step {
-    /// The mark before and after; nothing of these channels up to `through` is still to come.
+    /// `drained` before and after; no event of these channels up to `through` is still to come.
     pub before: Position,
     pub through: Position,
     pub taken: Vec<Taken>,
@@ -71,7 +71,7 @@ impl Subscriptions {
         Self { hub, published, drained, rooms: HashMap::new(), people: HashMap::new() }
     }
 
-    /// Everything up to here was handed to whoever listened.
+    /// What the channels held up to here was handed to whoever listened then.
     pub fn drained(&self) -> Position {
         self.drained
     }

@@ -42,11 +42,11 @@ pub struct Stream {
     outlet: Box<dyn Outlet>,
     waker: Waker,
     phase: Phase,
-    /// Everything of the reader's up to here is ready or was given, as far as the stream itself has seen.
+    /// The last position of which the stream has taken notice: what the reader is shown up to here is in `ready` or was given.
     seen: Position,
-    /// The last frame that was given.
+    /// The last event of which the outlet took bytes.
     given: Position,
-    /// What the reader is a member of was read as of here; memberships beyond are followed.
+    /// What the reader was a member of is known as of here. An own join or removal beyond it changes what may be given.
     settled: Position,
     /// The newest removal from each room followed that the node knows of.
     removed: Vec<Removed>,
@@ -56,7 +56,7 @@ pub struct Stream {
     notices: VecDeque<Chunk>,
     /// Frames in order, to be given.
     ready: Queue,
-    /// Those up to here came from the log.
+    /// What waits in `ready` up to here came from the log.
     replayed: Position,
     /// What is said last, once that is known, and its reason.
     last: Option<(Bytes, ByeReason)>,
@@ -87,7 +87,7 @@ enum Phase {
 
 /// The way back to the channels.
 struct Replay {
-    /// The log has to be read up to here.
+    /// The log has to be read up to here; beyond it the channels bring everything.
     target: Position,
     /// The number of the question under way.
     asked: Option<u64>,
