@@ -1,4 +1,4 @@
-//! Whether the server can write right now. It is found out by trying, at most once a second.
+//! Whether the server can write right now. It is found out by trying, at most every two seconds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -148,10 +148,12 @@ impl Checkpoints {
         largest: &mut i64,
     ) -> Result<bool, sqlx::Error> {
         self.writes.store(0, Ordering::Relaxed);
-        let (frames, folded) = {
-            let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await?;
-            (row.try_get::<i64, _>(1)?, row.try_get::<i64, _>(2)?)
-        };
+        let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await?;
+        let (busy, frames, folded): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if busy != 0 {
+            // The journal restarts the log just now.
+            return Ok(false);
+        }
         self.frames.store(frames, Ordering::Relaxed);
         if frames < RESTART_FRAMES {
             // The log has restarted by itself, so no reader is in the way any more.
