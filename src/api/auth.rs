@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::site::{Site, cookie};
 use crate::domain::session;
 
-/// Longer tokens are none of ours and are not even looked at (RFC 8725).
+/// Most bytes of an access token: ours are shorter, and a longer one is refused unread (RFC 8725).
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// The document's one security scheme.
@@ -20,11 +20,12 @@ const BEARER: &str = "bearer";
 /// The signed-in caller of an operation.
 pub struct Caller(pub session::Caller);
 
-/// The tokens that a request carries, for operations that take them themselves; they are not verified.
+/// The tokens that a request carries, not verified: for operations that judge them themselves.
 pub struct Tokens {
     /// The access token of the header, else of the cookie.
     pub access: Option<String>,
-    /// The refresh token of the cookie; none when the header speaks, so that two identities never mix.
+    /// The refresh token of the cookie; none beside a bearer header, so that no request acts for two
+    /// people.
     pub refresh: Option<String>,
 }
 

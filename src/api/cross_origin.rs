@@ -22,8 +22,8 @@ const MAX_AGE: &str = "7200";
 
 const PREFLIGHT_VARY: &str = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
-/// The origins whose pages are let in, as browsers write them. A request of any other is answered as if there were none,
-/// and its browser keeps the answer from the page. None of them gets credentials: only the page itself can send a token.
+/// The origins whose pages may use the API, as browsers write them. A request from any other origin is answered as if none were
+/// listed, and its browser hides the answer from the page. No listed page gets to use cookies: it sends a token of its own.
 pub struct CrossOrigin(Vec<HeaderValue>);
 
 impl CrossOrigin {
@@ -39,8 +39,8 @@ impl CrossOrigin {
         self.0.iter().find(|listed| *listed == origin).cloned()
     }
 
-    /// The answer to a browser that asks before it sends a request. It is the same for every path: what the request itself
-    /// will meet, the page shall read.
+    /// The answer to a browser that asks before it sends a request. It is the same for every path and method, so that the page
+    /// can also read the 404 or 405 that follows.
     pub fn preflight(&self, request: &Request) -> Option<Response> {
         let asks = request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -59,8 +59,8 @@ impl CrossOrigin {
         Some(response)
     }
 
-    /// Lets the page of a listed origin read an answer, whatever it is. Who keeps answers must keep one an origin, so those
-    /// to others say so as well.
+    /// Lets the page of a listed origin read an answer, whatever it is. A cache must keep one answer for each origin, so answers
+    /// to other origins vary by it as well.
     pub fn dress(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
@@ -73,7 +73,7 @@ impl CrossOrigin {
     }
 }
 
-/// Adds to what the answer says already; one field, as not every cache joins two.
+/// Adds `Origin` to the `Vary` of the answer. It stays one field, because not every cache joins two.
 fn vary_by_origin(headers: &mut HeaderMap) {
     let said = headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if said.split(',').any(|name| name.trim().eq_ignore_ascii_case("origin")) {

@@ -55,7 +55,7 @@ impl EventsApi {
     /// Follow one room
     ///
     /// Server-Sent Events: every event of the room after the cursor, in order, without gap or repeat. The first frame with
-    /// data is `hello`, or `reset` when the cursor cannot be honoured (fetch snapshots anew; the stream goes on from its
+    /// data is `hello`, or `reset` when the cursor cannot be honoured (fetch snapshots again; the stream goes on from its
     /// `cursor`). The last one is `bye`, unless the connection breaks. Start after `after` or `Last-Event-ID`, the later of
     /// both; with neither, from now.
     #[oai(path = "/rooms/:room/events", method = "get", operation_id = "streamRoomEvents")]

@@ -37,7 +37,7 @@ pub struct Outermost<E> {
 }
 
 impl<E> Outermost<E> {
-    /// An answer may take until `deadline`: whatever hangs behind it must not hang its clients. An open stream has answered.
+    /// A request is answered within `deadline`, even if what it waits for hangs. A stream that is open counts as answered.
     pub fn new(inner: E, site: Arc<Site>, cross_origin: CrossOrigin, deadline: Duration) -> Self {
         Self { inner, paths: Paths::documented(), site, cross_origin, deadline }
     }
@@ -56,7 +56,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Outermost<E> {
             request.set_data(CameAsHead);
         }
         let origin = self.cross_origin.of(&request);
-        // First of all: where it is refused, the page never learns what its request would have been told.
+        // A preflight comes first: if it is refused, the page cannot read the answer to the request itself.
         let outcome = match (self.cross_origin.preflight(&request), self.screen(&request)) {
             (Some(preflight), _) => Ok(preflight),
             (None, Ok(())) => self.run(request).await,
@@ -86,7 +86,8 @@ impl<E: Endpoint<Output = Response>> Outermost<E> {
         if !is_one {
             return malformed(HOST_RULE);
         }
-        // hyper takes any list that ends in it; who decodes the rest differently sees another request (RFC 9112, 6.1).
+        // hyper accepts any list that ends in `chunked`. A proxy that reads the rest of the list differently would see another
+        // request in the same bytes (RFC 9112, section 6.1).
         let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
         if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
             return malformed("The only Transfer-Encoding that is read is chunked.");
@@ -105,7 +106,7 @@ impl<E: Endpoint<Output = Response>> Outermost<E> {
         }
     }
 
-    /// Errors of poem's own carry what the request said: of them only the kind is looked at.
+    /// The errors of poem repeat what the request said, so only their kind is looked at.
     fn answer(&self, error: &poem::Error, method: &Method, path: &str, request_id: &str) -> Response {
         let problem = if let Some(problem) = error.downcast_ref::<Problem>() {
             problem.clone()
@@ -129,14 +130,14 @@ impl<E: Endpoint<Output = Response>> Outermost<E> {
             tracing::error!(request.id = request_id, error = %Chain(cause), "a request failed");
         }
         let mut response = problem.answer(request_id);
-        // One that was refused before its handler, or did not come back from it, is told by its path.
+        // The log and the metrics name the operation, also when the request did not get as far as its handler.
         if let Some(operation) = self.paths.operation(method, path) {
             response.set_data(OperationId(operation));
         }
         response
     }
 
-    /// The headers of every answer (OWASP REST and secure headers); what an answer says itself stays.
+    /// The headers of every answer (OWASP REST and secure headers); a header that the answer has already stays.
     fn dress(&self, headers: &mut HeaderMap) {
         let mut add = |name: HeaderName, value: &'static str| {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -152,7 +153,7 @@ impl<E: Endpoint<Output = Response>> Outermost<E> {
     }
 }
 
-/// Without a user, which a Host never has.
+/// A host and perhaps a port; a user before them is no part of a `Host` (RFC 9110, section 7.2).
 fn is_host(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     !bytes.contains(&b'@') && Authority::try_from(bytes).is_ok()

@@ -65,7 +65,7 @@ impl Paths {
             path.and_then(|path| path.operations.iter().find(|operation| operation.serves(request.method())));
         match operation {
             Some(operation) => operation.check(uri.query().unwrap_or_default()),
-            // The router has something to say about it.
+            // The router answers 404 or 405.
             None => Ok(()),
         }
     }
@@ -84,7 +84,7 @@ impl Paths {
         Some(&parameter.wants)
     }
 
-    /// Of several that fit, the one whose words are written out is meant, as in routing.
+    /// Of several that fit, the one with the most literal segments counts, as in routing.
     fn find(&self, path: &str) -> Option<&Path> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let fitting = self.0.iter().filter(|path| path.fits(&segments));

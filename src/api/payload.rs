@@ -16,7 +16,7 @@ use super::code::Code;
 use super::problem::Problem;
 use super::reply::JSON;
 
-/// Most bytes of a body that carries passwords or tokens; longer ones cannot be honest.
+/// Most bytes of a body that carries passwords or tokens; an honest one is shorter.
 const AUTH_BODY_BYTES: usize = 4 * 1024;
 
 /// What bounds bodies, put into the request's data by the service.
@@ -24,7 +24,7 @@ const AUTH_BODY_BYTES: usize = 4 * 1024;
 pub struct BodyLimit {
     /// Most bytes, where [`Input::IS_AUTH`] does not say less.
     pub bytes: usize,
-    /// How long a body may take to arrive, however it is cut up.
+    /// How long a body may take to arrive, in however many pieces.
     pub deadline: Duration,
 }
 
@@ -169,7 +169,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Says where and what is wrong. serde's own words may repeat the input, so only what they begin with is looked at.
+/// Says where and what is wrong. The messages of serde may repeat the input, so only how they begin is looked at.
 fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     use serde_json::error::Category;
 
@@ -180,7 +180,7 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         Category::Eof => problem.at("", "ends before the JSON object is complete"),
         Category::Io | Category::Syntax => problem.at("", "is not valid JSON in UTF-8, or nested too deeply"),
         Category::Data => {
-            // In these two messages the name is that of a field of ours.
+            // In these two messages the name is that of one of our fields, so it may be repeated.
             if let Some(field) = quoted(&message, "missing field `") {
                 return problem.at(format!("/{field}"), "is required");
             }

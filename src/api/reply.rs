@@ -24,7 +24,7 @@ pub enum CreatedOrFound<T> {
     Found(T),
 }
 
-/// 204: done, and there is nothing to say.
+/// 204, without a body.
 pub struct Done;
 
 impl<T> CreatedOrFound<T> {

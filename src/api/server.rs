@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::wire::server::{Health, ServerFacts};
 use super::{State, Tag};
 
-/// Readiness is found out anew this often.
+/// Readiness is tested at most this often.
 const COME_BACK: Duration = Duration::from_secs(1);
 
 #[derive(Default)]

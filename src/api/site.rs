@@ -50,7 +50,7 @@ impl Site {
     /// `refresh_life` is how long an unused session lasts.
     pub fn new(origin: &Origin, refresh_life: Duration) -> Self {
         let is_https = origin.is_secure();
-        // Anywhere else plain http would carry them through foreign hands.
+        // Over plain http between machines, anybody on the way could read them.
         let is_private = is_https || origin.is_loopback();
         let cookies = is_private.then(|| CookieNames::new(is_https, origin.port(), refresh_life));
         Self { origin: origin.to_string(), is_https, cookies }

@@ -12,9 +12,9 @@ use crate::domain::password::Password;
 use crate::domain::session;
 use crate::domain::text::TextError;
 
-/// Most characters of a username to sign in with; longer ones are nobody's.
+/// Most characters of a username to sign in with; usernames are shorter.
 const MAX_USERNAME: usize = 64;
-/// Most characters of a refresh token; longer ones are none of ours.
+/// Most characters of a refresh token; ours are shorter.
 const MAX_REFRESH_TOKEN: usize = 512;
 
 /// Where the client keeps its tokens. `bearer`, which is meant when nothing is said: the tokens stand in the answer.
