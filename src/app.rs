@@ -66,14 +66,7 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
     }
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
 
-    let settings = ApiSettings {
-        origin: config.public_origin(address),
-        cross_origins: config.cors.origins.clone(),
-        body_limit: BodyLimit { bytes: config.limits.body_bytes as usize, deadline: config.limits.body },
-        deadline: config.limits.request,
-        refresh_life: config.auth.refresh_idle,
-    };
-    let service = api::service(house.chat.clone(), settings);
+    let service = api::service(house.chat.clone(), api_settings(&config, address));
     let front = http::serve(listener, service, front_limits(&config), meters, stop.clone());
     let told_to_stop = told_to_stop()?;
     say_ready(address)?;
@@ -92,17 +85,7 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
         () = stopped(house.tasks.spawn(front)) => false,
     };
     tracing::info!(failed, "stopping");
-    house.live.registry().close();
-    stop.cancel();
-    let began = Instant::now();
-    house.tasks.close();
-    house.tasks.wait().await;
-    // From here on no request can become a stream. The open streams have been ending since `close`.
-    house.live.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
-    house.store.close().await;
-    if !house.feeder.is_finished() {
-        stopped(house.feeder).await;
-    }
+    house.end(&stop).await;
     if failed {
         return Err(anyhow!(
             "the server cannot go on, and the log says why; it is recovered at the next start"
@@ -149,6 +132,7 @@ fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
 }
 
 impl House {
+    /// Opens the store and makes what works on it. Long because each part needs the ones before it.
     async fn open(config: &Config, clock: Clock, purpose: Purpose) -> anyhow::Result<Self> {
         let (ids, tasks) = (Ids::new(clock), TaskTracker::new());
         let stream_limits = config.limits.enabled.then_some(StreamLimits {
@@ -192,6 +176,21 @@ impl House {
         });
         let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config)));
         Ok(Self { store, live, chat, tasks, feeder })
+    }
+
+    /// Lets requests and streams end in their time, then the store, and last the feeder.
+    async fn end(self, stop: &CancellationToken) {
+        self.live.registry().close();
+        stop.cancel();
+        let began = Instant::now();
+        self.tasks.close();
+        self.tasks.wait().await;
+        // From here on no request can become a stream. The open streams have been ending since `close`.
+        self.live.finish(STREAMS_END.saturating_sub(began.elapsed()).max(STREAMS_CUT)).await;
+        self.store.close().await;
+        if !self.feeder.is_finished() {
+            stopped(self.feeder).await;
+        }
     }
 }
 
@@ -304,6 +303,16 @@ fn policy(config: &Config) -> Policy {
         refresh_idle: config.auth.refresh_idle,
         session_life: config.auth.session,
         sessions_per_user: config.auth.sessions_per_user,
+    }
+}
+
+fn api_settings(config: &Config, bound: SocketAddr) -> ApiSettings {
+    ApiSettings {
+        origin: config.public_origin(bound),
+        cross_origins: config.cors.origins.clone(),
+        body_limit: BodyLimit { bytes: config.limits.body_bytes as usize, deadline: config.limits.body },
+        deadline: config.limits.request,
+        refresh_life: config.auth.refresh_idle,
     }
 }
 

@@ -59,7 +59,8 @@ pub struct Connection<E> {
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
-    /// Serves the connection to its end, or until it has become a stream.
+    /// Serves the connection to its end, or until it has become a stream. Long because hyper's connection cannot be named or
+    /// handed on: what drives it and what takes it apart stand in one place.
     pub async fn run(self, stream: TcpStream) -> Option<Detached> {
         let local = stream.local_addr().ok();
         let (serving, waiting) = (Serving::default(), Waiting::default());
@@ -78,14 +79,14 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
                 })
             })
         };
-        let mut http = http1::Builder::new();
         // The deadlines are the socket's, because hyper has one timer for both waiting and heads. hyper needs its timer all
         // the same: only then does it read from the socket after an answer, which starts the socket's own deadline.
-        http.timer(TokioTimer::new())
+        let mut served = http1::Builder::new()
+            .timer(TokioTimer::new())
             .header_read_timeout(deadlines.idle + deadlines.head)
             .max_buf_size(HEAD_BYTES)
-            .max_headers(MAX_HEADERS);
-        let mut served = http.serve_connection(io, service);
+            .max_headers(MAX_HEADERS)
+            .serve_connection(io, service);
         let mut is_stopping = false;
         loop {
             let progress = poll_fn(|context| match served.poll_without_shutdown(context) {
@@ -122,6 +123,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         })
     }
 
+    /// The answer of the endpoint. If it is a stream, only its head goes through hyper, and the stream is left in `waiting`.
     async fn answer(
         &self,
         request: hyper::Request<Incoming>,
@@ -136,14 +138,11 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let client = self.proxies.client(self.peer.ip(), request.headers());
 
-        let local = LocalAddr(local.map_or_else(|| Addr::Custom("unknown", "".into()), Addr::SocketAddr));
-        let mut request =
-            Request::from((request, local, RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP));
+        let mut request = self.for_endpoint(request, local);
         let (body, mut rest) = lend(request.take_body().into());
         request.set_body(poem::Body::from(BoxBody::new(body)));
         request.set_data(id.clone());
         request.set_data(ClientAddress(client));
-
         let mut response = self.endpoint.get_response(request).await;
         if let Ok(rest) = rest.try_recv()
             && !rest.drain(expects_continue).await
@@ -166,6 +165,11 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             response.set_version(Version::HTTP_10);
         }
         hyper::Response::<_>::from(response).map(|_| AnswerBody::head_only(serving))
+    }
+
+    fn for_endpoint(&self, request: hyper::Request<Incoming>, local: Option<SocketAddr>) -> Request {
+        let local = local.map_or_else(|| Addr::Custom("unknown", "".into()), Addr::SocketAddr);
+        (request, LocalAddr(local), RemoteAddr(Addr::SocketAddr(self.peer)), Scheme::HTTP).into()
     }
 
     /// The answer with its share of the bytes that may wait for readers. If too many wait already, the answer is 503.

@@ -78,6 +78,7 @@ impl Default for Meters {
 }
 
 impl Meters {
+    /// Hands all figures to the registry. Long because it lists them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "parlor_http_requests",

@@ -101,8 +101,13 @@ pub async fn serve<E>(
         }
     }
     drop(listener);
+    end(&connections, limits.grace, &cut).await;
+}
+
+/// Waits for the connections, and cuts those that are still open after the grace.
+async fn end(connections: &TaskTracker, grace: Duration, cut: &CancellationToken) {
     connections.close();
-    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "cut connections that did not end in time");
         cut.cancel();
         connections.wait().await;
