@@ -141,6 +141,8 @@ function passStream(answered, answer, day) {
   let events = 0;
   let wasReset = false;
   answered.on('data', (part) => {
+    // What was read before a `bye` may still come after it.
+    if (answer.writableEnded) return;
     const frames = (rest + decoder.write(part)).split('\n\n');
     rest = frames.pop();
     for (const frame of frames) {
@@ -165,7 +167,7 @@ function passStream(answered, answer, day) {
       }
     }
   });
-  answered.on('end', () => answer.end(rest));
+  answered.on('end', () => answer.writableEnded || answer.end(rest));
 }
 
 /** Its cursor is where the stream is, so nothing is missed by a client that only follows. */

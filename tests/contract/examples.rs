@@ -115,12 +115,18 @@ async fn each_problem_that_says_more_than_its_code_says_what_its_example_does() 
     let server = Server::start().await;
     let linus = server.register("linus").await;
     let (common, nul) = ("passwordpassword", "Linus\0");
+    let plain = Server::start_with(&[("PARLOR_SERVER__PUBLIC_URL", "http://chat.example")]).await;
+    let cookies = json!({ "username": "linus", "password": common, "transport": "cookie" });
     let told = [
         linus.request(Method::GET, "/v1/server", None, &[("host", "linus@parlor")]).await,
         linus.post("/v1/users", json!({ "password": "a stitch in time saves" })).await,
         linus.get("/v1/rooms?limit=0").await,
         linus.patch("/v1/users/me", json!({ "display_name": nul })).await,
         linus.post("/v1/users", json!({ "username": "grace", "password": common })).await,
+        plain.anonymous().post("/v1/login", cookies.clone()).await,
+        linus
+            .request(Method::POST, "/v1/login", Some(cookies), &[("origin", "http://elsewhere.example")])
+            .await,
     ];
     let mut examples = published().json["components"]["examples"].as_object().unwrap().clone();
     for answer in told {
