@@ -182,7 +182,7 @@ impl Run {
 }
 
 fn push_event(text: &mut String, event: &Event, cursors: &Cursors) {
-    let cursor = cursors.encode(event.position);
+    let cursor = cursors.of_event(event.position);
     // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
     let fields = event.data.get(1..).unwrap_or("}");
     text.reserve(fields.len() + 2 * cursor.len() + FIELDS);

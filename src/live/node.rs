@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::meters::Meters;
 use super::registry::Registry;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::ids::{Ids, Position};
+use crate::domain::ids::Ids;
 use crate::storage::Store;
 
 /// The parts of a node that its streams work with.
@@ -31,14 +31,14 @@ impl LiveNode {
     /// `reset`, too.
     pub(super) fn greeting(
         &self,
-        from: Position,
+        cursor: String,
         expires_at: Timestamp,
         resumed: bool,
         reason: Option<ResetReason>,
     ) -> Chunk {
         let hello = Hello {
             kind: if reason.is_some() { "reset" } else { "hello" },
-            cursor: self.store.cursors().encode(from),
+            cursor,
             heartbeat_seconds: self.heartbeat.as_secs(),
             expires_at,
             resumed,

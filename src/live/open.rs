@@ -66,11 +66,12 @@ impl From<Refusal> for OpenError {
 const RETRY_MS: (u64, u64) = (2_000, 5_000);
 
 /// Where a stream begins, once the log has been looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Beginning {
     /// No cursor was given.
     Now,
-    After(Position),
+    /// After a position, which the client named by this cursor.
+    After(Position, String),
     Lost(ResetReason),
 }
 
@@ -140,16 +141,18 @@ impl Live {
         start: &Start,
     ) -> Result<EventStream, OpenError> {
         let beginning = self.beginning(start, snapshot, scope, caller).await?;
-        let (from, reason) = match beginning {
-            Beginning::Now => (snapshot.head, None),
-            Beginning::After(position) => (position, None),
-            Beginning::Lost(reason) => (snapshot.head, Some(reason)),
+        let resumed = matches!(beginning, Beginning::After(..));
+        let now = || self.node.store.cursors().of_snapshot(snapshot.head);
+        // A client that names a cursor is told the same one: a new one for the same position would look like another place.
+        let (from, cursor, reason) = match beginning {
+            Beginning::Now => (snapshot.head, now(), None),
+            Beginning::After(position, cursor) => (position, cursor, None),
+            Beginning::Lost(reason) => (snapshot.head, now(), Some(reason)),
         };
         let (least, most) = RETRY_MS;
         let retry_ms = least + self.node.ids.random_below(most - least);
-        let resumed = matches!(beginning, Beginning::After(_));
         let (deadline, expires_at) = registration.handle.deadline();
-        let hello = self.node.greeting(from, expires_at, resumed, reason);
+        let hello = self.node.greeting(cursor, expires_at, resumed, reason);
         let opened = Opened {
             registration,
             reader: caller.user,
@@ -178,7 +181,9 @@ impl Live {
         caller: Caller,
     ) -> Result<Beginning, OpenError> {
         let wanted = wanted(start, self.node.store.cursors(), snapshot);
-        let (Beginning::After(after), Some(most)) = (wanted, start.max_replay) else { return Ok(wanted) };
+        let (&Beginning::After(after, _), Some(most)) = (&wanted, start.max_replay) else {
+            return Ok(wanted);
+        };
         let too_many = match scope {
             Scope::Room(room) => self.node.store.room_has_more(room, after, snapshot.head, most).await?,
             Scope::Person => self.node.store.user_has_more(caller.user, after, snapshot.head, most).await?,
@@ -188,19 +193,19 @@ impl Live {
 }
 
 fn wanted(start: &Start, cursors: &Cursors, snapshot: &Snapshot) -> Beginning {
-    let decode = |cursor: &String| cursors.decode(cursor, snapshot.head);
+    let decode = |cursor: &String| Some((cursors.decode(cursor, snapshot.head)?, cursor.clone()));
     let after = start.after.as_ref().map(decode);
     let last_event_id = start.last_event_id.as_ref().map(decode);
-    let position = match (after, last_event_id) {
+    let place = match (after, last_event_id) {
         (None, None) => return Beginning::Now,
         // What the client saw last counts; it overrules an `after` that means nothing here.
-        (after, Some(Some(last))) => Some(last.max(after.flatten().unwrap_or(last))),
+        (after, Some(Some(last))) => after.flatten().filter(|after| after.0 > last.0).or(Some(last)),
         (_, Some(None)) => None,
         (after, None) => after.flatten(),
     };
-    match position {
+    match place {
         None => Beginning::Lost(ResetReason::UnknownCursor),
-        Some(position) if position < snapshot.floor => Beginning::Lost(ResetReason::Retention),
-        Some(position) => Beginning::After(position),
+        Some((position, _)) if position < snapshot.floor => Beginning::Lost(ResetReason::Retention),
+        Some((position, cursor)) => Beginning::After(position, cursor),
     }
 }

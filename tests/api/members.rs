@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Server, wait_for};
+use crate::support::{Server, place, wait_for, without_cursor};
 
 #[tokio::test]
 async fn joining_twice_is_joining_once() {
@@ -27,10 +27,10 @@ async fn leaving_a_public_room_one_is_not_in_does_nothing() {
     bob.leaves(&room).await;
     let path = format!("/v1/rooms/{}", room.id);
     bob.get(&format!("{path}/messages")).await.problem(403, "not_a_member");
-    let before = ada.sees(&room).await;
+    let before = without_cursor(ada.sees(&room).await);
     assert_eq!(before["member_count"], json!(1));
     bob.leaves(&room).await;
-    assert_eq!(ada.sees(&room).await, before);
+    assert_eq!(without_cursor(ada.sees(&room).await), before);
 
     // Somebody who comes back sees the whole history.
     bob.joins(&room).await;
@@ -145,7 +145,8 @@ async fn members_are_listed_by_username_page_by_page() {
     assert_eq!(usernames(&whole), sorted);
     assert!(whole.get("next_page").is_none());
     let now = ada.sees(&room).await;
-    assert_eq!((&whole["last_seq"], &whole["cursor"]), (&now["last_seq"], &now["cursor"]));
+    assert_eq!(whole["last_seq"], now["last_seq"]);
+    assert_eq!(place(&server, &whole).await, place(&server, &now).await);
 
     let path = format!("/v1/rooms/{}/members", room.id);
     let first = ada.get(&format!("{path}?limit=2")).await.ok(200);

@@ -69,7 +69,7 @@ fn a_cursor_that_was_not_minted_is_never_good() {
     let minted = mint().prop_flat_map(|(cursors, head)| {
         let good = (0..=head).prop_map({
             let cursors = cursors.clone();
-            move |position| (position, cursors.encode(Position(position)))
+            move |position| (position, cursors.of_snapshot(Position(position)))
         });
         let with_altered =
             good.prop_flat_map(|(position, good)| (Just(position), Just(good.clone()), altered(good)));

@@ -60,7 +60,7 @@ async fn a_stream_that_waits_for_its_socket_gives_nothing_of_a_room_that_is_dele
     for _ in 0..16 {
         others.push(Pipe::of(parlor.live.open_person(reader(&ada), &Start::default()).await.unwrap()));
     }
-    let start = Start { after: Some(parlor.store().cursors().encode(joined)), ..Start::default() };
+    let start = Start { after: Some(parlor.store().cursors().of_snapshot(joined)), ..Start::default() };
     let in_room = parlor.live.open_room(reader(&bob), &RoomRef::Id(room), &start).await.unwrap();
     let everywhere = parlor.live.open_person(reader(&bob), &start).await.unwrap();
 

@@ -27,7 +27,7 @@ async fn posts(parlor: &OpenStore, room: RoomId, author: &User, count: usize) {
 
 /// A stream of the room and one of all rooms, each with the first of some posts handed out and the others waiting.
 async fn streams_in_the_middle(parlor: &OpenStore, bob: &User, room: RoomId, live: bool) -> [Pipe; 2] {
-    let after = (!live).then(|| parlor.store().cursors().encode(Position(4)));
+    let after = (!live).then(|| parlor.store().cursors().of_snapshot(Position(4)));
     let start = Start { after, ..Start::default() };
     let reader = reader(bob);
     let mut streams = [

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::support::log::{
     assert_dense, assert_rest, assert_same, event, history, messages, now, says, until_said,
 };
-use crate::support::{DEADLINE, EventStream, Frame, Person, Room, Server, wait_for};
+use crate::support::{DEADLINE, EventStream, Frame, Person, Room, Server, cursor, place, wait_for};
 
 /// People who keep a room busy until they are told to stop.
 struct Crowd {
@@ -67,8 +67,8 @@ async fn people(server: &Server, count: usize) -> Vec<Person> {
     all
 }
 
-async fn first_cursor(stream: &mut EventStream) -> String {
-    stream.hello().await["cursor"].as_str().unwrap().to_owned()
+async fn first_place(server: &Server, stream: &mut EventStream) -> String {
+    place(server, &stream.hello().await).await
 }
 
 #[tokio::test]
@@ -77,6 +77,7 @@ async fn streams_that_open_while_people_post_and_join_miss_nothing_and_double_no
     let ada = server.register("ada").await;
     let others = people(&server, 6).await;
     let before = now(&ada).await;
+    let first = cursor::of_event(&server, &before).await;
     let room = ada.creates_room("busy").await;
     let mut crowd = Crowd::new();
     for poster in &others[..4] {
@@ -93,7 +94,7 @@ async fn streams_that_open_while_people_post_and_join_miss_nothing_and_double_no
             1 => ada.streams_all().await,
             _ => ada.streams_from(&room, &before).await,
         };
-        let cursor = first_cursor(&mut stream).await;
+        let cursor = first_place(&server, &mut stream).await;
         streams.push((stream, cursor));
         crowd.goes_on().await;
     }
@@ -107,7 +108,7 @@ async fn streams_that_open_while_people_post_and_join_miss_nothing_and_double_no
     assert_eq!(messages(&whole), history(&ada, &room).await, "the streams and the history tell the same");
     for (mut stream, cursor) in streams {
         let got = until_said(&mut stream, "the end").await;
-        if cursor == before {
+        if cursor == first {
             assert_same(&whole, &got);
         } else {
             assert_rest(&whole, &cursor, &got);
@@ -127,10 +128,11 @@ async fn storm(rooms: usize, readers: usize, posts: usize) {
         places.push((poster.clone(), room));
     }
     let before = now(&ada).await;
+    let first = cursor::of_event(&server, &before).await;
     let mut streams = Vec::new();
     for _ in 0..readers {
         let mut stream = ada.streams_all().await;
-        assert_eq!(first_cursor(&mut stream).await, before);
+        assert_eq!(first_place(&server, &mut stream).await, first);
         streams.push(tokio::spawn(async move { until_said(&mut stream, "the end").await }));
     }
     let mut posting = JoinSet::new();

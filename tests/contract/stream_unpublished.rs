@@ -46,7 +46,7 @@ impl<'p> Slow<'p> {
 
     /// The own streams of a person, on every writer, each past its hello.
     async fn opens(&self, person: &User, after: Position) -> Vec<Pipe> {
-        let after = Some(self.parlor.store().cursors().encode(after));
+        let after = Some(self.parlor.store().cursors().of_snapshot(after));
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
             let start = Start { after: after.clone(), ..Start::default() };

@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 mod crowd;
+pub mod cursor;
 mod document;
 pub mod event_source;
 mod figures;
@@ -30,6 +31,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use client::Client;
 pub use crowd::{Comeback, Crowd, Seat};
+pub use cursor::{place, without_cursor};
 pub use document::{Document, check_exchange, published};
 pub use figures::Figures;
 pub use nginx::{Nginx, Upstream};

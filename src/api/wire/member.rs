@@ -88,7 +88,7 @@ impl MemberPage {
         Self {
             items: page.members.into_iter().map(Into::into).collect(),
             next_page: page.next_page,
-            cursor: cursors.encode(page.head),
+            cursor: cursors.of_snapshot(page.head),
             last_seq: page.last_seq,
         }
     }

@@ -98,9 +98,9 @@ impl MessagePage {
     pub fn new(page: message::MessagePage, cursors: &Cursors) -> Self {
         Self {
             items: page.messages.into_iter().map(Into::into).collect(),
-            prev_cursor: page.prev.map(|position| cursors.encode(position)),
-            next_cursor: page.next.map(|position| cursors.encode(position)),
-            cursor: cursors.encode(page.head),
+            prev_cursor: page.prev.map(|position| cursors.of_event(position)),
+            next_cursor: page.next.map(|position| cursors.of_event(position)),
+            cursor: cursors.of_snapshot(page.head),
             last_seq: page.last_seq,
         }
     }

@@ -175,6 +175,11 @@ impl From<RoomVisibility> for room::Visibility {
 
 impl Room {
     pub fn new(view: RoomView, cursors: &Cursors) -> Self {
+        let cursor = cursors.of_snapshot(view.head);
+        Self::with_cursor(view, cursor)
+    }
+
+    fn with_cursor(view: RoomView, cursor: String) -> Self {
         let state = RoomState::from(view.state);
         Self {
             id: state.id,
@@ -185,7 +190,7 @@ impl Room {
             created_at: state.created_at,
             member_count: state.member_count,
             last_seq: state.last_seq,
-            cursor: cursors.encode(view.head),
+            cursor,
             role: view.role.map(|role| role.to_string()),
         }
     }
@@ -208,14 +213,17 @@ impl From<room::RoomState> for RoomState {
 
 impl RoomPage {
     pub fn new(page: chat::Paged<RoomView>, cursors: &Cursors) -> Self {
-        let items = page.entries.into_iter().map(|view| Room::new(view, cursors)).collect();
+        // The rooms of a page are read in one snapshot, which has one cursor.
+        let cursor = page.entries.first().map(|view| cursors.of_snapshot(view.head)).unwrap_or_default();
+        let items = page.entries.into_iter().map(|view| Room::with_cursor(view, cursor.clone())).collect();
         Self { items, next_page: page.next_page }
     }
 }
 
 impl MyRooms {
     pub fn new(mine: chat::MyRooms, cursors: &Cursors) -> Self {
-        let items = mine.rooms.into_iter().map(|view| Room::new(view, cursors)).collect();
-        Self { items, cursor: cursors.encode(mine.head) }
+        let cursor = cursors.of_snapshot(mine.head);
+        let items = mine.rooms.into_iter().map(|view| Room::with_cursor(view, cursor.clone())).collect();
+        Self { items, cursor }
     }
 }

@@ -116,7 +116,8 @@ impl Writer {
             }
         }
         let expires_at = stream.expires_at(node.clock.now());
-        let reset = node.greeting(snapshot.head, expires_at, false, Some(ResetReason::Retention));
+        let cursor = node.store.cursors().of_snapshot(snapshot.head);
+        let reset = node.greeting(cursor, expires_at, false, Some(ResetReason::Retention));
         stream.start_over(snapshot.head, reset);
         stream.read_log(node.hub.reaching());
     }
