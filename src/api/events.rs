@@ -106,7 +106,8 @@ impl EventsApi {
         /// The cursor of the last event that was seen; browsers send it when they reconnect.
         #[oai(name = "Last-Event-ID")]
         last_event_id: LastEventId,
-        /// If more events than this would have to be replayed, `reset` comes instead.
+        /// If more events than this would have to be replayed, `reset` comes instead. A number above 10,000 counts as
+        /// 10,000.
         #[oai(validator(minimum(value = "0")))]
         max_replay: Query<Option<i32>>,
         /// The same as `Last-Event-ID`, for readers that cannot send headers; beside the header it is ignored.

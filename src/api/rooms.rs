@@ -27,13 +27,14 @@ refusals! {
 impl RoomsApi {
     /// List public rooms
     ///
-    /// The directory, by name. Pages stay stable while rooms come and go.
+    /// The directory, by name. Pages stay stable while rooms come and go. A page of a search may have fewer rooms than
+    /// `limit`, or none, while there are more: ask for the next one as long as there is a `next_page`.
     #[oai(path = "/rooms", method = "get", operation_id = "listRooms")]
     async fn list_rooms(
         &self,
         caller: Caller,
         Data(state): Data<&State>,
-        /// Only rooms whose name, title or topic contains this.
+        /// Only rooms whose name, title or topic contains this, whatever the case: GROSSE finds große.
         #[oai(validator(max_length = 64))]
         q: Query<Option<String>>,
         /// The `next_page` of the page before.

@@ -20,7 +20,7 @@ mod tokens;
 mod turns;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::failures::Failures;
 use self::known::KnownNetworks;
@@ -30,7 +30,7 @@ use crate::domain::clock::Clock;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::Ids;
 use crate::live::Live;
-use crate::storage::Store;
+use crate::storage::{self, Store};
 
 pub use accounts::NewAccount;
 pub use error::{Error, Result};
@@ -46,6 +46,9 @@ pub use tokens::{SigningKey, Tokens};
 
 pub use crate::live::{EventStream, Start as StreamStart};
 pub use crate::storage::{Made, RoomChanges};
+
+/// How many times as long as a piece took nothing is taken away after it.
+const REST: u32 = 4;
 
 /// What the operator has decided, read from the configuration.
 #[derive(Clone, Debug)]
@@ -133,10 +136,25 @@ impl Chat {
         self.limits.sweep();
         let now = self.clock.now();
         // An access token may outlive its session by its own life, and until then the session must be found.
-        while self.store.purge_sessions(now.minus(self.policy.access_token_life)).await? {}
+        let over = now.minus(self.policy.access_token_life);
+        in_pieces(|| self.store.purge_sessions(over)).await?;
         let before = now.minus(retention);
-        while self.store.purge_events(before).await? {}
-        while self.store.purge_deleted_rooms().await? {}
+        in_pieces(|| self.store.purge_events(before)).await?;
+        in_pieces(|| self.store.purge_deleted_rooms()).await?;
         Ok(())
+    }
+}
+
+/// Takes piece after piece away until there is none left, and rests in between: posts wait for a piece that is being taken.
+async fn in_pieces<F>(take: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = std::result::Result<bool, storage::Error>>,
+{
+    loop {
+        let began = Instant::now();
+        if !take().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(began.elapsed() * REST).await;
     }
 }

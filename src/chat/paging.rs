@@ -20,7 +20,12 @@ pub(super) fn cut<T>(entries: &mut Vec<T>, limit: u32, name: impl Fn(&T) -> &str
         return None;
     }
     entries.truncate(limit);
-    entries.last().map(|last| URL_SAFE_NO_PAD.encode(name(last)))
+    entries.last().map(|last| token_of(name(last)))
+}
+
+/// The token of the page that follows a name.
+pub(super) fn token_of(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
 }
 
 /// The name in a page token.

@@ -1,14 +1,14 @@
 //! Rooms: the directory, the rooms of the caller, and making, changing and deleting rooms.
 
 use super::limits::Counted;
-use super::paging::{cut, name_in};
+use super::paging::{cut, name_in, token_of};
 use super::{Chat, Made, Paged, Result, RoomChanges};
 use crate::domain::ids::Position;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomView, Visibility};
+use crate::domain::search::folded;
 use crate::domain::session::Caller;
-use crate::domain::text::searchable;
 use crate::storage;
 
 /// A room to make. The caller becomes its owner.
@@ -30,7 +30,8 @@ pub struct MyRooms {
 }
 
 impl Chat {
-    /// A page of the public rooms, by name. `query` is looked for in name, title and topic.
+    /// A page of the public rooms, by name. `query` is looked for in name, title and topic. A page of a search may have fewer
+    /// rooms than `limit`, or none, and still be followed by others.
     pub async fn directory(
         &self,
         caller: Caller,
@@ -40,11 +41,14 @@ impl Chat {
     ) -> Result<Paged<RoomView>> {
         self.limits.take(Counted::Read(caller.user))?;
         let after = page.map(room_name_in).transpose()?;
-        let query = query.map(searchable);
         let one_more = i64::from(limit) + 1;
-        let mut entries =
-            self.store.directory(caller.user, query.as_deref(), after.as_ref(), one_more).await?;
-        let next_page = cut(&mut entries, limit, |room| room.state.name.as_str());
+        let found = match query.map(folded).filter(|text| !text.is_empty()) {
+            Some(text) => self.store.search_directory(caller.user, &text, after.as_ref(), one_more).await?,
+            None => self.store.directory(caller.user, after.as_ref(), one_more).await?,
+        };
+        let mut entries = found.rooms;
+        let next_page = cut(&mut entries, limit, |room| room.state.name.as_str())
+            .or_else(|| found.through.map(|name| token_of(name.as_str())));
         Ok(Paged { entries, next_page })
     }
 

@@ -11,6 +11,7 @@ pub mod network;
 pub mod password;
 pub mod refusal;
 pub mod room;
+pub mod search;
 pub mod session;
 pub mod text;
 pub mod user;

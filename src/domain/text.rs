@@ -68,11 +68,6 @@ pub fn visible_text(text: &str, most: usize) -> Result<String, TextError> {
     Ok(text)
 }
 
-/// The form in which texts are searched: composed and in lower case, so that what looks the same is found.
-pub fn searchable(text: &str) -> String {
-    text.nfc().collect::<String>().to_lowercase()
-}
-
 fn check_characters(text: &str) -> Result<(), TextError> {
     let mut marks = 0;
     let mut before = None;

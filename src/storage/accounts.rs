@@ -7,7 +7,9 @@ use super::Store;
 use super::error::{Error, Stop};
 use super::members::rooms_of;
 use super::networks;
+use super::rows::user_of;
 use super::sessions::end_all;
+use super::statements::statements;
 use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
@@ -16,7 +18,24 @@ use crate::domain::membership::Member;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::network::NetworkTag;
 use crate::domain::refusal::Refusal;
-use crate::domain::user::{User, UserRef};
+use crate::domain::user::User;
+
+statements! {
+    ADD = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
+           VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
+    BY_ID = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
+    CREDENTIALS_BY_ID = "SELECT id, username, display_name, created_at, password FROM users WHERE id = $1";
+    CREDENTIALS_BY_NAME =
+        "SELECT id, username, display_name, created_at, password FROM users WHERE username = $1";
+    CREDENTIALS_FOR_NETWORK =
+        "SELECT u.id, u.username, u.display_name, u.created_at, u.password, n.used_at IS NOT NULL AS is_known \
+         FROM users u LEFT JOIN known_networks n ON n.user_id = u.id AND n.network = $2 WHERE u.username = $1";
+    RENAME = "UPDATE users SET display_name = $2 WHERE id = $1";
+    /// Takes the next seq of each room of a person.
+    ADVANCE_ROOMS = "UPDATE rooms SET head = head + 1 WHERE id IN \
+                     (SELECT room_id FROM members WHERE user_id = $1 AND until IS NULL)";
+    REPLACE_PASSWORD = "UPDATE users SET password = $2 WHERE id = $1 AND ($3 IS NULL OR password = $3)";
+}
 
 /// An account with what only signing in needs.
 #[derive(Clone, Debug)]
@@ -39,8 +58,7 @@ impl Store {
     }
 
     pub async fn user(&self, id: UserId) -> Result<User, Error> {
-        let sql = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
-        let row = sqlx::query(sql).bind(id.uuid()).fetch_optional(&self.readers).await?;
+        let row = BY_ID.query().bind(id.uuid()).fetch_optional(&self.readers).await?;
         Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
     }
 
@@ -49,8 +67,7 @@ impl Store {
     }
 
     pub async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, Error> {
-        let sql = "SELECT id, username, display_name, created_at, password FROM users WHERE username = $1";
-        let row = sqlx::query(sql).bind(username.as_str()).fetch_optional(&self.readers).await?;
+        let row = CREDENTIALS_BY_NAME.query().bind(username.as_str()).fetch_optional(&self.readers).await?;
         row.as_ref().map(credentials_of).transpose().map_err(Error::from)
     }
 
@@ -60,9 +77,8 @@ impl Store {
         username: &Username,
         network: NetworkTag,
     ) -> Result<Option<(Credentials, bool)>, Error> {
-        let sql = "SELECT u.id, u.username, u.display_name, u.created_at, u.password, n.used_at IS NOT NULL AS is_known \
-                   FROM users u LEFT JOIN known_networks n ON n.user_id = u.id AND n.network = $2 WHERE u.username = $1";
-        let row = sqlx::query(sql)
+        let row = CREDENTIALS_FOR_NETWORK
+            .query()
             .bind(username.as_str())
             .bind(&network.as_bytes()[..])
             .fetch_optional(&self.readers)
@@ -72,8 +88,7 @@ impl Store {
     }
 
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials, Error> {
-        let sql = "SELECT id, username, display_name, created_at, password FROM users WHERE id = $1";
-        let row = sqlx::query(sql).bind(user.uuid()).fetch_optional(&self.readers).await?;
+        let row = CREDENTIALS_BY_ID.query().bind(user.uuid()).fetch_optional(&self.readers).await?;
         Ok(credentials_of(&row.ok_or(Refusal::UserNotFound)?)?)
     }
 
@@ -107,9 +122,8 @@ async fn add(
     admin: bool,
     network: Option<NetworkTag>,
 ) -> Result<User, Stop> {
-    let sql = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
-    let added = sqlx::query(sql)
+    let added = ADD
+        .query()
         .bind(user.id.uuid())
         .bind(user.username.as_str())
         .bind(user.display_name.as_str())
@@ -132,13 +146,10 @@ async fn rename(w: &mut Writing, user: UserId, name: DisplayName, at: Timestamp)
     if before.display_name == name {
         return Ok(before);
     }
-    let update = "UPDATE users SET display_name = $2 WHERE id = $1";
-    sqlx::query(update).bind(user.uuid()).bind(name.as_str()).execute(w.sql()).await?;
+    RENAME.query().bind(user.uuid()).bind(name.as_str()).execute(w.sql()).await?;
     let after = User { display_name: name, ..before };
 
-    let heads = "UPDATE rooms SET head = head + 1 WHERE id IN \
-                 (SELECT room_id FROM members WHERE user_id = $1 AND until IS NULL)";
-    sqlx::query(heads).bind(user.uuid()).execute(w.sql()).await?;
+    ADVANCE_ROOMS.query().bind(user.uuid()).execute(w.sql()).await?;
     for (room, member) in rooms_of(w.sql(), user).await? {
         let event = NewEvent {
             kind: EventType::MemberUpdated,
@@ -163,8 +174,7 @@ async fn replace_password(
     keep: Option<SessionId>,
     at: Timestamp,
 ) -> Result<(), Stop> {
-    let sql = "UPDATE users SET password = $2 WHERE id = $1 AND ($3 IS NULL OR password = $3)";
-    let update = sqlx::query(sql).bind(user.uuid()).bind(password_hash).bind(known);
+    let update = REPLACE_PASSWORD.query().bind(user.uuid()).bind(password_hash).bind(known);
     if update.execute(w.sql()).await?.rows_affected() == 0 {
         return Err(Refusal::WrongPassword.into());
     }
@@ -172,28 +182,8 @@ async fn replace_password(
 }
 
 async fn fetch(sql: &mut SqliteConnection, user: UserId) -> Result<User, Stop> {
-    let select = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
-    let row = sqlx::query(select).bind(user.uuid()).fetch_optional(sql).await?;
+    let row = BY_ID.query().bind(user.uuid()).fetch_optional(sql).await?;
     Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
-}
-
-/// The person of a row with `id`, `username`, `display_name`, `created_at`.
-pub(super) fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
-    Ok(User {
-        id: UserId::from_uuid(row.try_get("id")?),
-        username: Username::stored(row.try_get("username")?),
-        display_name: DisplayName::stored(row.try_get("display_name")?),
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
-    })
-}
-
-/// The person of a row with `user_id`, `username`, `display_name`.
-pub(super) fn user_ref_of(row: &SqliteRow) -> Result<UserRef, sqlx::Error> {
-    Ok(UserRef {
-        id: UserId::from_uuid(row.try_get("user_id")?),
-        username: Username::stored(row.try_get("username")?),
-        display_name: DisplayName::stored(row.try_get("display_name")?),
-    })
 }
 
 fn credentials_of(row: &SqliteRow) -> Result<Credentials, sqlx::Error> {

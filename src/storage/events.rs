@@ -1,26 +1,155 @@
-//! The log in the store: what a stream is opened by, pages for replay, and taking away what is older than retention.
+//! The log in the store: what a stream is opened by, pages for replay, and how much there is to replay.
 //!
-//! Each of them is one statement, which is its own snapshot and costs one trip to the engine. A page reads the floor with
-//! it: one that begins below it has a gap, and says so by `floor`. No read transaction outlives a page.
+//! What a reader is shown is read in one statement, which is its own snapshot and costs one trip to the engine. A page reads
+//! the floor with it: one that begins below it has a gap, and says so by `floor`. No read transaction outlives a page.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use sqlx::types::Uuid;
 
 use super::Store;
-use super::access::{refusal_of_outsider, visibility_of};
-use super::error::{Error, Stop};
-use super::writing::Writing;
-use crate::domain::clock::Timestamp;
+use super::access::{HEAD, refusal_of_outsider};
+use super::error::Error;
+use super::rows::visibility_of;
+use super::statements::statements;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
 
-/// Positions that one page of a person's events looks at, whether it finds events for them or not.
+/// Positions that a page of a person's events spans at first. It spans more where the person's rooms are quiet.
 const WINDOW: i64 = 4_096;
-/// Events or messages that one purging write takes away; more would hold up the posts behind it.
-const PURGE: i64 = 500;
+/// How many times as many positions the next attempt spans, or the one before.
+const FACTOR: i64 = 8;
+/// Events of a person that a page may have to sort; a stretch of `WINDOW` positions has no more than twice as many.
+const SORTED: i64 = 4_096;
+/// Most events that are counted for a person. A client that allows more to be replayed is served as if it allowed this many.
+const COUNTED: u32 = 10_000;
+
+/// The columns of `event_of`.
+macro_rules! event_columns {
+    () => {
+        "e.position, e.room_id, e.type, e.ref, e.data "
+    };
+}
+
+/// A room as a stream of the person `$2` finds it, beside the ends of the log.
+macro_rules! room_for_stream {
+    () => {
+        "l.head, l.floor, r.visibility, m.room_id, m.since FROM log l CROSS JOIN rooms r \
+         LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $2 AND m.until IS NULL \
+         WHERE r.deleted_at IS NULL AND "
+    };
+}
+
+/// The floor of the log in a row without a type, which comes before the rows of a page.
+macro_rules! floor_and {
+    () => {
+        "floor AS position, NULL AS room_id, NULL AS type, NULL AS ref, NULL AS data FROM log UNION ALL "
+    };
+}
+
+/// The position after which the stream of the person `$1` shows a room: `$2`, or that before the present membership.
+macro_rules! shown_after {
+    () => {
+        "CASE WHEN m.since > $2 THEN m.since - 1 ELSE $2 END"
+    };
+}
+
+/// What a person's stream shows after `$2`, up to `$3`, in three parts. This one: the rooms that the person `$1` is in, from
+/// the beginning of the present membership on.
+macro_rules! of_present_rooms {
+    () => {
+        concat!(
+            "FROM members m CROSS JOIN events e WHERE m.user_id = $1 AND m.until IS NULL ",
+            "AND e.room_id = m.room_id AND e.position > ",
+            shown_after!(),
+            " AND e.position <= $3"
+        )
+    };
+}
+
+/// What tells of the person's own memberships. Some of it is in the first part, too.
+macro_rules! of_own_memberships {
+    () => {
+        "FROM events e WHERE e.ref = $1 AND e.position > $2 AND e.position <= $3 AND e.type LIKE 'member.%'"
+    };
+}
+
+/// Leaves out what is in the first part.
+macro_rules! but_of_present_rooms {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = $1 AND m.room_id = e.room_id \
+         AND m.until IS NULL AND m.since <= e.position)"
+    };
+}
+
+/// The end of rooms that the person was in when it came.
+macro_rules! of_deleted_rooms {
+    () => {
+        "FROM members m CROSS JOIN events e WHERE m.user_id = $1 AND m.until > $2 AND m.until <= $3 \
+         AND e.position = m.until AND e.type = 'room.deleted'"
+    };
+}
+
+statements! {
+    OPEN_ROOM_BY_ID = concat!("SELECT ", room_for_stream!(), "r.id = $1");
+    OPEN_ROOM_BY_NAME = concat!("SELECT ", room_for_stream!(), "r.name = $1 AND r.visibility = 'public'");
+    OPEN_PERSON = "SELECT l.head, l.floor, m.room_id, m.since \
+                   FROM log l LEFT JOIN members m ON m.user_id = $1 AND m.until IS NULL";
+    ROOM_PAGE = concat!(
+        "SELECT ",
+        floor_and!(),
+        "SELECT * FROM (SELECT ",
+        event_columns!(),
+        "FROM events e WHERE e.room_id = $1 AND e.position > $2 AND e.position <= $3 ",
+        "ORDER BY e.position LIMIT $4) AS page"
+    );
+    PERSON_PAGE = concat!(
+        "SELECT ",
+        floor_and!(),
+        "SELECT * FROM (SELECT ",
+        event_columns!(),
+        of_present_rooms!(),
+        " UNION ALL SELECT ",
+        event_columns!(),
+        of_own_memberships!(),
+        but_of_present_rooms!(),
+        " UNION ALL SELECT ",
+        event_columns!(),
+        of_deleted_rooms!(),
+        " ORDER BY position LIMIT $4) AS page"
+    );
+    /// At least as many events as a page of a person would sort, up to `$4` of each part.
+    PERSON_DENSITY = concat!(
+        "SELECT (SELECT count(*) FROM (SELECT 1 ",
+        of_present_rooms!(),
+        " LIMIT $4) AS one) + (SELECT count(*) FROM (SELECT 1 ",
+        of_own_memberships!(),
+        " LIMIT $4) AS two) + (SELECT count(*) FROM (SELECT 1 ",
+        of_deleted_rooms!(),
+        " LIMIT $4) AS three)"
+    );
+    /// Seqs have no hole, so the first and the last event of a stretch say how many there are.
+    ROOM_COUNT =
+        "SELECT (SELECT seq FROM events WHERE room_id = $1 AND position <= $3 ORDER BY position DESC LIMIT 1) \
+         - (SELECT seq FROM events WHERE room_id = $1 AND position > $2 ORDER BY position LIMIT 1) + 1";
+    OWN_COUNT = concat!("SELECT count(*) FROM (SELECT 1 ", of_own_memberships!(), " LIMIT $4) AS own");
+    PERSON_COUNT = concat!(
+        "SELECT coalesce(sum(",
+        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position <= $3 ",
+        "ORDER BY e.position DESC LIMIT 1) - ",
+        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position > ",
+        shown_after!(),
+        " ORDER BY e.position LIMIT 1) + 1), 0) + (SELECT count(*) ",
+        of_own_memberships!(),
+        but_of_present_rooms!(),
+        ") + (SELECT count(*) FROM (SELECT 1 ",
+        of_deleted_rooms!(),
+        " LIMIT $4) AS deleted) FROM members m WHERE m.user_id = $1 AND m.until IS NULL AND m.since <= $3"
+    );
+    LOG = "SELECT position, room_id, type, ref, data FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+}
 
 /// A present membership and the position at which it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,56 +174,12 @@ pub struct Page {
     pub floor: Position,
 }
 
-/// What a person's stream shows: a room from the present membership on, and always the person's own memberships and the
-/// end of rooms that they were in when it came. `$1` person, `$2` after, `$3` up to, `$4` limit.
-macro_rules! events_of_person {
-    ($columns:literal) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM events e WHERE e.position > $2 AND e.position <= $3 AND (",
-            "EXISTS (SELECT 1 FROM members m WHERE m.room_id = e.room_id AND m.user_id = $1 ",
-            "AND m.until IS NULL AND m.since <= e.position) ",
-            "OR (e.ref = $1 AND e.type LIKE 'member.%') ",
-            "OR (e.type = 'room.deleted' AND EXISTS (SELECT 1 FROM members m ",
-            "WHERE m.room_id = e.room_id AND m.user_id = $1 AND m.until = e.position))) ",
-            "ORDER BY e.position LIMIT $4"
-        )
-    };
-}
-
-/// A room as a stream of the person `$2` finds it, beside the ends of the log.
-macro_rules! room_snapshot {
-    ($condition:literal) => {
-        concat!(
-            "SELECT l.head, l.floor, r.visibility, m.room_id, m.since FROM log l CROSS JOIN rooms r ",
-            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $2 AND m.until IS NULL ",
-            "WHERE r.deleted_at IS NULL AND ",
-            $condition
-        )
-    };
-}
-
-/// A page of events, and before it the floor of the log in a row without a type.
-macro_rules! page {
-    ($events:expr) => {
-        concat!(
-            "SELECT floor AS position, NULL AS room_id, NULL AS type, NULL AS ref, NULL AS data FROM log ",
-            "UNION ALL SELECT * FROM (",
-            $events,
-            ") AS page"
-        )
-    };
-}
-
 impl Store {
     /// The snapshot of one room's stream: refuses whoever is not a member.
     pub async fn open_room_events(&self, room: &RoomRef, user: UserId) -> Result<Snapshot, Error> {
         let query = match room {
-            RoomRef::Id(id) => sqlx::query(room_snapshot!("r.id = $1")).bind(id.uuid()),
-            RoomRef::Name(name) => {
-                sqlx::query(room_snapshot!("r.name = $1 AND r.visibility = 'public'")).bind(name.as_str())
-            }
+            RoomRef::Id(id) => OPEN_ROOM_BY_ID.query().bind(id.uuid()),
+            RoomRef::Name(name) => OPEN_ROOM_BY_NAME.query().bind(name.as_str()),
         };
         let row = query.bind(user.uuid()).fetch_optional(&self.readers).await?;
         let row = row.ok_or(Refusal::RoomNotFound)?;
@@ -107,9 +192,7 @@ impl Store {
 
     /// The snapshot of a person's stream.
     pub async fn open_user_events(&self, user: UserId) -> Result<Snapshot, Error> {
-        let sql = "SELECT l.head, l.floor, m.room_id, m.since \
-                   FROM log l LEFT JOIN members m ON m.user_id = $1 AND m.until IS NULL";
-        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&self.readers).await?;
+        let rows = OPEN_PERSON.query().bind(user.uuid()).fetch_all(&self.readers).await?;
         let (head, floor) = ends_of(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
         let rooms = rows.iter().filter_map(|row| membership_of(row).transpose()).collect::<Result<_, _>>()?;
         Ok(Snapshot { head, floor, rooms })
@@ -123,11 +206,7 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let sql = page!(
-            "SELECT e.position, e.room_id, e.type, e.ref, e.data FROM events e \
-             WHERE e.room_id = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4"
-        );
-        let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        let query = ROOM_PAGE.query().bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
         page(&query.fetch_all(&self.readers).await?, upto, limit)
     }
 
@@ -139,10 +218,38 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let upto = upto.min(Position(after.0.saturating_add(WINDOW)));
-        let sql = page!(events_of_person!("e.position, e.room_id, e.type, e.ref, e.data"));
-        let query = sqlx::query(sql).bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
+        let upto = self.end_of_page(user, after, upto, limit).await?;
+        let query = PERSON_PAGE.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
         page(&query.fetch_all(&self.readers).await?, upto, limit)
+    }
+
+    /// Up to where a page of a person's events reads: it sorts what lies in between, so there must be enough for `limit`
+    /// where that can be had, and never much more than `SORTED`. Costs a lookup for each room of the person, a few times:
+    /// what happens in other rooms costs nothing.
+    async fn end_of_page(
+        &self,
+        user: UserId,
+        after: Position,
+        upto: Position,
+        limit: i64,
+    ) -> Result<Position, Error> {
+        let (mut end, mut window, mut found) = (after, WINDOW, 0);
+        while end < upto && found < limit {
+            let next = upto.min(Position(end.0.saturating_add(window)));
+            if after == end && next == upto && window == WINDOW {
+                return Ok(upto);
+            }
+            let count = PERSON_DENSITY.query().bind(user.uuid()).bind(end.0).bind(next.0).bind(SORTED + 1);
+            let there: i64 = count.fetch_one(&self.readers).await?.try_get(0)?;
+            if there <= SORTED || window == WINDOW {
+                (end, found, window) = (next, found + there, window.saturating_mul(FACTOR));
+            } else if found > 0 {
+                break;
+            } else {
+                window /= FACTOR;
+            }
+        }
+        Ok(end)
     }
 
     /// Whether a room has more than `most` events in the stretch.
@@ -153,13 +260,12 @@ impl Store {
         upto: Position,
         most: u32,
     ) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM events WHERE room_id = $1 AND position > $2 AND position <= $3 LIMIT $4";
-        let limit = i64::from(most) + 1;
-        let query = sqlx::query(sql).bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
-        Ok(query.fetch_all(&self.readers).await?.len() > most as usize)
+        let count = ROOM_COUNT.query().bind(room.uuid()).bind(after.0).bind(upto.0);
+        let events: Option<i64> = count.fetch_one(&self.readers).await?.try_get(0)?;
+        Ok(events.is_some_and(|events| events > i64::from(most)))
     }
 
-    /// Whether a person's stream has more than `most` events in the stretch.
+    /// Whether a person's stream has more than `most` events in the stretch, or more than `COUNTED`.
     pub async fn user_has_more(
         &self,
         user: UserId,
@@ -167,73 +273,28 @@ impl Store {
         upto: Position,
         most: u32,
     ) -> Result<bool, Error> {
-        let (mut after, mut left) = (after, i64::from(most) + 1);
-        // A window at a time, as a page of replay: nobody holds a snapshot of a whole log.
-        while after < upto && left > 0 {
-            let end = upto.min(Position(after.0.saturating_add(WINDOW)));
-            let query =
-                sqlx::query(events_of_person!("1")).bind(user.uuid()).bind(after.0).bind(end.0).bind(left);
-            left -= i64::try_from(query.fetch_all(&self.readers).await?.len()).unwrap_or(i64::MAX);
-            after = end;
+        let most = i64::from(most.min(COUNTED));
+        for statement in [OWN_COUNT, PERSON_COUNT] {
+            let count = statement.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(most + 1);
+            let events: i64 = count.fetch_one(&self.readers).await?.try_get(0)?;
+            if events > most {
+                return Ok(true);
+            }
         }
-        Ok(left <= 0)
+        Ok(false)
     }
 
     /// The log as it is, for the publisher: at most `limit` events after `after`.
     pub async fn log_events(&self, after: Position, limit: i64) -> Result<Vec<Event>, Error> {
-        let sql = "SELECT position, room_id, type, ref, data FROM events WHERE position > $1 ORDER BY position LIMIT $2";
-        let rows = sqlx::query(sql).bind(after.0).bind(limit).fetch_all(&self.readers).await?;
+        let rows = LOG.query().bind(after.0).bind(limit).fetch_all(&self.readers).await?;
         Ok(rows.iter().map(event_of).collect::<Result<_, _>>()?)
     }
 
     /// The end of the log.
     pub async fn head(&self) -> Result<Position, Error> {
-        let row = sqlx::query("SELECT head FROM log").fetch_one(&self.readers).await?;
+        let row = HEAD.query().fetch_one(&self.readers).await?;
         Ok(Position(row.try_get(0)?))
     }
-
-    /// Takes a piece of the log's beginning away, up to the first event that is not older than `before`. False when
-    /// there is nothing left to take.
-    pub async fn purge_events(&self, before: Timestamp) -> Result<bool, Error> {
-        self.journal.write(move |w| Box::pin(purge(w, before))).await
-    }
-
-    /// Takes a piece of the messages of deleted rooms away, from the log too. False when there is nothing left to take.
-    pub async fn purge_deleted_rooms(&self) -> Result<bool, Error> {
-        self.journal.write(|w| Box::pin(purge_rooms(w))).await
-    }
-}
-
-async fn purge(w: &mut Writing, before: Timestamp) -> Result<bool, Stop> {
-    let sql = "SELECT position, at FROM events ORDER BY position LIMIT $1";
-    let rows = sqlx::query(sql).bind(PURGE).fetch_all(w.sql()).await?;
-    let mut floor = None;
-    for row in &rows {
-        if row.try_get::<i64, _>(1)? >= before.micros() {
-            break;
-        }
-        floor = Some(row.try_get::<i64, _>(0)?);
-    }
-    let Some(floor) = floor else { return Ok(false) };
-    sqlx::query("DELETE FROM events WHERE position <= $1").bind(floor).execute(w.sql()).await?;
-    sqlx::query("DELETE FROM members WHERE until <= $1").bind(floor).execute(w.sql()).await?;
-    sqlx::query("UPDATE log SET floor = $1").bind(floor).execute(w.sql()).await?;
-    Ok(true)
-}
-
-async fn purge_rooms(w: &mut Writing) -> Result<bool, Stop> {
-    let sql = "SELECT g.room_id FROM rooms r JOIN messages g ON g.room_id = r.id WHERE r.deleted_at IS NOT NULL LIMIT 1";
-    let Some(row) = sqlx::query(sql).fetch_optional(w.sql()).await? else { return Ok(false) };
-    let room: Uuid = row.try_get(0)?;
-    let sql = "SELECT min(position), max(position) FROM \
-               (SELECT position FROM messages WHERE room_id = $1 ORDER BY position LIMIT $2) AS piece";
-    let row = sqlx::query(sql).bind(room).bind(PURGE).fetch_one(w.sql()).await?;
-    let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let sql = "UPDATE events SET data = '{\"type\":\"message.posted\"}' \
-               WHERE room_id = $1 AND position BETWEEN $2 AND $3 AND type LIKE 'message.%'; \
-               DELETE FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3";
-    sqlx::query(sql).bind(room).bind(first).bind(last).execute(w.sql()).await?;
-    Ok(true)
 }
 
 /// The newest position and the newest purged one.
@@ -241,7 +302,7 @@ fn ends_of(row: &SqliteRow) -> Result<(Position, Position), sqlx::Error> {
     Ok((Position(row.try_get("head")?), Position(row.try_get("floor")?)))
 }
 
-/// The rows of a `page!`.
+/// The rows of a page, behind that of the floor.
 fn page(rows: &[SqliteRow], upto: Position, limit: i64) -> Result<Page, Error> {
     let (first, rows) = rows.split_first().ok_or(sqlx::Error::RowNotFound)?;
     let floor = Position(first.try_get("position")?);

@@ -1,11 +1,12 @@
 //! Memberships in the store: joining, leaving, being added, and who is in a room.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
-use super::access::{Access, access, head, role_of, room_columns, room_of};
-use super::accounts::user_ref_of;
+use super::access::{Access, access, head};
 use super::error::{Error, Stop};
+use super::rows::{member_columns, member_of, room_columns, room_of, user_ref_of};
+use super::statements::statements;
 use super::writing::Writing;
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
@@ -19,6 +20,39 @@ use crate::domain::user::UserRef;
 
 /// Rooms that one person can be in: what `listMyRooms` answers at once and one stream follows.
 const MAX_ROOMS: i64 = 1_000;
+
+statements! {
+    PAGE = concat!(
+        "SELECT ",
+        member_columns!(),
+        " FROM members m JOIN users u ON u.id = m.user_id \
+         WHERE m.room_id = $1 AND m.until IS NULL AND m.username > $2 ORDER BY m.username LIMIT $3"
+    );
+    ONE = concat!(
+        "SELECT ",
+        member_columns!(),
+        " FROM members m JOIN users u ON u.id = m.user_id \
+         WHERE m.room_id = $1 AND m.user_id = $2 AND m.until IS NULL"
+    );
+    OF_PERSON = concat!(
+        "SELECT ",
+        room_columns!(),
+        ", ",
+        member_columns!(),
+        " FROM members m JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id \
+         WHERE m.user_id = $1 AND m.until IS NULL ORDER BY m.room_id"
+    );
+    COUNT_OF_PERSON = "SELECT count(*) FROM members WHERE user_id = $1 AND until IS NULL";
+    /// Counts the owners of a room up to two.
+    OWNERS = "SELECT count(*) FROM (SELECT 1 FROM members \
+              WHERE room_id = $1 AND until IS NULL AND role = 'owner' LIMIT 2) AS owners";
+    ADD = "INSERT INTO members (room_id, user_id, username, since, role, joined_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    CLOSE = "UPDATE members SET until = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
+    SET_ROLE = "UPDATE members SET role = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
+    ADVANCE = "UPDATE rooms SET head = $2, member_count = $3 WHERE id = $1";
+    PERSON_BY_NAME = "SELECT id AS user_id, username, display_name FROM users WHERE username = $1";
+    PERSON_BY_ID = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
+}
 
 /// A stretch of a room's members, by username.
 #[derive(Clone, Debug)]
@@ -64,12 +98,8 @@ impl Store {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
         let room = access(&mut snapshot, room, user).await?.member()?.room;
-        let sql = "SELECT m.role, m.joined_at, u.id AS user_id, u.username, u.display_name \
-                   FROM members m JOIN users u ON u.id = m.user_id \
-                   WHERE m.room_id = $1 AND m.until IS NULL AND u.username > $2 ORDER BY u.username LIMIT $3";
-        let query =
-            sqlx::query(sql).bind(room.id.uuid()).bind(after.map_or("", Username::as_str)).bind(limit);
-        let rows = query.fetch_all(&mut *snapshot).await?;
+        let page = PAGE.query().bind(room.id.uuid()).bind(after.map_or("", Username::as_str)).bind(limit);
+        let rows = page.fetch_all(&mut *snapshot).await?;
         let members = rows.iter().map(member_of).collect::<Result<_, _>>()?;
         Ok(MembersPage { members, head, last_seq: room.last_seq })
     }
@@ -92,8 +122,7 @@ async fn leave(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> R
     }
     let left = member(w.sql(), &room, user).await?;
     let position = w.next_position();
-    let closing = "UPDATE members SET until = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
-    sqlx::query(closing).bind(room.id.uuid()).bind(user.uuid()).bind(position.0).execute(w.sql()).await?;
+    CLOSE.query().bind(room.id.uuid()).bind(user.uuid()).bind(position.0).execute(w.sql()).await?;
     let room = advance(w, room, -1).await?;
     w.append(&event(EventType::MemberLeft, room.clone(), &person, left, at)).await?;
     w.afterwards().removed.push(Removed { room: room.id, user: Some(user), position });
@@ -102,8 +131,7 @@ async fn leave(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> R
 
 async fn put(w: &mut Writing, new: NewMember) -> Result<Made<Member>, Stop> {
     let Access { room, person: actor, .. } = access(w.sql(), &new.room, new.actor).await?.owner()?;
-    let sql = "SELECT id AS user_id, username, display_name FROM users WHERE username = $1";
-    let row = sqlx::query(sql).bind(new.username.as_str()).fetch_optional(w.sql()).await?;
+    let row = PERSON_BY_NAME.query().bind(new.username.as_str()).fetch_optional(w.sql()).await?;
     let person = user_ref_of(&row.ok_or(Refusal::UserNotFound)?)?;
     let Some(present) = find_member(w.sql(), &room, person.id).await? else {
         let role = new.role.unwrap_or(Role::Member);
@@ -117,8 +145,7 @@ async fn put(w: &mut Writing, new: NewMember) -> Result<Made<Member>, Stop> {
     if present.role == Role::Owner && is_last_owner(w.sql(), &room).await? {
         return Err(Refusal::LastOwner.into());
     }
-    let sql = "UPDATE members SET role = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
-    sqlx::query(sql).bind(room.id.uuid()).bind(person.id.uuid()).bind(role.as_str()).execute(w.sql()).await?;
+    SET_ROLE.query().bind(room.id.uuid()).bind(person.id.uuid()).bind(role.as_str()).execute(w.sql()).await?;
     let room = advance(w, room, 0).await?;
     let member = Member { role, ..present };
     w.append(&event(EventType::MemberUpdated, room, &actor, member.clone(), new.at)).await?;
@@ -134,15 +161,20 @@ pub(super) async fn add_member(
     role: Role,
     at: Timestamp,
 ) -> Result<(RoomState, Member), Stop> {
-    let count = "SELECT count(*) FROM members WHERE user_id = $1 AND until IS NULL";
-    let rooms: i64 = sqlx::query(count).bind(person.id.uuid()).fetch_one(w.sql()).await?.try_get(0)?;
+    let rooms: i64 = COUNT_OF_PERSON.query().bind(person.id.uuid()).fetch_one(w.sql()).await?.try_get(0)?;
     if rooms >= MAX_ROOMS {
         return Err(Refusal::TooManyRooms.into());
     }
     let since = w.next_position();
-    let sql = "INSERT INTO members (room_id, user_id, since, role, joined_at) VALUES ($1, $2, $3, $4, $5)";
-    let insert = sqlx::query(sql).bind(room.id.uuid()).bind(person.id.uuid()).bind(since.0);
-    insert.bind(role.as_str()).bind(at.micros()).execute(w.sql()).await?;
+    ADD.query()
+        .bind(room.id.uuid())
+        .bind(person.id.uuid())
+        .bind(person.username.as_str())
+        .bind(since.0)
+        .bind(role.as_str())
+        .bind(at.micros())
+        .execute(w.sql())
+        .await?;
     let room = advance(w, room, 1).await?;
     let member = Member { user: person.clone(), role, joined_at: at };
     w.append(&event(EventType::MemberJoined, room.clone(), actor, member.clone(), at)).await?;
@@ -152,8 +184,7 @@ pub(super) async fn add_member(
 /// Takes the next seq of a room, and counts its members anew.
 async fn advance(w: &mut Writing, room: RoomState, joined: i64) -> Result<RoomState, sqlx::Error> {
     let room = RoomState { last_seq: room.last_seq + 1, member_count: room.member_count + joined, ..room };
-    let sql = "UPDATE rooms SET head = $2, member_count = $3 WHERE id = $1";
-    let update = sqlx::query(sql).bind(room.id.uuid()).bind(room.last_seq).bind(room.member_count);
+    let update = ADVANCE.query().bind(room.id.uuid()).bind(room.last_seq).bind(room.member_count);
     update.execute(w.sql()).await?;
     Ok(room)
 }
@@ -172,8 +203,7 @@ fn event(kind: EventType, room: RoomState, actor: &UserRef, member: Member, at: 
 }
 
 async fn is_last_owner(sql: &mut SqliteConnection, room: &RoomState) -> Result<bool, sqlx::Error> {
-    let count = "SELECT count(*) FROM members WHERE room_id = $1 AND until IS NULL AND role = 'owner'";
-    let owners: i64 = sqlx::query(count).bind(room.id.uuid()).fetch_one(sql).await?.try_get(0)?;
+    let owners: i64 = OWNERS.query().bind(room.id.uuid()).fetch_one(sql).await?.try_get(0)?;
     Ok(owners <= 1)
 }
 
@@ -186,10 +216,7 @@ async fn find_member(
     room: &RoomState,
     user: UserId,
 ) -> Result<Option<Member>, sqlx::Error> {
-    let select = "SELECT m.role, m.joined_at, u.id AS user_id, u.username, u.display_name \
-                  FROM members m JOIN users u ON u.id = m.user_id \
-                  WHERE m.room_id = $1 AND m.user_id = $2 AND m.until IS NULL";
-    let row = sqlx::query(select).bind(room.id.uuid()).bind(user.uuid()).fetch_optional(sql).await?;
+    let row = ONE.query().bind(room.id.uuid()).bind(user.uuid()).fetch_optional(sql).await?;
     row.as_ref().map(member_of).transpose()
 }
 
@@ -198,26 +225,12 @@ pub(super) async fn rooms_of(
     sql: &mut SqliteConnection,
     user: UserId,
 ) -> Result<Vec<(RoomState, Member)>, sqlx::Error> {
-    let select = concat!(
-        "SELECT ",
-        room_columns!(),
-        ", m.role, m.joined_at, u.id AS user_id, u.username, u.display_name ",
-        "FROM members m JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id ",
-        "WHERE m.user_id = $1 AND m.until IS NULL ORDER BY r.id"
-    );
-    let rows = sqlx::query(select).bind(user.uuid()).fetch_all(sql).await?;
+    let rows = OF_PERSON.query().bind(user.uuid()).fetch_all(sql).await?;
     rows.iter().map(|row| Ok((room_of(row)?, member_of(row)?))).collect()
 }
 
 /// Who somebody is, for an event.
 pub(super) async fn person(sql: &mut SqliteConnection, user: UserId) -> Result<UserRef, Stop> {
-    let select = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
-    let row = sqlx::query(select).bind(user.uuid()).fetch_optional(sql).await?;
+    let row = PERSON_BY_ID.query().bind(user.uuid()).fetch_optional(sql).await?;
     Ok(user_ref_of(&row.ok_or(Refusal::UserNotFound)?)?)
-}
-
-fn member_of(row: &SqliteRow) -> Result<Member, sqlx::Error> {
-    let role = role_of(row)?.ok_or(sqlx::Error::RowNotFound)?;
-    let joined_at = Timestamp::from_micros(row.try_get("joined_at")?);
-    Ok(Member { user: user_ref_of(row)?, role, joined_at })
 }

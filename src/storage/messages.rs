@@ -1,26 +1,36 @@
 //! Messages in the store: reading history by position. Posting is another file's.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::access::{access, head};
-use super::accounts::user_ref_of;
 use super::error::Error;
-use crate::domain::clock::Timestamp;
+use super::rows::{message_columns, message_of};
+use super::statements::{Statement, statements};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
-use crate::domain::message::{Message, MessageBody, MessagePage, PageStart};
-use crate::domain::names::ClientId;
+use crate::domain::message::{Message, MessagePage, PageStart};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState};
 
-macro_rules! message_columns {
-    () => {
-        "g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
-         g.deleted_at, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
-    };
+statements! {
+    OLDER = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.room_id = $1 AND g.position < $2 ORDER BY g.position DESC LIMIT $3"
+    );
+    NEWER = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.room_id = $1 AND g.position > $2 ORDER BY g.position LIMIT $3"
+    );
+    BEYOND = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2), \
+              EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position > $3)";
+    BY_ID = concat!("SELECT ", message_columns!(), "WHERE g.id = $1 AND g.room_id = $2");
 }
-pub(super) use message_columns;
+
+/// A message and its place in the log.
+type MessageAt = (Position, Message);
 
 impl Store {
     pub async fn message(&self, room: &RoomRef, user: UserId, id: MessageId) -> Result<Message, Error> {
@@ -29,7 +39,7 @@ impl Store {
         Ok(find(&mut snapshot, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
     }
 
-    /// A page of at most `limit` messages for a member. Costs the same wherever in a room of any length it lies.
+    /// A page of at most `limit` messages for a member. It costs the same wherever it lies and however long the room is.
     pub async fn history(
         &self,
         room: &RoomRef,
@@ -60,21 +70,13 @@ impl Store {
     }
 }
 
-/// A message and its place in the log.
-pub(super) type MessageAt = (Position, Message);
-
 async fn older(
     sql: &mut SqliteConnection,
     room: &RoomState,
     before: Position,
     limit: usize,
 ) -> Result<Vec<MessageAt>, Error> {
-    let select = concat!(
-        "SELECT ",
-        message_columns!(),
-        "WHERE g.room_id = $1 AND g.position < $2 ORDER BY g.position DESC LIMIT $3"
-    );
-    let mut rows = fetch(sql, select, room, before, limit).await?;
+    let mut rows = fetch(sql, OLDER, room, before, limit).await?;
     rows.reverse();
     Ok(rows)
 }
@@ -85,23 +87,18 @@ async fn newer(
     after: Position,
     limit: usize,
 ) -> Result<Vec<MessageAt>, Error> {
-    let select = concat!(
-        "SELECT ",
-        message_columns!(),
-        "WHERE g.room_id = $1 AND g.position > $2 ORDER BY g.position LIMIT $3"
-    );
-    fetch(sql, select, room, after, limit).await
+    fetch(sql, NEWER, room, after, limit).await
 }
 
 async fn fetch(
     sql: &mut SqliteConnection,
-    select: &'static str,
+    statement: Statement,
     room: &RoomState,
     from: Position,
     limit: usize,
 ) -> Result<Vec<MessageAt>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = sqlx::query(select).bind(room.id.uuid()).bind(from.0).bind(limit).fetch_all(sql).await?;
+    let rows = statement.query().bind(room.id.uuid()).bind(from.0).bind(limit).fetch_all(sql).await?;
     Ok(rows.iter().map(message_of).collect::<Result<_, _>>()?)
 }
 
@@ -112,30 +109,11 @@ async fn beyond(
     rows: &[MessageAt],
 ) -> Result<(Option<Position>, Option<Position>), Error> {
     let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok((None, None)) };
-    let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2), \
-                  EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position > $3)";
-    let row = sqlx::query(select).bind(room.id.uuid()).bind(first.0).bind(last.0).fetch_one(sql).await?;
+    let row = BEYOND.query().bind(room.id.uuid()).bind(first.0).bind(last.0).fetch_one(sql).await?;
     Ok((row.try_get::<bool, _>(0)?.then_some(*first), row.try_get::<bool, _>(1)?.then_some(*last)))
 }
 
 async fn find(sql: &mut SqliteConnection, room: RoomId, id: MessageId) -> Result<Option<MessageAt>, Error> {
-    let select = concat!("SELECT ", message_columns!(), "WHERE g.id = $1 AND g.room_id = $2");
-    let row = sqlx::query(select).bind(id.uuid()).bind(room.uuid()).fetch_optional(sql).await?;
+    let row = BY_ID.query().bind(id.uuid()).bind(room.uuid()).fetch_optional(sql).await?;
     Ok(row.as_ref().map(message_of).transpose()?)
-}
-
-pub(super) fn message_of(row: &SqliteRow) -> Result<MessageAt, sqlx::Error> {
-    let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
-    let message = Message {
-        id: MessageId::from_uuid(row.try_get("id")?),
-        room: RoomId::from_uuid(row.try_get("room_id")?),
-        seq: row.try_get("seq")?,
-        author: user_ref_of(row)?,
-        body: MessageBody::stored(row.try_get("body")?),
-        client_id: row.try_get::<Option<String>, _>("client_id")?.map(ClientId::stored),
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
-        edited_at: time(row.try_get("edited_at")?),
-        deleted_at: time(row.try_get("deleted_at")?),
-    };
-    Ok((Position(row.try_get("position")?), message))
 }

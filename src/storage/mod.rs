@@ -18,9 +18,12 @@ mod open;
 mod posting;
 mod posts;
 mod probe;
+mod purge;
 mod rooms;
+mod rows;
 pub mod sessions;
 mod settings;
+pub mod statements;
 mod tail;
 mod writing;
 
@@ -40,7 +43,26 @@ pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
 pub use open::Purpose;
 pub use posts::{Admission, NewMessage};
-pub use rooms::{NewRoom, RoomChanges};
+pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
+
+/// Every statement that the store runs, file by file.
+pub const STATEMENTS: &[&[statements::Statement]] = &[
+    access::STATEMENTS,
+    accounts::STATEMENTS,
+    events::STATEMENTS,
+    members::STATEMENTS,
+    messages::STATEMENTS,
+    networks::STATEMENTS,
+    open::STATEMENTS,
+    posting::STATEMENTS,
+    posts::STATEMENTS,
+    probe::STATEMENTS,
+    purge::STATEMENTS,
+    rooms::STATEMENTS,
+    sessions::STATEMENTS,
+    tail::STATEMENTS,
+    writing::STATEMENTS,
+];
 
 /// A thing, and whether this call has made it or it was there before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ use super::journal::{Committer, Journal, OnCommit};
 use super::meters::Meters;
 use super::posting::Posting;
 use super::settings::{LOCK_WAIT, SETTINGS};
+use super::statements::statements;
 use super::writing::Writing;
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
@@ -34,6 +35,13 @@ const READERS: u32 = 4;
 const READER_WAIT: Duration = Duration::from_secs(5);
 /// Epochs that are read at the start. A cursor of an older epoch leads to a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
+
+statements! {
+    FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
+    BEGIN_EPOCH = "INSERT INTO epochs (epoch, first_position) SELECT $1, head + 1 FROM log";
+    CURSOR_KEY = "SELECT cursor_key FROM log";
+    KNOWN_EPOCHS = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
+}
 
 /// What the database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,23 +163,19 @@ async fn begin_epoch(
     ids: Ids,
 ) -> Result<Cursors, sqlx::Error> {
     let key = ids.random_bytes::<16>();
-    let first_start =
-        "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
-    sqlx::query(first_start).bind(&key[..]).execute(&mut *writer).await?;
+    FIRST_START.query().bind(&key[..]).execute(&mut *writer).await?;
     let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
     // A number that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The next
     // start draws another number.
-    let begin = "INSERT INTO epochs (epoch, first_position) SELECT $1, head + 1 FROM log";
     if purpose == Purpose::Serve {
-        sqlx::query(begin).bind(epoch).execute(&mut *writer).await?;
+        BEGIN_EPOCH.query().bind(epoch).execute(&mut *writer).await?;
     }
 
-    let key: Vec<u8> = sqlx::query("SELECT cursor_key FROM log").fetch_one(&mut *writer).await?.try_get(0)?;
+    let key: Vec<u8> = CURSOR_KEY.query().fetch_one(&mut *writer).await?.try_get(0)?;
     let key =
         <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
     // The rowid gives the order in which they began: several epochs may begin at one position.
-    let known = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
-    let rows = sqlx::query(known).bind(EPOCHS).fetch_all(writer).await?;
+    let rows = KNOWN_EPOCHS.query().bind(EPOCHS).fetch_all(writer).await?;
     let mut epochs = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
         let epoch = u32::try_from(row.try_get::<i64, _>(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;

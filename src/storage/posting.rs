@@ -8,11 +8,12 @@ use std::path::Path;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
-use super::access::refusal_of_outsider;
+use super::access::{HEAD, refusal_of_outsider};
 use super::committed::Committed;
 use super::error::{BatchFailure, Error, Failure};
 use super::posts::{NewMessage, Outcome, Post};
 use super::settings::{LOCK_WAIT, SETTINGS};
+use super::statements::statements;
 use super::tail::{INSERT_EVENT, Tail};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -22,20 +23,21 @@ use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, Visibility};
 use crate::domain::user::UserRef;
 
-/// The author (`?1`) in the room with an id (`?2`), or in the public one with a name (`?3`). `position` is that of an earlier
-/// message under the same client id (`?4`).
-const LOOK: &str = "\
-    SELECT r.id, r.visibility, r.head, m.role, g.position, u.username, u.display_name \
-    FROM users u JOIN rooms r ON r.id = coalesce(?2, \
-    (SELECT p.id FROM rooms p WHERE p.name = ?3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) \
-    LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
-    LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = ?4 \
-    WHERE u.id = ?1 AND r.deleted_at IS NULL";
-const MESSAGE: &str = "\
-    INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const ROOM: &str = "UPDATE rooms SET head = ?2 WHERE id = ?1";
-const LOG: &str = "UPDATE log SET head = ?1";
+statements! {
+    /// The author (`?1`) in the room with an id (`?2`), or in the public one with a name (`?3`). `position` is that of an
+    /// earlier message under the same client id (`?4`).
+    LOOK = "SELECT r.id, r.visibility, r.head, m.role, g.position, u.username, u.display_name \
+            FROM users u JOIN rooms r ON r.id = coalesce(?2, \
+            (SELECT p.id FROM rooms p WHERE p.name = ?3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) \
+            LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
+            LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = ?4 \
+            WHERE u.id = ?1 AND r.deleted_at IS NULL";
+    MESSAGE = "INSERT INTO messages \
+               (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    ROOM = "UPDATE rooms SET head = ?2 WHERE id = ?1";
+    LOG = "UPDATE log SET head = ?1";
+}
 
 /// The connection through which posts are written.
 pub(super) struct Posting {
@@ -99,16 +101,16 @@ impl Posting {
     /// Everything except the commit. Stops at the first failure, because `SQLite` may have rolled back by itself.
     fn write_all(&self, posts: &mut [Post]) -> Result<Tail, Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let head = self.connection.prepare_cached("SELECT head FROM log")?.query_row([], |row| row.get(0))?;
+        let head = self.connection.prepare_cached(HEAD.sql)?.query_row([], |row| row.get(0))?;
         let mut tail = Tail::after(Position(head));
         let mut seqs = HashMap::new();
         for post in posts {
             post.outcome = self.write_one(post, &mut tail, &mut seqs)?;
         }
         for (room, seq) in seqs {
-            self.connection.prepare_cached(ROOM)?.execute(params![room.uuid(), seq])?;
+            self.connection.prepare_cached(ROOM.sql)?.execute(params![room.uuid(), seq])?;
         }
-        self.connection.prepare_cached(LOG)?.execute([tail.head().0])?;
+        self.connection.prepare_cached(LOG.sql)?.execute([tail.head().0])?;
         Ok(tail)
     }
 
@@ -142,7 +144,7 @@ impl Posting {
             RoomRef::Id(id) => (Some(id.uuid()), None),
             RoomRef::Name(name) => (None, Some(name.as_str())),
         };
-        let mut look = self.connection.prepare_cached(LOOK)?;
+        let mut look = self.connection.prepare_cached(LOOK.sql)?;
         let asked = params![new.author.uuid(), id, name, new.client_id()];
         let found = look.query_row(asked, |row| found_of(row, new.author)).optional()?;
         Ok(found.unwrap_or(Err(Refusal::RoomNotFound)))
@@ -153,7 +155,7 @@ impl Posting {
         let event = event_of(message);
         let row = tail.number(&event)?;
         let (position, room, at) = (row.position.0, message.room.uuid(), message.created_at.micros());
-        self.connection.prepare_cached(MESSAGE)?.execute(params![
+        self.connection.prepare_cached(MESSAGE.sql)?.execute(params![
             position,
             message.id.uuid(),
             room,
@@ -165,7 +167,7 @@ impl Posting {
             at,
         ])?;
         let (kind, seq) = (event.kind.as_str(), message.seq);
-        let mut insert = self.connection.prepare_cached(INSERT_EVENT)?;
+        let mut insert = self.connection.prepare_cached(INSERT_EVENT.sql)?;
         insert.execute(params![position, room, seq, kind, row.subject, row.data, at])?;
         Ok(())
     }

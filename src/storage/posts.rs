@@ -7,7 +7,8 @@ use sqlx::Row;
 use tokio::sync::oneshot;
 
 use super::error::Error;
-use super::messages::{message_columns, message_of};
+use super::rows::{message_columns, message_of};
+use super::statements::statements;
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, RoomId, UserId};
@@ -15,6 +16,14 @@ use crate::domain::message::{Message, MessageBody};
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
+
+statements! {
+    POSTED_BEFORE = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
+    );
+}
 
 /// A message to write.
 #[derive(Clone, Debug)]
@@ -61,12 +70,7 @@ impl Store {
 
     /// What was posted under the client id, as it is now.
     async fn posted_before(&self, room: RoomId, new: &NewMessage) -> Result<Message, Error> {
-        let select = concat!(
-            "SELECT ",
-            message_columns!(),
-            "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
-        );
-        let query = sqlx::query(select).bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
+        let query = POSTED_BEFORE.query().bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
         // The room may have been deleted, and the message purged, since the journal saw it.
         let row = query.fetch_optional(&self.readers).await?.ok_or(Refusal::RoomNotFound)?;
         if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {

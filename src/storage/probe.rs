@@ -3,11 +3,17 @@
 
 use super::Store;
 use super::error::{Error, Stop};
+use super::statements::statements;
 use super::writing::Writing;
 
 /// Bytes that a trial writes: 32 pages. The largest post has 16,000 bytes, is kept as a message and as an event, and touches
 /// 18 pages or so; a few more where its six trees have no room left and split a page.
 const FILLING: i64 = 32 * 4_096;
+
+statements! {
+    FILL = "INSERT INTO trial (id, filling) VALUES (1, randomblob($1)) \
+            ON CONFLICT (id) DO UPDATE SET filling = excluded.filling";
+}
 
 impl Store {
     /// Commits and syncs a write as large as the largest post, in its turn among all others. It takes the place of the one
@@ -19,8 +25,6 @@ impl Store {
 
 /// The bytes are random, because SQLite does not write a page that has not changed.
 async fn fill(w: &mut Writing) -> Result<(), Stop> {
-    let fill = "INSERT INTO trial (id, filling) VALUES (1, randomblob($1)) \
-                ON CONFLICT (id) DO UPDATE SET filling = excluded.filling";
-    sqlx::query(fill).bind(FILLING).execute(w.sql()).await?;
+    FILL.query().bind(FILLING).execute(w.sql()).await?;
     Ok(())
 }

@@ -3,9 +3,11 @@
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::access::{Access, access, head, role_of, room_columns, room_of};
+use super::access::{Access, access, head};
 use super::error::{Error, Stop};
 use super::members::{self, add_member};
+use super::rows::{role_of, room_columns, room_of};
+use super::statements::statements;
 use super::writing::Writing;
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
@@ -15,8 +17,53 @@ use crate::domain::membership::Role;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState, RoomView, Visibility};
-use crate::domain::text::searchable;
+use crate::domain::search::folded;
 use crate::domain::user::UserRef;
+
+/// Rooms that one page of a search looks at. A search without this bound would read every public room for a word that
+/// no room has.
+const LOOKED_AT: i64 = 5_000;
+/// Sorts behind every room name.
+const BEHIND_ALL_NAMES: &str = "~";
+
+/// A public room beside the membership of the person `$1`.
+macro_rules! public_room_for_person {
+    () => {
+        concat!(
+            room_columns!(),
+            ", m.role FROM rooms r ",
+            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1 AND m.until IS NULL ",
+            "WHERE r.visibility = 'public' AND r.deleted_at IS NULL AND r.name > $2 "
+        )
+    };
+}
+
+statements! {
+    IS_DELETED = "SELECT 1 FROM rooms WHERE id = $1 AND deleted_at IS NOT NULL";
+    DIRECTORY = concat!("SELECT ", public_room_for_person!(), "ORDER BY r.name LIMIT $3");
+    SEARCH = concat!(
+        "SELECT ",
+        public_room_for_person!(),
+        "AND r.name <= $4 AND r.search LIKE $5 ESCAPE '\\' ORDER BY r.name LIMIT $3"
+    );
+    /// The name of the room that lies so many rooms behind another.
+    NAME_BEHIND = "SELECT name FROM rooms WHERE visibility = 'public' AND deleted_at IS NULL AND name > $1 \
+                   ORDER BY name LIMIT 1 OFFSET $2";
+    OF_PERSON = concat!(
+        "SELECT ",
+        room_columns!(),
+        ", m.role FROM members m JOIN rooms r ON r.id = m.room_id ",
+        "WHERE m.user_id = $1 AND m.until IS NULL AND r.deleted_at IS NULL"
+    );
+    CREATED_BEFORE = "SELECT id, client_hash FROM rooms WHERE created_by = $1 AND client_id = $2";
+    CREATE = "INSERT INTO rooms (id, name, title, topic, visibility, search, head, member_count, created_at, \
+              purged, created_by, client_id, client_hash) VALUES ($1, $2, $3, $4, $5, $6, 1, 0, $7, FALSE, $8, $9, $10)";
+    UPDATE = "UPDATE rooms SET name = $2, title = $3, topic = $4, visibility = $5, search = $6, head = $7 WHERE id = $1";
+    CLOSE_MEMBERSHIPS = "UPDATE members SET until = $2 WHERE room_id = $1 AND until IS NULL";
+    DELETE = "UPDATE rooms SET deleted_at = $2, head = $3 WHERE id = $1";
+    OTHER_OF_NAME =
+        "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
+}
 
 /// A room to make; its maker becomes the owner.
 #[derive(Clone, Debug)]
@@ -41,6 +88,15 @@ pub struct RoomChanges {
     pub visibility: Option<Visibility>,
 }
 
+/// A stretch of the directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryPage {
+    pub rooms: Vec<RoomView>,
+    /// The last room that a search looked at, when it stopped before the end of the directory and before it had found
+    /// as many rooms as were asked for.
+    pub through: Option<RoomName>,
+}
+
 impl Store {
     pub async fn room(&self, room: &RoomRef, user: UserId) -> Result<RoomView, Error> {
         let mut snapshot = self.readers.begin().await?;
@@ -51,51 +107,59 @@ impl Store {
 
     /// Whether there was such a room, and it was deleted.
     pub async fn is_deleted(&self, room: RoomId) -> Result<bool, Error> {
-        let deleted = sqlx::query("SELECT 1 FROM rooms WHERE id = $1 AND deleted_at IS NOT NULL");
-        Ok(deleted.bind(room.uuid()).fetch_optional(&self.readers).await?.is_some())
+        Ok(IS_DELETED.query().bind(room.uuid()).fetch_optional(&self.readers).await?.is_some())
     }
 
-    /// Public rooms by name, after `after`, at most `limit`; `query` is a part of name, title or topic, as
-    /// `searchable` gives it.
+    /// Public rooms by name, after `after`, at most `limit`.
     pub async fn directory(
         &self,
         user: UserId,
-        query: Option<&str>,
         after: Option<&RoomName>,
         limit: i64,
-    ) -> Result<Vec<RoomView>, Error> {
-        let pattern =
-            query.map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    ) -> Result<DirectoryPage, Error> {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
-        let sql = concat!(
-            "SELECT ",
-            room_columns!(),
-            ", m.role FROM rooms r ",
-            "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1 AND m.until IS NULL ",
-            "WHERE r.visibility = 'public' AND r.deleted_at IS NULL AND r.name > $2 ",
-            "AND ($3 IS NULL OR r.search LIKE $3 ESCAPE '\\') ORDER BY r.name LIMIT $4"
-        );
-        let query = sqlx::query(sql)
+        let page = DIRECTORY.query().bind(user.uuid()).bind(after.map_or("", RoomName::as_str)).bind(limit);
+        let rooms = views(&page.fetch_all(&mut *snapshot).await?, head)?;
+        Ok(DirectoryPage { rooms, through: None })
+    }
+
+    /// The same of the rooms that have `text`, as `folded` gives it, in name, title or topic. Looks at `LOOKED_AT` rooms
+    /// at most, so it may find fewer than `limit` where there are more: they follow `through`.
+    pub async fn search_directory(
+        &self,
+        user: UserId,
+        text: &str,
+        after: Option<&RoomName>,
+        limit: i64,
+    ) -> Result<DirectoryPage, Error> {
+        let pattern = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let after = after.map_or("", RoomName::as_str);
+        let mut snapshot = self.readers.begin().await?;
+        let head = head(&mut snapshot).await?;
+        let through =
+            NAME_BEHIND.query().bind(after).bind(LOOKED_AT - 1).fetch_optional(&mut *snapshot).await?;
+        let through = through.map(|row| row.try_get(0).map(RoomName::stored)).transpose()?;
+        let search = SEARCH
+            .query()
             .bind(user.uuid())
-            .bind(after.map_or("", RoomName::as_str))
-            .bind(pattern)
-            .bind(limit);
-        views(&query.fetch_all(&mut *snapshot).await?, head)
+            .bind(after)
+            .bind(limit)
+            .bind(through.as_ref().map_or(BEHIND_ALL_NAMES, RoomName::as_str))
+            .bind(pattern);
+        let rooms = views(&search.fetch_all(&mut *snapshot).await?, head)?;
+        let is_full = i64::try_from(rooms.len()).is_ok_and(|found| found >= limit);
+        Ok(DirectoryPage { rooms, through: through.filter(|_| !is_full) })
     }
 
     /// Every room that a person is in, by name, with the end of the log: the snapshot for following them all.
     pub async fn rooms_of_user(&self, user: UserId) -> Result<(Vec<RoomView>, Position), Error> {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
-        let sql = concat!(
-            "SELECT ",
-            room_columns!(),
-            ", m.role FROM members m JOIN rooms r ON r.id = m.room_id ",
-            "WHERE m.user_id = $1 AND m.until IS NULL AND r.deleted_at IS NULL ORDER BY r.name, r.id"
-        );
-        let rows = sqlx::query(sql).bind(user.uuid()).fetch_all(&mut *snapshot).await?;
-        Ok((views(&rows, head)?, head))
+        let rows = OF_PERSON.query().bind(user.uuid()).fetch_all(&mut *snapshot).await?;
+        let mut rooms = views(&rows, head)?;
+        rooms.sort_by(|a, b| (a.state.name.as_str(), a.state.id).cmp(&(b.state.name.as_str(), b.state.id)));
+        Ok((rooms, head))
     }
 
     pub async fn create_room(&self, room: NewRoom) -> Result<Made<RoomView>, Error> {
@@ -136,14 +200,18 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
         last_seq: 1,
     };
     let (client_id, client_hash) = new.client_id.unzip();
-    let sql = "INSERT INTO rooms (id, name, title, topic, visibility, search, head, member_count, created_at, \
-               created_by, client_id, client_hash) VALUES ($1, $2, $3, $4, $5, $6, 1, 0, $7, $8, $9, $10)";
-    let insert = sqlx::query(sql).bind(room.id.uuid()).bind(room.name.as_str());
-    let insert =
-        insert.bind(room.title.as_ref().map(Title::as_str)).bind(room.topic.as_ref().map(Topic::as_str));
-    let insert = insert.bind(room.visibility.as_str()).bind(search_text(&room)).bind(new.at.micros());
-    let insert =
-        insert.bind(new.owner.uuid()).bind(client_id.as_ref().map(ClientId::as_str)).bind(client_hash);
+    let insert = CREATE
+        .query()
+        .bind(room.id.uuid())
+        .bind(room.name.as_str())
+        .bind(room.title.as_ref().map(Title::as_str))
+        .bind(room.topic.as_ref().map(Topic::as_str))
+        .bind(room.visibility.as_str())
+        .bind(search_text(&room))
+        .bind(new.at.micros())
+        .bind(new.owner.uuid())
+        .bind(client_id.as_ref().map(ClientId::as_str))
+        .bind(client_hash);
     insert.execute(w.sql()).await?;
 
     let owner = members::person(w.sql(), new.owner).await?;
@@ -156,8 +224,7 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
 /// The room that the same call made before, as it is now.
 async fn created_before(w: &mut Writing, new: &NewRoom) -> Result<Option<RoomView>, Stop> {
     let Some((client_id, hash)) = &new.client_id else { return Ok(None) };
-    let sql = "SELECT id, client_hash FROM rooms WHERE created_by = $1 AND client_id = $2";
-    let query = sqlx::query(sql).bind(new.owner.uuid()).bind(client_id.as_str());
+    let query = CREATED_BEFORE.query().bind(new.owner.uuid()).bind(client_id.as_str());
     let Some(row) = query.fetch_optional(w.sql()).await? else { return Ok(None) };
     let id = RoomId::from_uuid(row.try_get(0)?);
     let access = access(w.sql(), &RoomRef::Id(id), new.owner).await?;
@@ -191,11 +258,15 @@ async fn update(
     if after.visibility == Visibility::Public && !is_free(w.sql(), &after.name, after.id).await? {
         return Err(Refusal::RoomNameTaken.into());
     }
-    let sql = "UPDATE rooms SET name = $2, title = $3, topic = $4, visibility = $5, search = $6, head = $7 WHERE id = $1";
-    let query = sqlx::query(sql).bind(after.id.uuid()).bind(after.name.as_str());
-    let query =
-        query.bind(after.title.as_ref().map(Title::as_str)).bind(after.topic.as_ref().map(Topic::as_str));
-    let query = query.bind(after.visibility.as_str()).bind(search_text(&after)).bind(after.last_seq);
+    let query = UPDATE
+        .query()
+        .bind(after.id.uuid())
+        .bind(after.name.as_str())
+        .bind(after.title.as_ref().map(Title::as_str))
+        .bind(after.topic.as_ref().map(Topic::as_str))
+        .bind(after.visibility.as_str())
+        .bind(search_text(&after))
+        .bind(after.last_seq);
     query.execute(w.sql()).await?;
     let head = w.append(&event(EventType::RoomUpdated, &after, &person, at)).await?;
     Ok(RoomView { state: after, role, head })
@@ -206,20 +277,17 @@ async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> 
     let Access { room: before, person, .. } = access(w.sql(), &room, user).await?.owner()?;
     let after = RoomState { last_seq: before.last_seq + 1, ..before };
     let position = w.next_position();
-    let closing = "UPDATE members SET until = $2 WHERE room_id = $1 AND until IS NULL";
-    sqlx::query(closing).bind(after.id.uuid()).bind(position.0).execute(w.sql()).await?;
-    let marking = "UPDATE rooms SET deleted_at = $2, head = $3 WHERE id = $1";
-    let marking = sqlx::query(marking).bind(after.id.uuid()).bind(at.micros()).bind(after.last_seq);
-    marking.execute(w.sql()).await?;
+    CLOSE_MEMBERSHIPS.query().bind(after.id.uuid()).bind(position.0).execute(w.sql()).await?;
+    let deletion = DELETE.query().bind(after.id.uuid()).bind(at.micros()).bind(after.last_seq);
+    deletion.execute(w.sql()).await?;
     w.append(&event(EventType::RoomDeleted, &after, &person, at)).await?;
     w.afterwards().removed.push(Removed { room: after.id, user: None, position });
     Ok(())
 }
 
 async fn is_free(sql: &mut SqliteConnection, name: &RoomName, but: RoomId) -> Result<bool, sqlx::Error> {
-    let select =
-        "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
-    Ok(sqlx::query(select).bind(name.as_str()).bind(but.uuid()).fetch_optional(sql).await?.is_none())
+    let other = OTHER_OF_NAME.query().bind(name.as_str()).bind(but.uuid());
+    Ok(other.fetch_optional(sql).await?.is_none())
 }
 
 fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> NewEvent {
@@ -239,7 +307,7 @@ fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> N
 fn search_text(room: &RoomState) -> String {
     let title = room.title.as_ref().map_or("", Title::as_str);
     let topic = room.topic.as_ref().map_or("", Topic::as_str);
-    searchable(&format!("{}\n{title}\n{topic}", room.name))
+    folded(&format!("{}\n{title}\n{topic}", room.name))
 }
 
 fn views(rows: &[SqliteRow], head: Position) -> Result<Vec<RoomView>, Error> {

@@ -6,9 +6,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Store;
-use super::accounts::user_of;
 use super::error::{Error, Stop};
 use super::networks;
+use super::rows::user_of;
+use super::statements::{Query, statements};
 use super::writing::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SessionId, UserId};
@@ -20,8 +21,35 @@ use crate::domain::user::User;
 /// A used refresh token is answered again for this long, as long as its child was not used itself.
 const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
-/// Sessions that one purging write takes away.
-const PURGE: i64 = 500;
+/// Most sessions of one person that signing in ends at once; the next sign-in ends more.
+const SURPLUS: i64 = 1_000;
+
+statements! {
+    STATE = "SELECT user_id, seen FROM sessions WHERE id = $1 AND ended_at IS NULL AND ends_at > $2";
+    RECENT = "SELECT id, user_id, seen, rotated_at FROM sessions \
+              WHERE rotated_at > $1 AND ended_at IS NULL AND ends_at > $2 ORDER BY rotated_at DESC LIMIT $3";
+    OF_USER = "SELECT id, created_at, rotated_at, expires_at, user_agent FROM sessions \
+               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC";
+    ADD = "INSERT INTO sessions \
+           (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
+           SELECT $1, id, $3, $4, 1, 1, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
+    /// Ends the oldest sessions of a person, all but so many.
+    END_SURPLUS = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
+                   AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $3) \
+                   RETURNING id";
+    LOOK = "SELECT s.generation, s.seen, s.rotated_at, s.ends_at, s.transport, \
+            u.id, u.username, u.display_name, u.created_at \
+            FROM sessions s JOIN users u ON u.id = s.user_id \
+            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
+    /// Presenting a token is seeing it: the one before it is spent.
+    ROTATE = "UPDATE sessions SET generation = $2, seen = $2 - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
+    SEE = "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
+    END_OWN = "UPDATE sessions SET ended_at = $3 \
+               WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
+    END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id";
+    END_ALL = "UPDATE sessions SET ended_at = $2 \
+               WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3) RETURNING id";
+}
 
 /// A sign-in to write.
 #[derive(Clone, Debug)]
@@ -80,7 +108,7 @@ pub struct RecentSession {
 }
 
 /// Sessions that a node remembers at its start: some 10 MiB. The others are looked up when they come.
-const RECENT: i64 = 100_000;
+const REMEMBERED: i64 = 100_000;
 
 impl Store {
     pub async fn add_session(&self, session: NewSession) -> Result<(), Error> {
@@ -97,9 +125,7 @@ impl Store {
         session: SessionId,
         at: Timestamp,
     ) -> Result<Option<SessionState>, Error> {
-        let sql = "SELECT user_id, seen FROM sessions WHERE id = $1 AND ended_at IS NULL AND ends_at > $2";
-        let row =
-            sqlx::query(sql).bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
+        let row = STATE.query().bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
         let state = |row: SqliteRow| {
             Ok::<_, sqlx::Error>(SessionState {
                 user: UserId::from_uuid(row.try_get(0)?),
@@ -115,9 +141,7 @@ impl Store {
         after: Timestamp,
         at: Timestamp,
     ) -> Result<Vec<RecentSession>, Error> {
-        let sql = "SELECT id, user_id, seen, rotated_at FROM sessions \
-                   WHERE rotated_at > $1 AND ended_at IS NULL AND ends_at > $2 ORDER BY rotated_at DESC LIMIT $3";
-        let query = sqlx::query(sql).bind(after.micros()).bind(at.micros()).bind(RECENT);
+        let query = RECENT.query().bind(after.micros()).bind(at.micros()).bind(REMEMBERED);
         let recent = |row: &SqliteRow| {
             let state = SessionState { user: UserId::from_uuid(row.try_get(1)?), seen: row.try_get(2)? };
             let rotated_at = Timestamp::from_micros(row.try_get(3)?);
@@ -133,20 +157,13 @@ impl Store {
     }
 
     pub async fn sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, Error> {
-        let sql = "SELECT id, created_at, rotated_at, expires_at, user_agent FROM sessions \
-                   WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC";
-        let rows = sqlx::query(sql).bind(user.uuid()).bind(at.micros()).fetch_all(&self.readers).await?;
+        let rows = OF_USER.query().bind(user.uuid()).bind(at.micros()).fetch_all(&self.readers).await?;
         Ok(rows.iter().map(session_of).collect::<Result<_, _>>()?)
     }
 
     /// Ends one of the person's sessions; refuses one that is not theirs or is over.
     pub async fn end_session(&self, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(end_one(w, user, session, at))).await
-    }
-
-    /// Takes a piece of the sessions away that were over before `at`, ended or not. False when there are no more.
-    pub async fn purge_sessions(&self, at: Timestamp) -> Result<bool, Error> {
-        self.journal.write(move |w| Box::pin(purge(w, at))).await
     }
 
     /// Ends a session whose refresh token was presented, whoever's it is. Harmless when it is over.
@@ -156,30 +173,30 @@ impl Store {
 }
 
 async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
-    let sql = "INSERT INTO sessions (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
-               SELECT $1, id, $3, $4, 1, 1, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
-    let transport = transport_text(new.transport);
-    let insert =
-        sqlx::query(sql).bind(new.id.uuid()).bind(new.user.uuid()).bind(transport).bind(&new.user_agent);
-    let insert = insert.bind(new.at.micros()).bind(new.ends_at.micros()).bind(new.expires_at.micros());
-    if insert.bind(&new.password_hash).execute(w.sql()).await?.rows_affected() == 0 {
+    let insert = ADD
+        .query()
+        .bind(new.id.uuid())
+        .bind(new.user.uuid())
+        .bind(transport_text(new.transport))
+        .bind(&new.user_agent)
+        .bind(new.at.micros())
+        .bind(new.ends_at.micros())
+        .bind(new.expires_at.micros())
+        .bind(&new.password_hash);
+    if insert.execute(w.sql()).await?.rows_affected() == 0 {
         return Err(Refusal::WrongCredentials.into());
     }
     if let Some(network) = new.network {
         networks::note(w, new.user, network, new.at).await?;
     }
     w.afterwards().extended.push((new.id, new.access_expires_at));
-    let surplus = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
-                   AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
-    let query = sqlx::query(surplus).bind(new.user.uuid()).bind(new.at.micros()).bind(new.most);
-    note_ended(w, query).await
+    let surplus =
+        END_SURPLUS.query().bind(new.user.uuid()).bind(new.at.micros()).bind(new.most).bind(SURPLUS);
+    note_ended(w, surplus).await
 }
 
 async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Stop> {
-    let sql = "SELECT s.generation, s.seen, s.rotated_at, s.ends_at, s.transport, u.id, u.username, u.display_name, u.created_at \
-               FROM sessions s JOIN users u ON u.id = s.user_id \
-               WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
-    let select = sqlx::query(sql).bind(presented.session.uuid()).bind(presented.at.micros());
+    let select = LOOK.query().bind(presented.session.uuid()).bind(presented.at.micros());
     let row = select.fetch_optional(w.sql()).await?.ok_or(Refusal::InvalidRefreshToken)?;
     let (generation, seen): (i64, i64) = (row.try_get("generation")?, row.try_get("seen")?);
     let rotated_at = Timestamp::from_micros(row.try_get("rotated_at")?);
@@ -198,10 +215,13 @@ async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Sto
     if is_newest {
         let ends_at = Timestamp::from_micros(row.try_get("ends_at")?);
         let expires_at = presented.at.plus(presented.idle).min(ends_at);
-        // Presenting a token is seeing it: the one before it is spent.
-        let sql = "UPDATE sessions SET generation = $2, seen = $2 - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
-        let update = sqlx::query(sql).bind(presented.session.uuid()).bind(generation);
-        update.bind(presented.at.micros()).bind(expires_at.micros()).execute(w.sql()).await?;
+        let rotate = ROTATE
+            .query()
+            .bind(presented.session.uuid())
+            .bind(generation)
+            .bind(presented.at.micros())
+            .bind(expires_at.micros());
+        rotate.execute(w.sql()).await?;
     }
     w.afterwards().extended.push((presented.session, presented.access_expires_at));
     let transport = match row.try_get::<&str, _>("transport")? {
@@ -211,24 +231,14 @@ async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Sto
     Ok(Refreshed::Rotated { generation, user: user_of(&row)?, transport })
 }
 
-async fn purge(w: &mut Writing, at: Timestamp) -> Result<bool, Stop> {
-    let sql = "DELETE FROM sessions WHERE id IN \
-               (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
-    let gone = sqlx::query(sql).bind(at.micros()).bind(PURGE).execute(w.sql()).await?;
-    Ok(gone.rows_affected() > 0)
-}
-
 async fn mark_seen(w: &mut Writing, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Stop> {
-    let sql =
-        "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
-    let update = sqlx::query(sql).bind(session.uuid()).bind(generation).bind(at.micros());
+    let update = SEE.query().bind(session.uuid()).bind(generation).bind(at.micros());
     update.execute(w.sql()).await?;
     Ok(())
 }
 
 async fn end_one(w: &mut Writing, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Stop> {
-    let sql = "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
-    let update = sqlx::query(sql).bind(session.uuid()).bind(user.uuid()).bind(at.micros());
+    let update = END_OWN.query().bind(session.uuid()).bind(user.uuid()).bind(at.micros());
     if update.execute(w.sql()).await?.rows_affected() == 0 {
         return Err(Refusal::SessionNotFound.into());
     }
@@ -237,8 +247,7 @@ async fn end_one(w: &mut Writing, user: UserId, session: SessionId, at: Timestam
 }
 
 async fn sign_out(w: &mut Writing, session: SessionId, at: Timestamp) -> Result<(), Stop> {
-    let sql = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id";
-    let query = sqlx::query(sql).bind(session.uuid()).bind(at.micros());
+    let query = END.query().bind(session.uuid()).bind(at.micros());
     note_ended(w, query).await
 }
 
@@ -249,12 +258,9 @@ pub(super) async fn end_all(
     keep: Option<SessionId>,
     at: Timestamp,
 ) -> Result<(), Stop> {
-    let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3) RETURNING id";
-    let query = sqlx::query(sql).bind(user.uuid()).bind(at.micros()).bind(keep.map(SessionId::uuid));
+    let query = END_ALL.query().bind(user.uuid()).bind(at.micros()).bind(keep.map(SessionId::uuid));
     note_ended(w, query).await
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 async fn note_ended(w: &mut Writing, ending: Query<'_>) -> Result<(), Stop> {
     for row in ending.fetch_all(w.sql()).await? {

@@ -4,12 +4,15 @@
 use uuid::Uuid;
 
 use super::committed::Committed;
+use super::statements::statements;
 use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::Position;
 
-/// Stores a numbered event: its position, room, seq, type, subject, data and time.
-pub(super) const INSERT_EVENT: &str = "\
-    INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+statements! {
+    /// Stores a numbered event: its position, room, seq, type, subject, data and time.
+    pub(super) INSERT_EVENT =
+        "INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+}
 
 /// Where the log ends, and what the transaction has added to it.
 #[derive(Debug, Default)]

@@ -6,9 +6,15 @@ use sqlx::{Connection, Row};
 
 use super::committed::Committed;
 use super::error::{BatchFailure, Failure, Stop};
+use super::statements::statements;
 use super::tail::{INSERT_EVENT, Mark, Tail};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::Position;
+
+statements! {
+    BEGIN = "BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log";
+    END = "RELEASE request; UPDATE log SET head = $1";
+}
 
 /// The transaction as a request sees it.
 pub(super) struct Writing {
@@ -37,7 +43,7 @@ impl Writing {
         if self.is_open {
             sqlx::query("RELEASE request; SAVEPOINT request").execute(&mut self.connection).await?;
         } else {
-            let begin = sqlx::query("BEGIN IMMEDIATE; SAVEPOINT request; SELECT head FROM log");
+            let begin = BEGIN.query();
             let head = begin.fetch_one(&mut self.connection).await?.try_get(0)?;
             self.tail = Tail::after(Position(head));
             self.is_open = true;
@@ -59,7 +65,8 @@ impl Writing {
     /// Writes an event into the log. A request calls it last, after all rules were checked.
     pub async fn append(&mut self, event: &NewEvent) -> Result<Position, Stop> {
         let row = self.tail.number(event).map_err(Failure::from)?;
-        sqlx::query(INSERT_EVENT)
+        INSERT_EVENT
+            .query()
             .bind(row.position.0)
             .bind(event.room.uuid())
             .bind(event.seq)
@@ -79,7 +86,7 @@ impl Writing {
 
     /// Ends the batch: writes the log's new head and commits, with a sync.
     pub async fn commit(&mut self) -> Result<(), BatchFailure> {
-        let head = sqlx::query("RELEASE request; UPDATE log SET head = $1").bind(self.tail.head().0);
+        let head = END.query().bind(self.tail.head().0);
         head.execute(&mut self.connection).await.map_err(|error| BatchFailure::Undone(error.into()))?;
         let committed = sqlx::query("COMMIT").execute(&mut self.connection).await;
         committed.map(drop).map_err(|error| BatchFailure::of_commit(error.into()))

@@ -40,6 +40,7 @@ async fn a_search_finds_names_titles_and_topics() {
         json!({ "name": "garden", "title": "Сад", "topic": "snake_case" }),
         json!({ "name": "tea-room", "title": "喫茶室", "topic": "a\\b" }),
         json!({ "name": "cafe", "title": "Café" }),
+        json!({ "name": "street", "title": "Große Straße", "topic": "Σίσυφος, ﬃ, Ｆｕｌｌ" }),
         json!({ "name": "den", "title": "The Hall", "visibility": "private" }),
     ] {
         ada.post("/v1/rooms", room).await.ok(201);
@@ -57,10 +58,17 @@ async fn a_search_finds_names_titles_and_topics() {
         ("%E8%8C%B6", vec!["tea-room"]),
         ("caf%C3%A9", vec!["cafe"]),
         ("CAFE%CC%81", vec!["cafe"]),
+        // Full case folding, and compatibility forms: GROSSE STRASSE and STRAẞE, ΣΊΣΥΦΟΣ, FFI, full; half-width ones, too.
+        ("GROSSE%20STRASSE", vec!["street"]),
+        ("STRA%E1%BA%9EE", vec!["street"]),
+        ("%CE%A3%CE%8A%CE%A3%CE%A5%CE%A6%CE%9F%CE%A3", vec!["street"]),
+        ("FFI", vec!["street"]),
+        ("full", vec!["street"]),
+        ("%EF%BC%AC%EF%BC%AF%EF%BC%A2", vec!["lobby"]),
         ("-room", vec!["tea-room"]),
         ("%27%20OR%201=1--", vec![]),
         ("nothing", vec![]),
-        ("", vec!["cafe", "garden", "lobby", "tea-room"]),
+        ("", vec!["cafe", "garden", "lobby", "street", "tea-room"]),
     ] {
         assert_eq!(finds(&ada, &format!("q={q}")).await, found, "{q}");
     }

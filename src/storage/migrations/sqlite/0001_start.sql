@@ -22,7 +22,7 @@ CREATE TABLE sessions (
     expires_at   BIGINT NOT NULL,
     ended_at     BIGINT
 ) WITHOUT ROWID;
-CREATE INDEX sessions_of_user ON sessions (user_id, created_at) WHERE ended_at IS NULL;
+CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_over ON sessions (expires_at);
 
 -- Networks that a person signed in from: failures of others there or elsewhere do not slow the person down from them.
@@ -36,7 +36,8 @@ CREATE TABLE known_networks (
 CREATE INDEX known_networks_of_user ON known_networks (user_id, used_at);
 CREATE INDEX known_networks_recent ON known_networks (used_at);
 
--- `head` is the seq of the room's newest event. A deleted room keeps its row, so that the log can name it.
+-- `head` is the seq of the room's newest event; `search` is what the directory searches, folded. A deleted room keeps its
+-- row, so that the log can name it; `purged` says that its messages have been taken away.
 CREATE TABLE rooms (
     id           BLOB   NOT NULL PRIMARY KEY,
     name         TEXT   NOT NULL,
@@ -48,26 +49,32 @@ CREATE TABLE rooms (
     member_count BIGINT NOT NULL,
     created_at   BIGINT NOT NULL,
     deleted_at   BIGINT,
+    purged       BOOLEAN NOT NULL,
     created_by   BLOB   NOT NULL REFERENCES users (id),
     client_id    TEXT,
     client_hash  BLOB
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX rooms_public_name ON rooms (name) WHERE visibility = 'public' AND deleted_at IS NULL;
+CREATE INDEX rooms_to_purge ON rooms (deleted_at) WHERE deleted_at IS NOT NULL AND NOT purged;
 CREATE UNIQUE INDEX rooms_client_id ON rooms (created_by, client_id) WHERE client_id IS NOT NULL;
 
--- A membership holds from the position `since` to the position `until`; it is closed, not deleted.
+-- A membership holds from the position `since` to the position `until`; it is closed, not deleted. `username` repeats that of
+-- the user, which never changes: by it the members of a room are listed.
 CREATE TABLE members (
     room_id   BLOB   NOT NULL REFERENCES rooms (id),
     user_id   BLOB   NOT NULL REFERENCES users (id),
+    username  TEXT   NOT NULL,
     since     BIGINT NOT NULL,
     until     BIGINT,
     role      TEXT   NOT NULL,
     joined_at BIGINT NOT NULL,
     PRIMARY KEY (room_id, user_id, since)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX members_present ON members (room_id, user_id) WHERE until IS NULL;
-CREATE INDEX members_of_user ON members (user_id, room_id) WHERE until IS NULL;
+CREATE UNIQUE INDEX members_present ON members (user_id, room_id) WHERE until IS NULL;
+CREATE INDEX members_by_name ON members (room_id, username) WHERE until IS NULL;
+CREATE INDEX members_by_role ON members (room_id, role, until) WHERE until IS NULL;
 CREATE INDEX members_closed ON members (until) WHERE until IS NOT NULL;
+CREATE INDEX members_who_left ON members (user_id, until) WHERE until IS NOT NULL;
 
 -- The present state of every message ever posted; `position` is that of its first event.
 CREATE TABLE messages (

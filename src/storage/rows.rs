@@ -1,0 +1,106 @@
+//! What rows mean: the columns that several nouns select, and the domain types that they become.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{MessageId, Position, RoomId, UserId};
+use crate::domain::membership::{Member, Role};
+use crate::domain::message::{Message, MessageBody};
+use crate::domain::names::{ClientId, DisplayName, RoomName, Title, Topic, Username};
+use crate::domain::room::{RoomState, Visibility};
+use crate::domain::user::{User, UserRef};
+
+/// The columns of `room_of`, of the table `rooms r`.
+macro_rules! room_columns {
+    () => {
+        "r.id, r.name, r.title, r.topic, r.visibility, r.created_at, r.member_count, r.head"
+    };
+}
+pub(super) use room_columns;
+
+/// The columns of `member_of`, of the tables `members m` and `users u`.
+macro_rules! member_columns {
+    () => {
+        "m.role, m.joined_at, u.id AS user_id, u.username, u.display_name"
+    };
+}
+pub(super) use member_columns;
+
+/// The columns of `message_of` and the tables that they are in: `messages g` and its author `users u`.
+macro_rules! message_columns {
+    () => {
+        "g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
+         g.deleted_at, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
+    };
+}
+pub(super) use message_columns;
+
+pub(super) fn room_of(row: &SqliteRow) -> Result<RoomState, sqlx::Error> {
+    Ok(RoomState {
+        id: RoomId::from_uuid(row.try_get("id")?),
+        name: RoomName::stored(row.try_get("name")?),
+        title: row.try_get::<Option<String>, _>("title")?.map(Title::stored),
+        topic: row.try_get::<Option<String>, _>("topic")?.map(Topic::stored),
+        visibility: visibility_of(row)?,
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        member_count: row.try_get("member_count")?,
+        last_seq: row.try_get("head")?,
+    })
+}
+
+pub(super) fn visibility_of(row: &SqliteRow) -> Result<Visibility, sqlx::Error> {
+    Visibility::parse(row.try_get("visibility")?).ok_or_else(|| unknown("visibility"))
+}
+
+/// None where the row has no member.
+pub(super) fn role_of(row: &SqliteRow) -> Result<Option<Role>, sqlx::Error> {
+    let role: Option<&str> = row.try_get("role")?;
+    role.map(|text| Role::parse(text).ok_or_else(|| unknown("role"))).transpose()
+}
+
+pub(super) fn member_of(row: &SqliteRow) -> Result<Member, sqlx::Error> {
+    let role = role_of(row)?.ok_or(sqlx::Error::RowNotFound)?;
+    let joined_at = Timestamp::from_micros(row.try_get("joined_at")?);
+    Ok(Member { user: user_ref_of(row)?, role, joined_at })
+}
+
+/// The person of a row with `id`, `username`, `display_name`, `created_at`.
+pub(super) fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
+    Ok(User {
+        id: UserId::from_uuid(row.try_get("id")?),
+        username: Username::stored(row.try_get("username")?),
+        display_name: DisplayName::stored(row.try_get("display_name")?),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    })
+}
+
+/// The person of a row with `user_id`, `username`, `display_name`.
+pub(super) fn user_ref_of(row: &SqliteRow) -> Result<UserRef, sqlx::Error> {
+    Ok(UserRef {
+        id: UserId::from_uuid(row.try_get("user_id")?),
+        username: Username::stored(row.try_get("username")?),
+        display_name: DisplayName::stored(row.try_get("display_name")?),
+    })
+}
+
+/// A message and the position of its first event.
+pub(super) fn message_of(row: &SqliteRow) -> Result<(Position, Message), sqlx::Error> {
+    let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
+    let message = Message {
+        id: MessageId::from_uuid(row.try_get("id")?),
+        room: RoomId::from_uuid(row.try_get("room_id")?),
+        seq: row.try_get("seq")?,
+        author: user_ref_of(row)?,
+        body: MessageBody::stored(row.try_get("body")?),
+        client_id: row.try_get::<Option<String>, _>("client_id")?.map(ClientId::stored),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        edited_at: time(row.try_get("edited_at")?),
+        deleted_at: time(row.try_get("deleted_at")?),
+    };
+    Ok((Position(row.try_get("position")?), message))
+}
+
+fn unknown(column: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("a {column} that this version does not know").into())
+}
