@@ -223,9 +223,9 @@ impl Store {
         page(&query.fetch_all(&self.readers).await?, upto, limit)
     }
 
-    /// Up to where a page of a person's events reads: it sorts what lies in between, so there must be enough for `limit`
-    /// where that can be had, and never much more than `SORTED`. Costs a lookup for each room of the person, a few times:
-    /// what happens in other rooms costs nothing.
+    /// Up to where a page of a person's events reads. The page sorts what lies in between, so there must be enough for `limit`
+    /// where that can be had, and never much more than `SORTED`. This costs a lookup for each room of the person, once for a
+    /// person whose rooms are quiet and a few times for others; what happens in other rooms costs nothing.
     async fn end_of_page(
         &self,
         user: UserId,
@@ -233,14 +233,14 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Position, Error> {
+        let is_short = upto.0.saturating_sub(after.0) <= WINDOW;
+        if is_short || self.density(user, after, upto).await? <= SORTED {
+            return Ok(upto);
+        }
         let (mut end, mut window, mut found) = (after, WINDOW, 0);
         while end < upto && found < limit {
             let next = upto.min(Position(end.0.saturating_add(window)));
-            if after == end && next == upto && window == WINDOW {
-                return Ok(upto);
-            }
-            let count = PERSON_DENSITY.query().bind(user.uuid()).bind(end.0).bind(next.0).bind(SORTED + 1);
-            let there: i64 = count.fetch_one(&self.readers).await?.try_get(0)?;
+            let there = self.density(user, end, next).await?;
             if there <= SORTED || window == WINDOW {
                 (end, found, window) = (next, found + there, window.saturating_mul(FACTOR));
             } else if found > 0 {
@@ -250,6 +250,12 @@ impl Store {
             }
         }
         Ok(end)
+    }
+
+    /// At least as many events as a page of a person would sort in the stretch. Stops counting a little above `SORTED`.
+    async fn density(&self, user: UserId, after: Position, upto: Position) -> Result<i64, Error> {
+        let count = PERSON_DENSITY.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(SORTED + 1);
+        Ok(count.fetch_one(&self.readers).await?.try_get(0)?)
     }
 
     /// Whether a room has more than `most` events in the stretch.
