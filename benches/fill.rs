@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parlor::domain::clock::Clock;
+use parlor::domain::ids::RoomId;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 
@@ -40,6 +41,26 @@ pub async fn events(folder: &Path, room: &str, count: i64) {
     let insert = sqlx::query(sql).bind(room).bind(count).bind(head).bind(tail);
     insert.bind(Clock::SYSTEM.now().micros()).execute(&mut connection).await.expect("events");
     advance(&mut connection, room, count).await;
+}
+
+/// Posts to a room as the server writes them: each is a message and an event at the same position.
+pub async fn posts(folder: &Path, room: &str, count: i64) {
+    let sql = "INSERT INTO events (position, room_id, seq, type, ref, data, at) \
+               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
+               SELECT l.head + i, r.id, r.head + i, 'message.posted', \
+               unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
+               '{\"type\":\"message.posted\",\"message\":\"' || hex(zeroblob(200)) || '\"}', $3 + i FROM n, rooms r, log l WHERE r.name = $1";
+    let mut connection = connect(folder).await;
+    let insert = sqlx::query(sql).bind(room).bind(count).bind(Clock::SYSTEM.now().micros());
+    insert.execute(&mut connection).await.expect("events");
+    // The log's end has not moved: the messages come at the same positions.
+    messages(folder, room, count).await;
+}
+
+/// How many messages of a room are kept.
+pub async fn count_messages(folder: &Path, room: RoomId) -> i64 {
+    let count = sqlx::query("SELECT count(*) FROM messages WHERE room_id = $1").bind(room.uuid());
+    count.fetch_one(&mut reader(folder).await).await.expect("a count").get(0)
 }
 
 async fn advance(connection: &mut SqliteConnection, room: &str, count: i64) {

@@ -13,6 +13,7 @@
 
 mod client;
 mod contender;
+mod deletion;
 mod fan_out;
 mod fill;
 mod history;
@@ -66,7 +67,7 @@ fn main() {
             })+
         };
     }
-    run!(start posts wal fan_out saturation opening rooms replay history logins);
+    run!(start posts deletion wal fan_out saturation opening rooms replay history logins);
     println!();
     table.print();
     println!("\n{}; scale {}", machine::describe(), scale::factor());
