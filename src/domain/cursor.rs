@@ -7,13 +7,13 @@
 //! Six bytes are enough for 2^48 positions: 30,000 events a second for 297 years.
 //!
 //! **Readings.** Two cursors of one position differ unless they have the same reading. The cursor of an event has reading 0, so
-//! it is the same wherever the event is sent. Each cursor of a snapshot has a reading of its own: if it were the same as long as
-//! the log does not grow, the snapshot of a quiet room would show whether anybody has posted anywhere. A counter is as good as
-//! a random number, because the cipher hides both. It returns to a number after 2^32 snapshots.
+//! it is the same wherever the event is sent. Each snapshot has a reading of its own. If its cursor stayed the same while the
+//! log does not grow, the snapshot of a quiet room would show whether anybody has posted anywhere. A counter is as good as a
+//! random number, because the cipher hides both. It returns to a number after 2^32 snapshots.
 //!
-//! **Forgeries.** A block that somebody makes up is decrypted to 16 random bytes. It passes the check with the chance 2^-16, its
-//! epoch is one of `e` known ones with the chance `e` / 2^32, and its position lies in a log of `n` events with the chance
-//! `n` / 2^48. With 10,000 epochs and 10^9 events that is 2^-53: at a thousand tries a second one is good in 250,000 years.
+//! **Forgeries.** A block that somebody makes up is decrypted to 16 random bytes. It passes the check with the chance 2^-16,
+//! its epoch is one of `e` known ones with the chance `e` / 2^32, and its position lies in a log of `n` events with the
+//! chance `n` / 2^48. With 10,000 epochs and 10^9 events that is 2^-53: at a thousand tries a second one is good in 250,000 years.
 //! It would show nothing that its reader may not see: a cursor says where to read, not what.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Events: what others may see happen, in the form in which the log keeps them.
+//! Events: what the log keeps of everything that other people may see happen.
 
 use serde::Serialize;
 
@@ -55,13 +55,13 @@ impl EventType {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether the event tells of one person's place in the room.
+    /// Whether the event is about one person's membership.
     pub const fn is_membership(self) -> bool {
         matches!(self, Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated)
     }
 }
 
-/// An event about to be written: whole new state, so that applying it twice is harmless.
+/// An event that is about to be written. It carries whole new state, so applying it twice is harmless.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewEvent {
     #[serde(rename = "type")]
@@ -86,7 +86,7 @@ impl NewEvent {
     }
 }
 
-/// What an event is about, for finding it again.
+/// What an event is about. The log has an index of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     Message(MessageId),
@@ -99,8 +99,8 @@ pub struct Event {
     pub position: Position,
     pub room: RoomId,
     pub kind: EventType,
-    /// The person that a membership event is about; none for other kinds.
+    /// The person that a membership event is about. None for other kinds.
     pub person: Option<UserId>,
-    /// The JSON object of the event without its cursor, encoded once when it was written; one line.
+    /// The JSON object of the event without its cursor, on one line. It was encoded once, when the event was written.
     pub data: String,
 }

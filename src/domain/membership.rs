@@ -1,4 +1,4 @@
-//! What a person is in a room.
+//! Memberships and roles of people in rooms.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::clock::Timestamp;
 use super::user::UserRef;
 
-/// Rights in one room. Every room has at least one owner.
+/// A member's rights in one room. Every room has at least one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -38,7 +38,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// One present membership.
+/// A person who is in a room now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Member {
     pub user: UserRef,

@@ -70,20 +70,20 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// A stretch of a room's history, oldest first.
+/// A page of a room's history, oldest first.
 #[derive(Clone, Debug)]
 pub struct MessagePage {
     pub messages: Vec<Message>,
-    /// Where the page before this one ends; none at the start of the room.
+    /// The position before which the page of older messages ends. None at the start of the room.
     pub prev: Option<Position>,
-    /// Where the page after this one begins; none at the newest message.
+    /// The position after which the page of newer messages begins. None at the newest message.
     pub next: Option<Position>,
-    /// The end of the log and of the room's count, read with the messages.
+    /// The end of the log, read in the same transaction as the messages.
     pub head: Position,
     pub last_seq: i64,
 }
 
-/// Which stretch of the history is asked for.
+/// Which page of the history is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageStart {
     Newest,

@@ -7,7 +7,7 @@ use super::ids::{Position, RoomId};
 use super::membership::Role;
 use super::names::{RoomName, Title, Topic};
 
-/// Public rooms are listed and anyone signed in may join; private ones do not exist for outsiders.
+/// Public rooms are listed, and anyone who is signed in may join. For people who are not members private rooms do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
@@ -32,7 +32,7 @@ impl Visibility {
     }
 }
 
-/// A room as every member sees it: what events carry, so nothing in it depends on the reader.
+/// A room as every member sees it. Events carry it, so nothing in it depends on the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoomState {
     pub id: RoomId,
@@ -44,21 +44,21 @@ pub struct RoomState {
     pub visibility: Visibility,
     pub created_at: Timestamp,
     pub member_count: i64,
-    /// The newest event of the room, counted 1, 2, 3 ...
+    /// The seq of the room's newest event. Seqs count 1, 2, 3 ...
     pub last_seq: i64,
 }
 
-/// A room as one reader fetched it at one moment of the log.
+/// A room as one reader fetched it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomView {
     pub state: RoomState,
-    /// The reader's own role; none when not a member.
+    /// The reader's own role. None if the reader is not a member.
     pub role: Option<Role>,
-    /// The end of the log in the transaction that read the rest.
+    /// The end of the log, read in the same transaction.
     pub head: Position,
 }
 
-/// How a request names a room: by id exactly when it is written as one, else by the unique name of a public room.
+/// How a request names a room: a text that is written as an id is one, and any other is the unique name of a public room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomRef {
     Id(RoomId),
@@ -66,7 +66,7 @@ pub enum RoomRef {
 }
 
 impl RoomRef {
-    /// None for what can be neither: such a room does not exist.
+    /// None for a text that can be neither an id nor a name: there is no such room.
     pub fn parse(text: &str) -> Option<Self> {
         match RoomId::parse(text) {
             Some(id) => Some(Self::Id(id)),

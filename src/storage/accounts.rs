@@ -1,4 +1,4 @@
-//! Accounts in the store.
+//! Accounts in the store: making them, their names and their passwords.
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -37,7 +37,7 @@ statements! {
     REPLACE_PASSWORD = "UPDATE users SET password = $2 WHERE id = $1 AND ($3 IS NULL OR password = $3)";
 }
 
-/// An account with what only signing in needs.
+/// An account and its password hash, which only signing in needs.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub user: User,
@@ -92,7 +92,7 @@ impl Store {
         Ok(credentials_of(&row.ok_or(Refusal::UserNotFound)?)?)
     }
 
-    /// Renames somebody for others to see: `member.updated` in each of their rooms, in the same transaction.
+    /// Changes a display name, and writes `member.updated` in each room of the person in the same transaction.
     pub async fn set_display_name(
         &self,
         user: UserId,
@@ -102,7 +102,8 @@ impl Store {
         self.journal.write(move |w| Box::pin(rename(w, user, name, at))).await
     }
 
-    /// Replaces a password, if `known` is still the stored one, and ends all sessions of the person but `keep`.
+    /// Replaces a password and ends all sessions of the person except `keep`. Refuses if a hash is given as `known` and it is
+    /// no longer the stored one.
     pub async fn set_password(
         &self,
         user: UserId,

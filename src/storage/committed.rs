@@ -1,4 +1,4 @@
-//! What a committed batch means for the rest of the node: handed over once, before its requests are answered.
+//! What a committed transaction means for the rest of the node. The journal hands it over once, before it answers the requests.
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
@@ -7,21 +7,21 @@ use crate::domain::ids::{Position, RoomId, SessionId, UserId};
 /// The consequences of one transaction.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// The new end of the log, positions without a hole.
+    /// The events that were added to the log, in the order of their positions, which have no hole.
     pub events: Vec<Event>,
-    /// Sessions that ended: their tokens and streams are worth nothing from now on.
+    /// Sessions that ended. Their tokens are no longer good, and their streams end.
     pub ended: Vec<SessionId>,
-    /// Sessions with a newer access token, and when that expires.
+    /// Sessions that got a newer access token, and when that token expires.
     pub extended: Vec<(SessionId, Timestamp)>,
     /// People who are no longer in a room.
     pub removed: Vec<Removed>,
 }
 
-/// The end of a membership, or of a room for everybody in it.
+/// The end of one membership, or of a room and all its memberships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Removed {
     pub room: RoomId,
-    /// None: the room is gone, for everybody.
+    /// None if the room was deleted.
     pub user: Option<UserId>,
     /// The position of the event that says so.
     pub position: Position,

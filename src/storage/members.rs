@@ -18,7 +18,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState};
 use crate::domain::user::UserRef;
 
-/// Rooms that one person can be in: what `listMyRooms` answers at once and one stream follows.
+/// Most rooms that one person can be in: `listMyRooms` answers all of them at once, and one stream follows them.
 const MAX_ROOMS: i64 = 1_000;
 
 statements! {
@@ -54,7 +54,7 @@ statements! {
     PERSON_BY_ID = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
 }
 
-/// A stretch of a room's members, by username.
+/// A page of a room's members, by username.
 #[derive(Clone, Debug)]
 pub struct MembersPage {
     pub members: Vec<Member>,
@@ -62,13 +62,13 @@ pub struct MembersPage {
     pub last_seq: i64,
 }
 
-/// Somebody to put into a room, or to give a role in it.
+/// A person to add to a room, or a new role of a member.
 #[derive(Clone, Debug)]
 pub struct NewMember {
     pub room: RoomRef,
     pub actor: UserId,
     pub username: Username,
-    /// None keeps the role of a member and makes others plain members.
+    /// None keeps the role of a member, and adds others as plain members.
     pub role: Option<Role>,
     pub at: Timestamp,
 }
@@ -78,7 +78,7 @@ impl Store {
         self.journal.write(move |w| Box::pin(join(w, room, user, at))).await
     }
 
-    /// Harmless for somebody who is not in a public room.
+    /// Ends a membership. Does nothing for a person who is not in the room if the room is public.
     pub async fn leave_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(leave(w, room, user, at))).await
     }
@@ -87,7 +87,7 @@ impl Store {
         self.journal.write(move |w| Box::pin(put(w, new))).await
     }
 
-    /// The members of a room for one of them: by username, after `after`, at most `limit`.
+    /// A page of the members of a room, for one of them: by username, after `after`, at most `limit`.
     pub async fn members(
         &self,
         room: &RoomRef,
@@ -152,7 +152,7 @@ async fn put(w: &mut Writing, new: NewMember) -> Result<Made<Member>, Stop> {
     Ok(Made { value: member, new: false })
 }
 
-/// Opens a membership, which begins at the position of its event. The room comes back as the event left it.
+/// Begins a membership at the position of its event. Returns the room as it is after that event.
 pub(super) async fn add_member(
     w: &mut Writing,
     room: RoomState,
@@ -181,7 +181,7 @@ pub(super) async fn add_member(
     Ok((room, member))
 }
 
-/// Takes the next seq of a room, and counts its members anew.
+/// Takes the next seq of a room, and adds `joined` to its count of members.
 async fn advance(w: &mut Writing, room: RoomState, joined: i64) -> Result<RoomState, sqlx::Error> {
     let room = RoomState { last_seq: room.last_seq + 1, member_count: room.member_count + joined, ..room };
     let update = ADVANCE.query().bind(room.id.uuid()).bind(room.last_seq).bind(room.member_count);
@@ -220,7 +220,7 @@ async fn find_member(
     row.as_ref().map(member_of).transpose()
 }
 
-/// Every room of a person beside their membership in it.
+/// Every room of a person, with the membership.
 pub(super) async fn rooms_of(
     sql: &mut SqliteConnection,
     user: UserId,
@@ -229,7 +229,7 @@ pub(super) async fn rooms_of(
     rows.iter().map(|row| Ok((room_of(row)?, member_of(row)?))).collect()
 }
 
-/// Who somebody is, for an event.
+/// A person as events name them.
 pub(super) async fn person(sql: &mut SqliteConnection, user: UserId) -> Result<UserRef, Stop> {
     let row = PERSON_BY_ID.query().bind(user.uuid()).fetch_optional(sql).await?;
     Ok(user_ref_of(&row.ok_or(Refusal::UserNotFound)?)?)

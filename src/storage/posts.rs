@@ -1,5 +1,5 @@
-//! Posting in the store: once however often it is tried. It knows what is asked and what is told; how posts are written
-//! is another file's.
+//! Posting in the store: a repeated post is written once. This file knows what a post asks for and what it is answered;
+//! `posting` knows how posts are written.
 
 use std::time::Duration;
 
@@ -32,13 +32,13 @@ pub struct NewMessage {
     pub room: RoomRef,
     pub author: UserId,
     pub body: MessageBody,
-    /// The client's own id of this send and the keyed hash of its content.
+    /// The id that the client gave to this post, and the keyed hash of its content.
     pub client_id: Option<(ClientId, Vec<u8>)>,
     pub at: Timestamp,
 }
 
-/// Whether a room takes one more post, or else how long to wait. Asked until it says yes, when the post is known to be a new
-/// one and by a member. It must not block.
+/// Says whether a room takes one more post, or else how long to wait. It is asked only for new posts of members, and not again
+/// once it has said yes. It must not block.
 pub type Admission = Box<dyn Fn(RoomId) -> Result<(), Duration> + Send + Sync>;
 
 impl NewMessage {
@@ -52,7 +52,7 @@ impl NewMessage {
 }
 
 impl Store {
-    /// Posts a message. A repeat of an earlier post, by room, author and client id, is that message as it is now.
+    /// Posts a message. A post with the room, author and client id of an earlier one returns that message as it is now.
     pub async fn post_message(
         &self,
         new: NewMessage,
@@ -68,7 +68,7 @@ impl Store {
         }
     }
 
-    /// What was posted under the client id, as it is now.
+    /// The message that was posted under the client id, as it is now.
     async fn posted_before(&self, room: RoomId, new: &NewMessage) -> Result<Message, Error> {
         let query = POSTED_BEFORE.query().bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
         // The room may have been deleted, and the message purged, since the journal saw it.
@@ -88,23 +88,23 @@ pub(super) struct Post {
     reply: oneshot::Sender<Result<Posted, Error>>,
 }
 
-/// What the journal says of a post that is on the disk.
+/// What the journal answers once a post is on the disk.
 pub(super) enum Posted {
     Now(Message),
-    /// It is a repeat of one in this room.
+    /// It repeats an earlier post in this room.
     Before(RoomId, NewMessage),
 }
 
-/// What a post came to.
+/// The result of writing a post.
 pub(super) enum Outcome {
     Refused(Error),
     Written(Message),
-    /// The same was posted in this room before.
+    /// It repeats an earlier post in this room.
     Repeat(RoomId),
 }
 
 impl Post {
-    /// A post that is tried again alone was counted before.
+    /// Asks the admission of the post, once: a post that is written again alone has been counted already.
     pub fn admit(&mut self, room: RoomId) -> Result<(), Duration> {
         self.admission.as_ref().map_or(Ok(()), |admission| admission(room))?;
         self.admission = None;
@@ -115,14 +115,14 @@ impl Post {
         self.outcome = Outcome::Refused(error);
     }
 
-    /// The transaction is over: whatever the post came to is told.
+    /// Answers the request. Called after the transaction has ended.
     pub fn answer(self) {
         let answer = match self.outcome {
             Outcome::Refused(error) => Err(error),
             Outcome::Written(message) => Ok(Posted::Now(message)),
             Outcome::Repeat(room) => Ok(Posted::Before(room, self.new)),
         };
-        // Nobody listens when the client has hung up; what was written stays written.
+        // Nobody receives it if the client has hung up. What was written stays written.
         let _ = self.reply.send(answer);
     }
 }

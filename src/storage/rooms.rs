@@ -46,7 +46,7 @@ statements! {
         public_room_for_person!(),
         "AND r.name <= $4 AND r.search LIKE $5 ESCAPE '\\' ORDER BY r.name LIMIT $3"
     );
-    /// The name of the room that lies so many rooms behind another.
+    /// The name of the public room that comes `$2` rooms after the first one behind the name `$1`.
     NAME_BEHIND = "SELECT name FROM rooms WHERE visibility = 'public' AND deleted_at IS NULL AND name > $1 \
                    ORDER BY name LIMIT 1 OFFSET $2";
     OF_PERSON = concat!(
@@ -65,7 +65,7 @@ statements! {
         "SELECT 1 FROM rooms WHERE name = $1 AND visibility = 'public' AND deleted_at IS NULL AND id <> $2";
 }
 
-/// A room to make; its maker becomes the owner.
+/// A room to make. The person who makes it becomes its owner.
 #[derive(Clone, Debug)]
 pub struct NewRoom {
     pub id: RoomId,
@@ -74,12 +74,12 @@ pub struct NewRoom {
     pub title: Option<Title>,
     pub topic: Option<Topic>,
     pub visibility: Visibility,
-    /// The client's own id of this call and the keyed hash of its content.
+    /// The id that the client gave to this call, and the keyed hash of its content.
     pub client_id: Option<(ClientId, Vec<u8>)>,
     pub at: Timestamp,
 }
 
-/// What to change. Outer none: as it is; inner none: cleared.
+/// What to change. An outer none leaves the value as it is; an inner none clears it.
 #[derive(Clone, Debug, Default)]
 pub struct RoomChanges {
     pub name: Option<RoomName>,
@@ -88,7 +88,7 @@ pub struct RoomChanges {
     pub visibility: Option<Visibility>,
 }
 
-/// A stretch of the directory.
+/// A page of the directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryPage {
     pub rooms: Vec<RoomView>,
@@ -105,7 +105,7 @@ impl Store {
         Ok(RoomView { state: access.room, role: access.role, head })
     }
 
-    /// Whether there was such a room, and it was deleted.
+    /// Whether there was a room with this id and it was deleted.
     pub async fn is_deleted(&self, room: RoomId) -> Result<bool, Error> {
         Ok(IS_DELETED.query().bind(room.uuid()).fetch_optional(&self.readers).await?.is_some())
     }
@@ -152,7 +152,7 @@ impl Store {
         Ok(DirectoryPage { rooms, through: through.filter(|_| !is_full) })
     }
 
-    /// Every room that a person is in, by name, with the end of the log: the snapshot for following them all.
+    /// Every room that a person is in, by name, and the end of the log: the snapshot that the person's stream goes on from.
     pub async fn rooms_of_user(&self, user: UserId) -> Result<(Vec<RoomView>, Position), Error> {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
@@ -221,7 +221,7 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
     Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
 }
 
-/// The room that the same call made before, as it is now.
+/// The room that an earlier call with the same client id has made, as it is now.
 async fn created_before(w: &mut Writing, new: &NewRoom) -> Result<Option<RoomView>, Stop> {
     let Some((client_id, hash)) = &new.client_id else { return Ok(None) };
     let query = CREATED_BEFORE.query().bind(new.owner.uuid()).bind(client_id.as_str());
@@ -272,7 +272,7 @@ async fn update(
     Ok(RoomView { state: after, role, head })
 }
 
-/// The room is gone for everybody at once; its messages are taken away in pieces later.
+/// The room is gone for everybody at once. The purge takes its messages away later, in pieces.
 async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
     let Access { room: before, person, .. } = access(w.sql(), &room, user).await?.owner()?;
     let after = RoomState { last_seq: before.last_seq + 1, ..before };
@@ -303,7 +303,7 @@ fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> N
     }
 }
 
-/// What the directory searches.
+/// The text of a room that the directory searches.
 fn search_text(room: &RoomState) -> String {
     let title = room.title.as_ref().map_or("", Title::as_str);
     let topic = room.topic.as_ref().map_or("", Topic::as_str);

@@ -18,10 +18,10 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session::{Session, Transport};
 use crate::domain::user::User;
 
-/// A used refresh token is answered again for this long, as long as its child was not used itself.
+/// A used refresh token is answered again for this long, unless the newer one has been presented.
 const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
-/// Most sessions of one person that signing in ends at once; the next sign-in ends more.
+/// Most sessions of one person that one sign-in ends. The next one ends more.
 const SURPLUS: i64 = 1_000;
 
 statements! {
@@ -33,7 +33,7 @@ statements! {
     ADD = "INSERT INTO sessions \
            (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
            SELECT $1, id, $3, $4, 1, 1, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
-    /// Ends the oldest sessions of a person, all but so many.
+    /// Ends the oldest sessions of a person: all except the `$3` newest.
     END_SURPLUS = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
                    AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $3) \
                    RETURNING id";
@@ -41,7 +41,7 @@ statements! {
             u.id, u.username, u.display_name, u.created_at \
             FROM sessions s JOIN users u ON u.id = s.user_id \
             WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
-    /// Presenting a token is seeing it: the one before it is spent.
+    /// A token that is presented has been seen, so the token before it is spent.
     ROTATE = "UPDATE sessions SET generation = $2, seen = $2 - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
     SEE = "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
     END_OWN = "UPDATE sessions SET ended_at = $3 \
@@ -56,22 +56,22 @@ statements! {
 pub struct NewSession {
     pub id: SessionId,
     pub user: UserId,
-    /// The hash that the password was verified against: a change in between refuses the sign-in.
+    /// The hash that the password was verified against. If it has changed since, the sign-in is refused.
     pub password_hash: String,
     pub transport: Transport,
     pub user_agent: Option<String>,
-    /// The network that it is made from; it is known from then on.
+    /// The network that the person signs in from. It becomes known.
     pub network: Option<NetworkTag>,
     pub at: Timestamp,
     /// When it ends if it is not refreshed, and when it ends in any case.
     pub expires_at: Timestamp,
     pub ends_at: Timestamp,
     pub access_expires_at: Timestamp,
-    /// Live sessions that the person may have; the oldest ones beyond it end.
+    /// Most live sessions that the person may have. If there are more, the oldest ones end.
     pub most: i64,
 }
 
-/// A refresh token as it was presented, already known to be one that this server made.
+/// A refresh token that a client has presented. It is known to be one that this server made.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented {
     pub session: SessionId,
@@ -81,20 +81,20 @@ pub struct Presented {
     pub access_expires_at: Timestamp,
 }
 
-/// What presenting a refresh token came to.
+/// The result of presenting a refresh token.
 #[derive(Clone, Debug)]
 pub enum Refreshed {
-    /// The child to hand out; the same one when the answer to the first try was lost.
+    /// The generation of the new token. It is the same as before if the answer to the first try may have been lost.
     Rotated { generation: i64, user: User, transport: Transport },
-    /// A token was used again after its child had been seen: somebody has stolen one. The session has ended.
+    /// The token was used again after the newer one had been seen, so one of them was stolen. The session has ended.
     Reused,
 }
 
-/// What a session's access tokens are worth.
+/// Whose a session is, and which of its access tokens are good.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionState {
     pub user: UserId,
-    /// The newest generation whose tokens came back to us.
+    /// The newest generation of which a token has been presented.
     pub seen: i64,
 }
 
@@ -107,7 +107,7 @@ pub struct RecentSession {
     pub rotated_at: Timestamp,
 }
 
-/// Sessions that a node remembers at its start: some 10 MiB. The others are looked up when they come.
+/// Most sessions that a node loads into memory at its start, about 10 MiB. Others are read from the store when they are used.
 const REMEMBERED: i64 = 100_000;
 
 impl Store {
@@ -119,7 +119,7 @@ impl Store {
         self.journal.write(move |w| Box::pin(refresh(w, presented))).await
     }
 
-    /// None when the session has ended or never was.
+    /// None if the session has ended or never existed.
     pub async fn session_state(
         &self,
         session: SessionId,
@@ -135,7 +135,7 @@ impl Store {
         Ok(row.map(state).transpose()?)
     }
 
-    /// Live sessions that were made or refreshed after a time, the newest first.
+    /// Live sessions that were made or refreshed after `after`, the newest first, at most `REMEMBERED`.
     pub async fn recent_sessions(
         &self,
         after: Timestamp,
@@ -151,7 +151,7 @@ impl Store {
         Ok(rows.iter().map(recent).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Notes that tokens of a generation came back: from now on the one before it is spent.
+    /// Notes that a token of a generation has been presented, so the generation before it is spent.
     pub async fn mark_seen(&self, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(mark_seen(w, session, generation, at))).await
     }
@@ -161,12 +161,12 @@ impl Store {
         Ok(rows.iter().map(session_of).collect::<Result<_, _>>()?)
     }
 
-    /// Ends one of the person's sessions; refuses one that is not theirs or is over.
+    /// Ends one of the person's sessions. Refuses one that is over or belongs to another person.
     pub async fn end_session(&self, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(end_one(w, user, session, at))).await
     }
 
-    /// Ends a session whose refresh token was presented, whoever's it is. Harmless when it is over.
+    /// Ends the session of a refresh token that was presented. Does nothing if it is over.
     pub async fn sign_out(&self, session: SessionId, at: Timestamp) -> Result<(), Error> {
         self.journal.write(move |w| Box::pin(sign_out(w, session, at))).await
     }
@@ -251,7 +251,7 @@ async fn sign_out(w: &mut Writing, session: SessionId, at: Timestamp) -> Result<
     note_ended(w, query).await
 }
 
-/// Ends every session of a person but `keep`.
+/// Ends every session of a person except `keep`.
 pub(super) async fn end_all(
     w: &mut Writing,
     user: UserId,

@@ -1,5 +1,5 @@
-//! The end of the log as the running transaction has it: the next position, and what the rest of the node has to know
-//! once it is committed. It knows no connection.
+//! The end of the log in the running transaction: the next position, and what the rest of the node has to know after the
+//! commit. It knows no connection.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ statements! {
         "INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
 
-/// Where the log ends, and what the transaction has added to it.
+/// The end of the log, and what the transaction has added to it.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     /// The position that the next event takes.
@@ -22,14 +22,14 @@ pub(super) struct Tail {
     pub committed: Committed,
 }
 
-/// A numbered event, to be stored beside what it tells of.
+/// A numbered event that is still to be stored.
 pub(super) struct EventRow {
     pub position: Position,
     pub subject: Option<Uuid>,
     pub data: String,
 }
 
-/// A point to come back to.
+/// A state of the tail that `cut` returns to.
 #[derive(Clone, Copy)]
 pub(super) struct Mark(Position, [usize; 4]);
 
@@ -44,8 +44,8 @@ impl Tail {
         self.next.previous()
     }
 
-    /// Gives an event its place. Called last in a request, when no rule can refuse it any more; whoever calls it stores
-    /// the row.
+    /// Gives an event the next position. Called last in a request, when no rule can refuse it any more. The caller stores the
+    /// row.
     pub fn number(&mut self, event: &NewEvent) -> Result<EventRow, serde_json::Error> {
         let position = self.next;
         let data = serde_json::to_string(event)?;
@@ -64,7 +64,7 @@ impl Tail {
         Mark(self.next, self.committed.marks())
     }
 
-    /// Forgets what came after the mark.
+    /// Forgets what was added after the mark.
     pub fn cut(&mut self, Mark(next, marks): Mark) {
         self.next = next;
         self.committed.truncate(marks);

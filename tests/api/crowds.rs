@@ -1,5 +1,5 @@
-//! Crowds: more connections than one address, or the whole server, may have, and descriptors that run out. Whoever is in
-//! goes on, whoever waits gets in, and nothing has to be restarted.
+//! Crowds: more connections than one address or the whole server may have, and descriptors that run out. Connections that are
+//! served go on, those that wait are served later, and nothing has to be restarted.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::{DEADLINE, Figures, PASSWORD, Server, wait_for};
 const REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nHost: parlor\r\n\r\n";
 const METRICS: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
 
-/// Sends a request and reads its answer; false when the server closed instead.
+/// Sends a request and reads its answer. False if the server closed the connection instead.
 async fn is_served(socket: &mut TcpStream) -> bool {
     let mut said = Vec::new();
     let asking = async {
@@ -35,7 +35,7 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.address()).await.expect("the kernel takes it")
 }
 
-/// From another address of this machine.
+/// A connection from another address of this machine.
 async fn connect_from(address: [u8; 4], server: &Server) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((address, 0).into()).unwrap();
@@ -105,7 +105,7 @@ async fn a_trusted_proxy_has_as_many_as_it_wants_and_says_who_asks() {
     assert_eq!(register("X-Forwarded-For: nonsense\r\n").await, 201, "the peer");
     assert_eq!(register("X-Forwarded-For: 9.9.9.9:80\r\n").await, 429, "the peer");
 
-    // Nobody else is believed, whatever they send.
+    // The header of a client that is not a trusted proxy is ignored.
     let forged = |n: u32| {
         let body = json!({ "username": format!("forger-{n}"), "password": PASSWORD }).to_string();
         format!(
@@ -126,7 +126,7 @@ async fn a_trusted_proxy_has_as_many_as_it_wants_and_says_who_asks() {
 
 #[tokio::test]
 async fn a_full_house_serves_those_inside_and_lets_the_next_in_as_soon_as_there_is_room() {
-    // 256 descriptors are kept for everything but clients.
+    // The server keeps 256 descriptors for everything that is not a client.
     let (descriptors, places) = (300, 44);
     let server =
         Server::start_with_descriptors(descriptors, &[("PARLOR_LIMITS__HEAD_SECONDS", "3"), METRICS]).await;
@@ -145,7 +145,7 @@ async fn a_full_house_serves_those_inside_and_lets_the_next_in_as_soon_as_there_
     assert!(figures.get("process_open_fds", &[]) < f64::from(descriptors), "there is some to spare");
     assert!(is_served(&mut inside).await, "who is in is served");
 
-    // This one waits until the silent are sent away.
+    // This connection waits until the silent ones are closed.
     let begun = Instant::now();
     assert!(is_served(&mut connect(&server).await).await);
     assert!(begun.elapsed() > Duration::from_millis(500), "it had to wait");
@@ -163,7 +163,7 @@ async fn out_of_descriptors_it_waits_without_spinning_and_goes_on() {
     let before = Figures::of(&server).await;
     let cpu = |figures: &Figures| figures.get("process_cpu_seconds_total", &[]);
 
-    // The kernel gives it not one descriptor more than it has.
+    // The kernel gives the process no more descriptors than this.
     let all =
         prlimit(Some(pid(&server)), Resource::Nofile, Rlimit { current: Some(8), maximum: Some(20_000) });
     let all = all.expect("the limit of a child can be set");
@@ -190,7 +190,7 @@ async fn out_of_descriptors_it_waits_without_spinning_and_goes_on() {
 #[tokio::test]
 async fn a_thousand_half_sent_heads_cost_a_few_kib_each_and_are_gone_after_their_deadline() {
     let server = Server::start_with(&[("PARLOR_LIMITS__HEAD_SECONDS", "5"), METRICS]).await;
-    // Whatever is allocated once is there.
+    // What is allocated once has been allocated.
     server.anonymous().get("/v1/server").await.ok(200);
     let memory = |figures: &Figures| figures.get("process_resident_memory_bytes", &[]);
     let before = memory(&Figures::of(&server).await);

@@ -1,4 +1,4 @@
-//! The directory: which rooms strangers find, by searching and page by page.
+//! The directory: which rooms people find who are not in them, by searching and page by page.
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ async fn a_search_finds_names_titles_and_topics() {
         ("%E8%8C%B6", vec!["tea-room"]),
         ("caf%C3%A9", vec!["cafe"]),
         ("CAFE%CC%81", vec!["cafe"]),
-        // Full case folding, and compatibility forms: GROSSE STRASSE and STRAẞE, ΣΊΣΥΦΟΣ, FFI, full; half-width ones, too.
+        // Full case folding and compatibility forms: GROSSE STRASSE, STRAẞE, ΣΊΣΥΦΟΣ, FFI, full, and full-width LOB.
         ("GROSSE%20STRASSE", vec!["street"]),
         ("STRA%E1%BA%9EE", vec!["street"]),
         ("%CE%A3%CE%8A%CE%A3%CE%A5%CE%A6%CE%9F%CE%A3", vec!["street"]),

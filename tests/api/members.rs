@@ -1,4 +1,4 @@
-//! Members: who comes in, by themselves or brought by an owner, who goes, and who is listed.
+//! Members: joining, being added by an owner, leaving, and being listed.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn leaving_a_public_room_one_is_not_in_does_nothing() {
     bob.leaves(&room).await;
     assert_eq!(without_cursor(ada.sees(&room).await), before);
 
-    // Somebody who comes back sees the whole history.
+    // A person who joins again sees the whole history.
     bob.joins(&room).await;
     assert_eq!(bob.reads(&room).await["items"], json!([message]));
 }
@@ -150,7 +150,7 @@ async fn members_are_listed_by_username_page_by_page() {
 
     let path = format!("/v1/rooms/{}/members", room.id);
     let first = ada.get(&format!("{path}?limit=2")).await.ok(200);
-    // Whoever goes or comes in between moves nobody else.
+    // People who leave or join between two pages do not move the others.
     server.sign_in("ann").await.leaves(&room).await;
     server.register("bea").await.joins(&room).await;
     let mut found = usernames(&first);
@@ -210,7 +210,7 @@ async fn nobody_is_in_more_than_a_thousand_rooms() {
     ada.post("/v1/rooms", json!({ "name": "one-too-many" })).await.problem(409, "too_many_rooms");
     let path = format!("/v1/rooms/{}/members/ada", more.id);
     bob.put(&path, json!({})).await.problem(409, "too_many_rooms");
-    // Whoever goes may come.
+    // A person who has left may join again.
     bob.joins("room-0-0").await;
     ada.put("/v1/rooms/room-0-0/members/bob", json!({ "role": "owner" })).await.ok(200);
     ada.leaves("room-0-0").await;

@@ -1,4 +1,4 @@
-//! Messages: posted once however often they are sent, kept as they were said, and read back page by page.
+//! Messages: a repeated post is written once, bodies are kept as they were sent, and the history is read page by page.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn bodies(page: &Value) -> Vec<&str> {
     page["items"].as_array().unwrap().iter().map(|message| message["body"].as_str().unwrap()).collect()
 }
 
-/// A room of that many messages, "1", "2", ...
+/// A room with this many messages: "1", "2", ...
 async fn room_of(person: &Person, count: usize) -> Room {
     let room = person.creates_room("lobby").await;
     for n in 1..=count {

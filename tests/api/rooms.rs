@@ -130,7 +130,7 @@ async fn a_private_room_is_not_found_by_its_name() {
     ada.get("/v1/rooms/den").await.problem(404, "room_not_found");
     assert_eq!(ada.sees(&first).await["id"], json!(first.id));
 
-    // Making a room does not tell that there is a private one of the name, nor does being public take it from them.
+    // Making a room does not show that there is a private one with the name, and a public room leaves the private one its name.
     let public = bob.creates_room("den").await;
     assert_eq!(ada.sees("den").await["id"], json!(public.id));
 
