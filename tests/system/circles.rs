@@ -3,6 +3,7 @@
 //! face of a folder, `mod.rs`, may name the files of its own folder: it puts them together, and they are one part of the house.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::tidy::{File, files};
 
@@ -217,7 +218,8 @@ fn defining(house: &House, module: &[String], path: &[String], depth: usize) -> 
 }
 
 fn arrows(files: &[File]) -> Arrows {
-    let sources = files.iter().filter(|file| file.path.starts_with("src/") && file.path.ends_with(".rs"));
+    let is_source = |path: &Path| path.starts_with("src") && path.extension().is_some_and(|end| end == "rs");
+    let sources = files.iter().filter(|file| is_source(Path::new(&file.path)));
     let house: House = sources.map(|file| (module_of(&file.path), Source::of(file))).collect();
     let mut arrows = Arrows::new();
     for (module, source) in &house {
@@ -273,7 +275,9 @@ fn without_dead_ends(mut arrows: Arrows) -> Arrows {
     loop {
         let before = arrows.len();
         let known: BTreeSet<String> = arrows.keys().cloned().collect();
-        arrows.values_mut().for_each(|targets| targets.retain(|target, _| known.contains(target)));
+        for targets in arrows.values_mut() {
+            targets.retain(|target, _| known.contains(target));
+        }
         arrows.retain(|_, targets| !targets.is_empty());
         if arrows.len() == before {
             return arrows;
