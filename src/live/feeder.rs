@@ -12,11 +12,11 @@ use crate::domain::event::Event;
 use crate::domain::ids::Position;
 use crate::storage::{Error, Store};
 
-/// Batches on their way from the journal. When it is full a batch is left out here and read from the store instead.
+/// Batches that wait for the feeder. When the queue is full a batch is left out, and the feeder reads it from the store.
 const BATCHES: usize = 64;
 /// Events read from the store at once.
 const PAGE: i64 = 1_000;
-/// After a failed read the feeder tries again: streams are late then, never wrong.
+/// How long the feeder waits after a failed read. Streams are late then, never wrong.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The journal's end: takes committed batches and never blocks.
@@ -31,12 +31,12 @@ impl CommitQueue {
     pub fn committed(&self, events: Vec<Event>) {
         let Some(last) = events.last() else { return };
         self.head.store(last.position.0, Ordering::Release);
-        // A full queue loses nothing: the feeder sees the hole, or the head beyond what it has.
+        // A full queue loses nothing: the feeder sees the hole in the positions, or that the head is beyond what it has.
         let _ = self.batches.try_send(events);
     }
 }
 
-/// The other end, to be run once the store is open.
+/// The feeder's end of the queue. It is started once the store is open.
 pub struct Feeder {
     batches: mpsc::Receiver<Vec<Event>>,
     head: Arc<AtomicI64>,
@@ -49,8 +49,8 @@ pub fn feeder() -> (CommitQueue, Feeder) {
 }
 
 impl Feeder {
-    /// Notes the present end of the log. To be called before anything can be written; the future follows the log from
-    /// there on, whenever it first runs, and ends when the journal has gone.
+    /// Notes the present head of the log; must be called before anything can be written. The future follows the log from that
+    /// head on, whenever it first runs, and ends with the journal.
     pub async fn start(
         self,
         store: Arc<Store>,
@@ -69,7 +69,7 @@ impl Feeder {
                 hub.publish(&batch, store.cursors());
                 published = batch.last().map_or(published, |event| event.position);
             }
-            // Once the journal has gone the store closes, and nobody is left to read to.
+            // Once the journal has ended the store closes, and no stream is left that could be given more.
             while published.0 < self.head.load(Ordering::Acquire)
                 && self.batches.is_empty()
                 && !self.batches.is_closed()

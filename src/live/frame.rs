@@ -15,20 +15,20 @@ use crate::domain::cursor::Cursors;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
 
-/// What ends a body in chunks.
+/// The end of a body that is sent in chunks.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Most bytes that a chunk adds to its text: eight digits and two line ends.
 const FRAMING: usize = 12;
-/// Bytes that an event's frame adds to its data and to its cursor, which it has twice; a few more than it needs.
+/// Bytes to reserve for a frame beside the event's data and its cursor, which stands in it twice. A few more than needed.
 const FIELDS: usize = 32;
 
-/// How a body is told from what follows it.
+/// How the client knows where the body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// HTTP/1.1: in chunks.
     Chunks,
-    /// By the end of the connection: HTTP/1.0, and bodies that somebody else frames.
+    /// HTTP/1.0: by the end of the connection.
     Plain,
 }
 
@@ -47,7 +47,7 @@ impl Chunk {
         Self { bytes: framed.into(), size_line }
     }
 
-    /// As it stands in a body of this framing.
+    /// Its bytes in a body of this framing.
     pub fn bytes(&self, framing: Framing) -> &[u8] {
         match framing {
             Framing::Chunks => &self.bytes,
@@ -60,7 +60,7 @@ impl Chunk {
         self.bytes.slice_ref(self.bytes(framing))
     }
 
-    /// Bytes of memory that it keeps.
+    /// Its bytes in memory.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }

@@ -22,12 +22,12 @@ pub(super) struct Handle {
     /// Of a stream of one room, once that was looked up.
     room: OnceLock<RoomId>,
     told: Mutex<Told>,
-    /// Whether `told` has changed since it was last heard: one look at it before each write.
+    /// Whether `told` has changed since it was last heard. The stream looks at this flag before each write.
     news: AtomicBool,
     stream: OnceLock<Waker>,
 }
 
-/// What was told.
+/// What the stream was told and has not heard yet, and when it ends.
 #[derive(Debug)]
 pub(super) struct Told {
     pub end: Option<ByeReason>,
@@ -65,7 +65,7 @@ impl Handle {
         self.room.get() == Some(&room)
     }
 
-    /// Wakes this from now on when there is news. A stream has one writer, which listens before it hears for the first time.
+    /// Sets the waker that is woken when there is news. A stream has one writer, which calls this before it first hears.
     pub fn listen(&self, stream: Waker) {
         let _ = self.stream.set(stream);
     }
@@ -76,7 +76,7 @@ impl Handle {
 
     /// Takes the news; removals are told once.
     pub fn hear(&self) -> News {
-        // Lowered before looking: what is told meanwhile raises it again.
+        // Lowered before `told` is read: what is told after that raises it again.
         self.news.store(false, Ordering::Release);
         let mut told = self.told();
         News { end: told.end, removed: std::mem::take(&mut told.removed), deadline: told.deadline }

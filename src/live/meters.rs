@@ -18,7 +18,7 @@ pub struct Meters {
     /// Of these, the ones that went out in one write with a frame before them.
     pub joined: Counter,
     pub bytes: Counter,
-    /// Times a stream went back to the log: its queue or its room's channel ran over.
+    /// How often a stream went back to the log because its queue or its room's channel ran over.
     pub rereads: Counter,
     ends: Family<EndLabels, Counter>,
 }
@@ -72,7 +72,7 @@ impl End {
 impl Default for Meters {
     fn default() -> Self {
         let ends = Family::<EndLabels, Counter>::default();
-        // A rate has no beginning where the first end is also the first sample.
+        // Every reason starts at 0: Prometheus sees no increase in a series that begins with its first event.
         for end in End::ALL {
             drop(ends.get_or_create(&end.labels()));
         }

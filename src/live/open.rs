@@ -28,7 +28,7 @@ pub struct Live {
     writers: Arc<Writers>,
 }
 
-/// Who reads, and from where.
+/// The person who reads, and the address that they come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
     pub caller: Caller,
@@ -41,7 +41,7 @@ pub struct Start {
     pub after: Option<String>,
     /// Newer than `after` when both are good: a client sends it on its own reconnects.
     pub last_event_id: Option<String>,
-    /// Rather a reset than more events than this.
+    /// If more events than this would have to be replayed, the stream says `reset` instead.
     pub max_replay: Option<u32>,
 }
 
@@ -62,7 +62,7 @@ impl From<Refusal> for OpenError {
     }
 }
 
-/// Bounds of `retry:` at the beginning, in ms: spread, so that readers cut off together do not return together.
+/// Least and most of the first `retry:`, in ms. It is random, so that readers who were cut off together do not return together.
 const RETRY_MS: (u64, u64) = (2_000, 5_000);
 
 /// Where a stream begins, once the log has been looked at.

@@ -1,6 +1,6 @@
 //! The registry: which streams are open, which sessions have ended, and who was removed from what, as far as this node
-//! knows. The journal tells it of every commit before the commit's requests are answered, so that from then on no frame
-//! passes that should not. Its locks are held for a few instructions and never over an await.
+//! knows. The journal tells it of every commit before the commit's requests are answered, so that no frame is given
+//! after the answer that should have been withheld. Its locks are held for a few instructions and never over an await.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub enum SessionCheck {
 
 #[derive(Clone, Copy)]
 struct Known {
-    /// Whose it is, and the newest generation seen; none once it has ended.
+    /// The session's person and the newest generation seen; none once it has ended.
     live: Option<(UserId, i64)>,
     /// No token of the session is valid after this; the entry is forgotten then.
     expires_at: Timestamp,
@@ -51,7 +51,7 @@ struct Known {
 /// Open streams and ended sessions of one node.
 pub struct Registry {
     clock: Clock,
-    /// The longest life of an access token: an ended session is remembered for as long.
+    /// The longest life of an access token. An ended session is remembered for this long.
     token_life: Duration,
     limits: Option<StreamLimits>,
     next: AtomicU64,
@@ -64,7 +64,7 @@ pub struct Registry {
     deletions: Deletions,
 }
 
-/// An open stream's place in the registry; dropping it gives the place back.
+/// An open stream in the registry; dropping it takes the stream out.
 #[derive(Debug)]
 pub(super) struct Registration {
     registry: Arc<Registry>,
@@ -175,7 +175,7 @@ impl Registry {
         self.sessions.retain(|_, known| known.expires_at > now);
     }
 
-    /// Takes a place for a stream. None when the person, the address or the node has too many already.
+    /// Registers a stream. None when the person, the address or the node has too many already.
     pub(super) fn register(self: &Arc<Self>, caller: Caller, address: IpAddr) -> Option<Registration> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let whose = (caller.user, caller.session, address);
@@ -197,7 +197,7 @@ impl Registry {
         {
             return None;
         }
-        // The token presented may be older than the newest one of its session.
+        // The token of this request may be older than the newest one of its session.
         if let Some(newest) = self.sessions.get(&caller.session).map(|known| known.expires_at) {
             let deadline = self.instant_of(newest);
             handle.tell(|told| told.extend(deadline, newest));
@@ -205,7 +205,7 @@ impl Registry {
         Some(registration)
     }
 
-    /// Notes which room a stream is of, once its name was looked up. False when the person has too many of it already.
+    /// Notes which room a stream shows, once the room was found. False when the person has too many streams of it already.
     pub(super) fn enters(&self, handle: &Handle, room: RoomId) -> bool {
         handle.enter(room);
         let Some(limits) = self.limits else { return true };

@@ -63,7 +63,7 @@ async fn a_deleted_room_is_told_and_then_the_rooms_stream_ends() {
     assert_eq!(in_room.bye().await, "deleted");
     assert_eq!(everywhere.next().await, last);
     assert!(says(&everywhere.next().await, "still here"), "the own stream goes on");
-    // Who comes back later learns of it, too, and may not open the room's stream.
+    // A stream that is resumed later tells of the deletion, too; the room's stream is refused.
     let mut later = bob.streams_after(in_room.last_event_id()).await;
     later.hello().await;
     assert!(says(&later.next().await, "still here"));

@@ -12,7 +12,7 @@ use crate::support::{DEADLINE, End, EventStream, Frame, Person, Room, Server, Wi
 
 /// The last things that a stream says when its session is over.
 const SIGNED_OUT: &str = "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"signed_out\"}\n\n\r\n0\r\n\r\n";
-/// A socket that takes nothing for so long is closed.
+/// The server closes a socket that takes nothing for this long.
 const STALL: Duration = Duration::from_secs(20);
 /// What a connection holds on its way (send and receive buffers of both ends), at most, in bytes.
 const BUFFERS: usize = 1_000_000;
@@ -82,7 +82,7 @@ async fn who_never_closes_his_end_is_not_waited_for() {
     let mut wire = opens(&ada).await;
     signs_out(&ada).await;
     assert_eq!(wire.until_the_end().await, End::Closed);
-    // After the drain there is nobody who would take this.
+    // After the drain the server has closed the socket and takes nothing.
     let mut tick = interval(Duration::from_millis(100));
     let gone = async {
         while wire.tries_to_send(b"x").await.is_ok() {
@@ -104,7 +104,7 @@ async fn a_half_written_frame_is_finished_before_the_bye() {
         stream.hello().await;
         shout(&ada, &room, 2 * BUFFERS / 4_000).await;
         signs_out(&phone).await;
-        // Every frame is checked as it is read, and `bye` looks for the last chunk behind it.
+        // Every frame is checked as it is read; `bye` also checks that the last chunk follows.
         let frames = stream.until(|frame| frame.event == "bye").await;
         assert_eq!(frames[frames.len() - 1].data["reason"], "signed_out");
         assert!(frames.len() < 2 * BUFFERS / 4_000, "{} frames: it was never behind", frames.len());

@@ -95,8 +95,8 @@ async fn what_waits_to_be_handed_out_when_the_room_is_deleted_is_withheld() {
     }
 }
 
-/// The channels of a second hub are filled as fast as they can be, straight from the log, while streams empty them: whoever
-/// reads one channel after the other without heed of the mark sees the later room's newer events before the older ones.
+/// The channels of a second hub are filled from the log as fast as possible, while streams empty them. A writer that read one
+/// channel after the other and ignored the mark would give newer events of one room before older ones of another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled() {
     const ROOMS: usize = 20;

@@ -257,7 +257,7 @@ async fn a_new_display_name_is_told_in_every_room_of_the_person() {
     let rooms = told.each_ref().map(|frame| frame.data["room"].clone());
     assert_eq!(rooms, [json!(first.id), json!(second.id)]);
     assert_eq!(one.next().await, told[1]);
-    // The same name again is no news, and what ada may not see she is not told.
+    // The same name again makes no event, and ada gets no event of a room that she may not read.
     bob.patch("/v1/users/me", json!({ "display_name": "Bob of Bobs" })).await.ok(200);
     bob.posts(&alone, "to myself").await;
     bob.posts(&first, "next").await;

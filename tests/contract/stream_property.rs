@@ -165,8 +165,8 @@ impl Client {
         }
     }
 
-    /// The room with everybody under the newest name that is known. Of authors who are not there any more only the id counts:
-    /// what they are called now is told where they are.
+    /// The room with everybody under the newest name that is known. Of authors who are no longer members only the id counts:
+    /// a new name is an event only of the rooms that they are in.
     fn place(&self, room: &str) -> Place {
         let mut place = self.rooms[room].clone();
         for member in place.members.values_mut() {
@@ -267,7 +267,7 @@ impl Life {
         };
         assert_eq!(states(&client), states(fresh), "rooms");
 
-        // A room that was left meanwhile begins anew for a client when it is joined again: it fetches its pages.
+        // A client that joins a room again starts afresh: it fetches the room's pages.
         let is_own_end = |frame: &&Frame| {
             frame.kind() == "room.deleted"
                 || (frame.kind() == "member.left" && frame.data["member"]["user"]["id"] == *reader.id)

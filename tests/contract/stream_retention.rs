@@ -112,7 +112,7 @@ async fn a_replay_that_the_purge_overtakes_says_why_the_room_is_not_the_readers_
         let (ada, bob) = (parlor.adds_user("ada").await, parlor.adds_user("bob").await);
         let room = long_room(&parlor, &ada).await;
         parlor.store().join_room(RoomRef::Id(room), bob.id, Clock::SYSTEM.now()).await.unwrap();
-        // The store knows already, the node has not been told yet.
+        // The store knows of the removal before the node does.
         let registry = Arc::new(Registry::new(Clock::SYSTEM, Duration::from_mins(15), None));
         let live = Live::new(LiveNode { registry, hub: Arc::default(), ..parlor.live.node().clone() });
         let opened = live.open_room(reader(&bob), &RoomRef::Id(room), &from_the_beginning(&parlor)).await;

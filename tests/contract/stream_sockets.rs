@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{DEADLINE, End, Person, Server, Wire};
 
-/// What a reader may send behind the request, all told, before the server has had enough.
+/// Bytes that a reader may send after the request in all; the server closes the socket when more come.
 const MOST_SENT: usize = 16 * 1024;
 
 /// The request of an own stream, with other lines behind the usual ones.

@@ -1,5 +1,5 @@
 //! Streams that are opened between a commit and its publishing: the snapshot knows already what no channel has brought yet.
-//! Seen at a hub whose publisher waits until it is told.
+//! The hub of these tests publishes only when the test says so.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A person who stays signed in whatever happens: tokens expire in the middle of everything, and an answer to a refresh
+//! A person who stays signed in: tokens expire in the middle of everything, and an answer to a refresh
 //! may be lost. Asking again with the same refresh token must then give the same pair.
 
 use reqwest::Method;

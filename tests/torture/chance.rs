@@ -19,7 +19,7 @@ impl Chance {
         Self(seed)
     }
 
-    /// Another one for somebody else, so that what they draw does not depend on who draws first.
+    /// Another source for another task: what each of them draws does not depend on which one draws first.
     pub fn fork(&mut self) -> Self {
         Self(self.draw())
     }

@@ -9,10 +9,10 @@ use super::badge::Badge;
 use super::chance::Chance;
 use super::world::{Weather, World};
 
-/// Somebody who does that.
+/// Somebody who makes such rooms and deletes them.
 pub struct Demolisher {
     pub badge: Badge,
-    /// Who is taken into each room.
+    /// Usernames of the members that each room gets.
     guests: Vec<String>,
     chance: Chance,
     /// Rooms that were made.

@@ -19,7 +19,7 @@ use crate::support::{EventStream, Frame, NoStream, Room};
 pub struct Shown {
     pub room: String,
     pub seq: i64,
-    /// Of the whole event but for its cursor.
+    /// A hash of the whole event without its cursor.
     pub digest: u64,
 }
 
@@ -53,7 +53,7 @@ pub struct Reader {
     pub refused: BTreeMap<u16, usize>,
 }
 
-/// Streams are told apart by who reads what.
+/// The name of a stream in reports: who reads what.
 fn name_of(badge: &Badge, room: Option<&Room>, number: usize) -> String {
     let what = room.map_or_else(|| "everything".to_owned(), |room| room.id.clone());
     format!("{} reads {what} ({number})", badge.person.username)
@@ -130,7 +130,7 @@ impl Reader {
                 "hello" => {
                     assert_eq!(read, 0, "{}: a second hello", self.name);
                     assert_eq!(frame.data["resumed"], true, "{}", self.name);
-                    // The same place, named anew by the server that runs now.
+                    // The same position with a new cursor: that of the epoch of the server that runs now.
                     frame.cursor().clone_into(&mut self.cursor);
                     let opened_at = serde_json::to_value(Clock::SYSTEM.now()).expect("a time encodes");
                     let opened_at = opened_at.as_str().expect("a time is a text").to_owned();

@@ -40,7 +40,7 @@ struct Torture {
     proxy: Proxy,
     ada: Badge,
     rooms: Vec<Room>,
-    /// Who may be out of a room is not waited for there unless they have come back.
+    /// A reader who may have left the room is waited for only after the join that brings them back.
     readers: JoinSet<Reader>,
     writers: JoinSet<Writer>,
     movers: JoinSet<Mover>,
@@ -287,7 +287,7 @@ fn end_of(room: &Room) -> String {
     format!("the end of {}", room.id)
 }
 
-/// Passes on the panic of whoever stopped in the middle.
+/// Passes on the panic of a task that did not finish.
 fn nobody_fell<T: 'static>(people: &mut JoinSet<T>) {
     match people.try_join_next() {
         Some(Err(fell)) => std::panic::resume_unwind(fell.into_panic()),

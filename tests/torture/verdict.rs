@@ -46,7 +46,7 @@ pub struct Report {
     pub lost: usize,
     pub doubled: usize,
     pub never_attempted: usize,
-    /// Refused, and there all the same; or joins and deletions that the log does not bear out.
+    /// Posts that were refused and are stored nevertheless, and joins or deletions that were acknowledged but are not in the log.
     pub untrue: usize,
     pub seq_holes: usize,
     pub streams: usize,

@@ -81,7 +81,7 @@ fn repeats_reorders_and_what_is_not_for_this_reader_are_found() {
     let mut places = own(&[]);
     places.swap(2, 3);
     assert_eq!(found(&verdict(None, &places, &[(0, "")])), [0, 0, 1, 0, 0]);
-    // While he was away, of a room that is not his, and from before his join.
+    // From the time of an absence, of a room that the reader is not in, and from before the join.
     for foreign in [9, 10, 1] {
         let mut places = own(&[]);
         places.push(foreign);
@@ -102,7 +102,7 @@ fn an_event_that_differs_from_the_log_is_found() {
 #[test]
 fn a_room_that_goes_on_behind_the_readers_removal_is_found() {
     let of_room: Vec<_> = [0, 1, 3, 4, 6, 7, 8, 9, 12, 13].into();
-    // Open since before the removal: what comes behind it is wrong. Opened later it is history.
+    // In a stream that was open before the removal, what comes after it is wrong. In one that was opened later it is history.
     assert_eq!(found(&verdict(Some("a"), &of_room, &[(0, "0002")])), [0, 0, 0, 1, 0]);
     assert_eq!(found(&verdict(Some("a"), &of_room, &[(0, "0002"), (7, "0012")])), [0; 5]);
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How often somebody tries who finds the door closed.
+/// Pause between two attempts while the server is not there.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Whether connections break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
     Rough,
-    /// Nothing breaks, whatever was held up goes on, and who moves stays where they are: so everybody gets everything.
+    /// Nothing breaks, what was held up goes on, and nobody joins or leaves. So every reader catches up.
     Calm,
     /// Calm for good: everybody brings what they began to its end.
     Over,

@@ -12,7 +12,7 @@ use super::chance::Chance;
 use super::world::{Weather, World};
 use crate::support::Room;
 
-/// Padding of a long post: enough of them fill every buffer between the server and a reader who does not read.
+/// Padding of a long post. Enough long posts fill every buffer between the server and a reader who does not read.
 const LONG: usize = 3_000;
 
 /// What came of an attempt in the end.
@@ -140,7 +140,7 @@ impl Writer {
             Answered::Not(503, _) | Answered::Lost => {
                 attempt.was_in_doubt = true;
                 self.is_cut_off = true;
-                // Some are left in doubt for ever, as by people who gave up.
+                // Some are never repeated, as by people who give up: nobody learns whether they were stored.
                 if !self.chance.one_in(3) {
                     self.again.push(index);
                 }

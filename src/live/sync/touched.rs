@@ -1,5 +1,5 @@
-//! The scheduler's locks, atomics and maps, and tokio's channels as they are, but for the scheduler being asked before each
-//! touch whether another task goes first.
+//! The scheduler's locks, atomics and maps, and tokio's channels behind a wrapper: before each use the scheduler is asked
+//! whether another task goes first.
 
 pub use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 pub use shuttle::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What a writer owns: taking a stream in, seeing to what has happened to it, and letting go of it.
+//! What a writer does for one stream: takes it in, deals with what has happened to it, and lets go of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::live::meters::End;
 use crate::live::scope::Scope;
 use crate::storage::Snapshot;
 
-/// The least time that a timer is set for.
+/// The shortest time that a timer is set for.
 const SOON: Duration = Duration::from_millis(2);
 
 impl Writer {
@@ -27,10 +27,10 @@ impl Writer {
         let key = self.streams.vacant_key();
         let stir = Arc::new(Stir::new(self.mailbox.clone(), key));
         let mut stream = Stream::new(adoption, stir.clone().into(), &self.shared);
-        // Subscribed first; what was sent before lies in the log up to the target.
+        // First it subscribes: what was sent before is in the log, up to the target.
         let is_of_person = stream.scope() == Scope::Person;
-        // Never less than what the rooms to follow were read as of: what was committed by then and is not published yet
-        // may be the end of a room that is not followed for that reason.
+        // At least `settled`: what was committed by then and is not published yet may be the end of a room, which is not
+        // followed for that reason, so that no channel brings it.
         let mut target = settled;
         for room in rooms {
             if stream.follow(room, &self.shared) {
@@ -57,7 +57,7 @@ impl Writer {
         self.stirred(key);
     }
 
-    /// Its client may be gone, its socket may take more, or there is news for it.
+    /// The stream was woken: its client may be gone, its outlet may take more, or its handle has news.
     pub(super) fn stirred(&mut self, key: Key) {
         let Some(owned) = self.streams.get_mut(key) else { return };
         owned.stir.taken();
@@ -68,7 +68,7 @@ impl Writer {
         }
     }
 
-    /// What the log said.
+    /// A reply of the log has come.
     pub(super) fn answered(&mut self, keys: &[Key], reply: &LogReply) {
         self.reads.answered(reply.number);
         if let Err(error) = &reply.found {
@@ -99,7 +99,8 @@ impl Writer {
         self.mark(key);
     }
 
-    /// A part of the log is gone that a stream was still to show: it goes on from now, with the rooms of now.
+    /// A part of the log that a stream still had to show was purged: the stream goes on from the snapshot's head, with its
+    /// rooms.
     fn start_over(&mut self, key: Key, snapshot: &Snapshot) {
         let node = &self.shared.node;
         let stream = &mut self.streams[key].stream;
@@ -191,10 +192,10 @@ impl Writer {
         }
     }
 
-    /// Sets the timer of a stream earlier where that is needed; one that rings too early does no harm.
+    /// Sets the timer of a stream earlier where that is needed. One that runs out too early does no harm.
     pub(super) fn rearm(&mut self, key: Key) {
         let Some(owned) = self.streams.get_mut(key) else { return };
-        // Never at once: what is overdue is about to be written in this turn.
+        // Not at once: what is overdue is written in this turn anyway.
         let due = owned.stream.due(&self.shared).max(self.shared.now + SOON);
         match &mut owned.timer {
             None => owned.timer = Some((self.timers.insert_at(key, due), due)),

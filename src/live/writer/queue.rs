@@ -1,4 +1,4 @@
-//! A bounded queue of shared frames: what a reader may fall behind before the stream goes back to the log.
+//! A bounded queue of shared frames. When more frames wait for a reader than it holds, the stream goes back to the log.
 
 use std::collections::VecDeque;
 use std::collections::vec_deque::Iter;
@@ -9,7 +9,7 @@ use crate::live::frame::Frame;
 
 /// Most frames that wait for one socket.
 pub const FRAMES: usize = 256;
-/// Most bytes that wait for one socket, and that one page of the log is cut to.
+/// Most bytes that wait for one socket; a page of the log is cut to this, too. The last frame may go beyond it.
 pub const BYTES: usize = 256 * 1024;
 
 /// Frames in the order of the log.
@@ -51,7 +51,7 @@ impl Queue {
         !is_full
     }
 
-    /// Puts in what has a bound of its own.
+    /// Puts in frames whose number has a bound elsewhere, as a page of the log has.
     pub fn extend(&mut self, frames: impl IntoIterator<Item = Arc<Frame>>) {
         for frame in frames {
             self.bytes += frame.chunk.len();
@@ -69,7 +69,7 @@ impl Queue {
         let frame = self.frames.pop_front()?;
         self.bytes -= frame.chunk.len();
         if self.frames.is_empty() {
-            // Thousands of streams are quiet: what one burst needed is given back.
+            // Most of thousands of streams are quiet: the memory of a burst is given back.
             self.frames.shrink_to(4);
         }
         Some(frame)

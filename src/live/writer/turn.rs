@@ -21,13 +21,13 @@ use super::task::{Writer, next_timer};
 use crate::domain::ids::Position;
 use crate::live::frame::{self, Chunk, Frame, Run};
 
-/// Sockets written to before the other tasks of this core have their turn.
+/// After writing to this many outlets the writer lets the other tasks of its core run.
 const SOCKETS: usize = 64;
-/// Frames put into queues before they do.
+/// After putting this many frames into queues it does the same.
 const OFFERS: usize = 16 * 1024;
-/// The streams of a node end over so long when it stops, so that not all come back at once ...
+/// Most time over which the ends of a node's streams are spread when it stops, so that not all readers come back at once.
 const SPREAD: Duration = Duration::from_secs(5);
-/// ... and faster when they are few.
+/// The same for each open stream: a few streams end sooner.
 const SPREAD_PER_STREAM: Duration = Duration::from_millis(2);
 
 impl Writer {
@@ -88,7 +88,12 @@ impl Writer {
                 self.spread(*source, &piece, through).await;
             }
         }
-        // The streams of people take from many channels: in the order of the log, whichever channel a frame came by.
+        self.offer_to_people(&taken, through).await;
+    }
+
+    /// Offers what came to the streams of people, who listen to many channels: in the order of the log, whichever channel a
+    /// frame came by.
+    async fn offer_to_people(&mut self, taken: &[Taken], through: Position) {
         let mut frames: Vec<(&Arc<Frame>, Source)> = Vec::new();
         for Taken { source, runs, .. } in taken.iter().filter(|taken| taken.is_for_people) {
             let runs = runs.iter().flatten();
@@ -136,12 +141,12 @@ impl Writer {
         }
     }
 
-    /// Sees to the timers that have run out.
+    /// Does what is due at the timers that have run out.
     fn pass_time(&mut self, first: Option<Key>) {
         let ping: OnceCell<Chunk> = OnceCell::new();
         let mut next = first;
         while let Some(key) = next.take().or_else(|| next_timer(&mut self.timers).now_or_never().flatten()) {
-            // As of the ring: a timer that has rung since the turn began is over, too.
+            // The time has gone on since the turn began, and this timer may have run out in between.
             self.shared.now = Instant::now();
             let Some(owned) = self.streams.get_mut(key) else { continue };
             owned.timer = None;
@@ -153,7 +158,7 @@ impl Writer {
         }
     }
 
-    /// Writes to every stream that may have something to say, but for those that have to line up.
+    /// Writes to every dirty stream. A stream that is catching up is put in the line instead.
     pub(super) async fn write(&mut self) {
         for (turn, key) in std::mem::take(&mut self.dirty).into_iter().enumerate() {
             if turn % SOCKETS == SOCKETS - 1 {
@@ -234,7 +239,7 @@ fn tell_deletions(
     }
 }
 
-/// Whether one write takes all of them, by the bounds of `pieces`. It nearly always does, and nothing has to be cut.
+/// Whether one write takes all runs, by the bounds of `pieces`. Nearly always it does, and nothing has to be cut.
 fn fit_one_write(runs: &[Arc<Run>]) -> bool {
     let (bytes, frames) =
         runs.iter().fold((0, 0), |(bytes, frames), run| (bytes + run.bytes.len(), frames + run.frames.len()));

@@ -136,7 +136,8 @@ impl Node {
         (mailbox, thread::spawn(move || node.work(&own, &finish)))
     }
 
-    /// What [`Writer::run`] does, but for time, and with the log's answers.
+    /// What [`Writer::run`] does without time, with the log's answers given here. Its length is that of the turn that it
+    /// follows step by step.
     fn work(self: &Arc<Self>, mailbox: &Arc<Mailbox<Note>>, finish: &CancellationToken) {
         let anew = || {
             let mut writer = Writer::new(self.parts.clone(), mailbox.clone(), TaskTracker::new());

@@ -1,5 +1,5 @@
 //! A pipe between a writer and whoever asks for frames: all that is given arrives, once and in order, and neither waits
-//! for one who has gone.
+//! for the other once that one has gone.
 
 use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice};

@@ -1,4 +1,4 @@
-//! A stream is told things from all sides while its writer looks at it, or has not yet begun to: nothing is told in vain.
+//! A stream is told things from all sides while its writer looks at it, or has not yet begun to: everything that it is told is heard.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

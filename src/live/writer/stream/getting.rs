@@ -12,7 +12,7 @@ use crate::live::writer::log_read::Stretch;
 use crate::live::writer::queue::Queue;
 use crate::live::writer::shared::Shared;
 
-/// With so few frames left the next page of the log is asked for.
+/// When fewer frames than this wait, the next page of the log is asked for.
 const LOW: usize = 64;
 
 impl Stream {

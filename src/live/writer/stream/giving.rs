@@ -15,8 +15,8 @@ use crate::live::scope::Scope;
 use crate::live::writer::shared::Shared;
 
 impl Stream {
-    /// Whether runs of its one room may go to the socket as they are: it is level, nothing waits, and nobody has said
-    /// anything that would have to be looked at.
+    /// Whether runs of its one room may go to the socket as they are: the stream is level, nothing waits, and there is no news
+    /// for it.
     pub fn takes_whole(&self, runs: &[Arc<Run>], shared: &Shared) -> bool {
         let first = runs.first().and_then(|run| run.frames.first());
         matches!(self.phase, Phase::Live)
@@ -44,7 +44,7 @@ impl Stream {
         let n = self.outlet.write(slices).unwrap_or(0);
         if n < total {
             runs.iter().flat_map(|run| &run.frames).for_each(|frame| self.offer(frame, through, shared));
-            // Frames that change no readers never decide what comes after them.
+            // These frames remove and join nobody, so what they come to is of no consequence.
             self.took(n, shared);
             return false;
         }
@@ -55,7 +55,8 @@ impl Stream {
         true
     }
 
-    /// Gives what may be given, as much as is taken.
+    /// Gives what may be given, as much as is taken. One loop, as what a write came to decides whether there is another: its
+    /// length is that of the outcomes.
     pub fn write(&mut self, shared: &mut Shared) -> Written {
         if self.is_leaving() {
             return Written::Enough;
@@ -109,7 +110,8 @@ impl Stream {
         self.outlet.is_gone(&mut Context::from_waker(&self.waker))
     }
 
-    /// All is said: gives the place up and closes the sending half. False when nobody is there to be waited for.
+    /// The last frame was given: the stream no longer counts as open, and the sending half is closed. False when there is no
+    /// client to wait for.
     pub fn finish(&mut self) -> bool {
         self.counted = None;
         self.outlet.finish()

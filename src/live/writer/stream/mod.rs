@@ -64,7 +64,7 @@ pub struct Stream {
     deadline: Instant,
     /// When the stream ends because the server stops.
     ends_at: Option<Instant>,
-    /// Since when it has something to give and nobody takes it.
+    /// Since when the outlet takes nothing though something waits for it.
     blocked_since: Option<Instant>,
     last_write: Instant,
     _pass: Box<dyn Send>,
@@ -93,24 +93,24 @@ struct Replay {
     asked: Option<u64>,
     /// Live frames beyond the target.
     later: Queue,
-    /// Since when its reader is behind; none for one who has only just come.
+    /// Since when the reader is behind; none for a replay that the reader has asked for by a cursor.
     behind_since: Option<Instant>,
 }
 
-/// What a write came to, and what its writer has to do about it.
+/// The outcome of a write, by which the writer decides what to do with the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// There is nothing to give, or nobody takes it now.
+    /// There is nothing to give, or the outlet takes nothing now.
     Enough,
-    /// There is more to give: it is the others' turn first.
+    /// There is more to give, after the other streams had their turn.
     More,
     /// The reader has joined a room: it is followed from there, by the log first.
     Joined(RoomId, Position),
     /// The reader has left a room, or it is gone.
     Left(RoomId),
-    /// All is said, for this reason.
+    /// The last frame was given, with this reason.
     Last(ByeReason),
-    /// The connection is of no use any more.
+    /// The connection cannot be used any more.
     Gone(End),
 }
 

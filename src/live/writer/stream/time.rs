@@ -9,13 +9,13 @@ use crate::live::frame::{ByeReason, Chunk};
 use crate::live::meters::End;
 use crate::live::writer::shared::Shared;
 
-/// Without taking a byte for so long, a socket that has something to take is closed: its reader is gone, or stalls.
+/// A socket that takes no byte for this long, though there are some for it, is closed: its reader is gone, or stalls.
 const STALL: Duration = Duration::from_secs(20);
-/// How long a client may take to close its end after the last frame: one that is closed on while it sends may lose it.
+/// How long a client may take to close its end after the last frame. Closing while it sends could make it lose that frame.
 const DRAIN: Duration = Duration::from_secs(2);
 
 impl Stream {
-    /// When time means something to it next.
+    /// When something is due next: a ping, an end, or giving up on the reader.
     pub fn due(&self, shared: &Shared) -> Instant {
         if let Phase::Leaving { until } = self.phase {
             return until;
