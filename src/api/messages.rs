@@ -47,6 +47,7 @@ impl MessagesApi {
     /// Read the history of a room
     ///
     /// The newest page, or with one of `before`, `after`, `around` another. The oldest message of a page comes first.
+    /// A page has at most 256 KiB of text, so it may have fewer messages than `limit`: its cursors tell whether there are more.
     #[oai(path = "/rooms/:room/messages", method = "get", operation_id = "listMessages")]
     #[allow(clippy::too_many_arguments, reason = "each is a documented part of the request")]
     async fn list_messages(

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::Store;
 use super::access::{access, head};
 use super::error::Error;
+use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{message_columns, message_of};
 use super::statements::{Statement, statements};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
@@ -39,7 +40,7 @@ impl Store {
         Ok(find(&mut snapshot, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
     }
 
-    /// A page of at most `limit` messages for a member. It costs the same wherever it lies and however long the room is.
+    /// A page of at most `limit` messages and `MAX_PAGE_BYTES` of text for a member. It costs the same wherever it lies and however long the room is.
     pub async fn history(
         &self,
         room: &RoomRef,
@@ -51,18 +52,12 @@ impl Store {
         let head = head(&mut snapshot).await?;
         let room = access(&mut snapshot, room, user).await?.member()?.room;
         let sql = &mut *snapshot;
+        let mut page = Page { room: room.id, left: MAX_PAGE_BYTES };
         let rows = match start {
-            PageStart::Newest => older(sql, &room, Position(i64::MAX), limit).await?,
-            PageStart::Before(position) => older(sql, &room, position, limit).await?,
-            PageStart::After(position) => newer(sql, &room, position, limit).await?,
-            PageStart::Around(id) => {
-                let (at, message) = find(sql, room.id, id).await?.ok_or(Refusal::MessageNotFound)?;
-                let mut rows = older(sql, &room, at, limit.saturating_sub(1) / 2).await?;
-                rows.push((at, message));
-                let left = limit.saturating_sub(rows.len());
-                rows.extend(newer(sql, &room, at, left).await?);
-                rows
-            }
+            PageStart::Newest => page.older(sql, Position(i64::MAX), limit).await?,
+            PageStart::Before(position) => page.older(sql, position, limit).await?,
+            PageStart::After(position) => page.newer(sql, position, limit).await?,
+            PageStart::Around(id) => page.around(sql, id, limit).await?,
         };
         let (prev, next) = beyond(sql, &room, &rows).await?;
         let messages = rows.into_iter().map(|(_, message)| message).collect();
@@ -70,36 +65,68 @@ impl Store {
     }
 }
 
-async fn older(
-    sql: &mut SqliteConnection,
-    room: &RoomState,
-    before: Position,
-    limit: usize,
-) -> Result<Vec<MessageAt>, Error> {
-    let mut rows = fetch(sql, OLDER, room, before, limit).await?;
-    rows.reverse();
-    Ok(rows)
+/// A page that is being read, and how many bytes it has room for.
+struct Page {
+    room: RoomId,
+    left: usize,
 }
 
-async fn newer(
-    sql: &mut SqliteConnection,
-    room: &RoomState,
-    after: Position,
-    limit: usize,
-) -> Result<Vec<MessageAt>, Error> {
-    fetch(sql, NEWER, room, after, limit).await
+impl Page {
+    async fn around(
+        &mut self,
+        sql: &mut SqliteConnection,
+        id: MessageId,
+        limit: usize,
+    ) -> Result<Vec<MessageAt>, Error> {
+        let middle = find(sql, self.room, id).await?.ok_or(Refusal::MessageNotFound)?;
+        let at = middle.0;
+        self.left -= bytes_of(&middle);
+        // Long messages on one side leave half of the page to the other one.
+        let half = self.left / 2;
+        self.left -= half;
+        let mut rows = self.older(sql, at, limit.saturating_sub(1) / 2).await?;
+        self.left += half;
+        rows.push(middle);
+        let newer = self.newer(sql, at, limit.saturating_sub(rows.len())).await?;
+        rows.extend(newer);
+        Ok(rows)
+    }
+
+    async fn older(
+        &mut self,
+        sql: &mut SqliteConnection,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<MessageAt>, Error> {
+        let mut rows = self.take(sql, OLDER, before, limit).await?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    async fn newer(
+        &mut self,
+        sql: &mut SqliteConnection,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<MessageAt>, Error> {
+        self.take(sql, NEWER, after, limit).await
+    }
+
+    async fn take(
+        &mut self,
+        sql: &mut SqliteConnection,
+        statement: Statement,
+        from: Position,
+        limit: usize,
+    ) -> Result<Vec<MessageAt>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = statement.query().bind(self.room.uuid()).bind(from.0).bind(limit);
+        Ok(take(sql, query, &mut self.left, message_of, bytes_of).await?.items)
+    }
 }
 
-async fn fetch(
-    sql: &mut SqliteConnection,
-    statement: Statement,
-    room: &RoomState,
-    from: Position,
-    limit: usize,
-) -> Result<Vec<MessageAt>, Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query().bind(room.id.uuid()).bind(from.0).bind(limit).fetch_all(sql).await?;
-    Ok(rows.iter().map(message_of).collect::<Result<_, _>>()?)
+fn bytes_of((_, message): &MessageAt) -> usize {
+    message.body.as_str().len()
 }
 
 /// Where the history goes on before the first and after the last of these messages, if it does.

@@ -15,6 +15,7 @@ mod messages;
 mod meters;
 mod networks;
 mod open;
+mod paging;
 mod posting;
 mod posts;
 mod probe;

@@ -6,8 +6,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::access::{Access, access, head};
 use super::error::{Error, Stop};
 use super::members::{self, add_member};
+use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{role_of, room_columns, room_of};
-use super::statements::statements;
+use super::statements::{Query, statements};
 use super::writing::Writing;
 use super::{Made, Removed, Store};
 use crate::domain::clock::Timestamp;
@@ -92,8 +93,8 @@ pub struct RoomChanges {
 #[derive(Clone, Debug)]
 pub struct DirectoryPage {
     pub rooms: Vec<RoomView>,
-    /// The last room that a search looked at, when it stopped before the end of the directory and before it had found
-    /// as many rooms as were asked for.
+    /// The last room that was looked at, when it is not the end of the directory: a search looked at `LOOKED_AT` rooms, or
+    /// the texts of the next room are too long for the page.
     pub through: Option<RoomName>,
 }
 
@@ -120,8 +121,7 @@ impl Store {
         let mut snapshot = self.readers.begin().await?;
         let head = head(&mut snapshot).await?;
         let page = DIRECTORY.query().bind(user.uuid()).bind(after.map_or("", RoomName::as_str)).bind(limit);
-        let rooms = views(&page.fetch_all(&mut *snapshot).await?, head)?;
-        Ok(DirectoryPage { rooms, through: None })
+        read_directory(&mut snapshot, page, head).await
     }
 
     /// The same of the rooms that have `text`, as `folded` gives it, in name, title or topic. Looks at `LOOKED_AT` rooms
@@ -147,9 +147,9 @@ impl Store {
             .bind(limit)
             .bind(through.as_ref().map_or(BEHIND_ALL_NAMES, RoomName::as_str))
             .bind(pattern);
-        let rooms = views(&search.fetch_all(&mut *snapshot).await?, head)?;
-        let is_full = i64::try_from(rooms.len()).is_ok_and(|found| found >= limit);
-        Ok(DirectoryPage { rooms, through: through.filter(|_| !is_full) })
+        let page = read_directory(&mut snapshot, search, head).await?;
+        let is_full = i64::try_from(page.rooms.len()).is_ok_and(|found| found >= limit);
+        Ok(DirectoryPage { through: page.through.or(through.filter(|_| !is_full)), ..page })
     }
 
     /// Every room that a person is in, by name, and the end of the log: the snapshot that the person's stream goes on from.
@@ -310,7 +310,26 @@ fn search_text(room: &RoomState) -> String {
     folded(&format!("{}\n{title}\n{topic}", room.name))
 }
 
+/// Reads the rooms of a page, as far as their texts have room on it.
+async fn read_directory(
+    sql: &mut SqliteConnection,
+    query: Query<'_>,
+    head: Position,
+) -> Result<DirectoryPage, Error> {
+    let bytes_of = |room: &RoomView| {
+        let (title, topic) = (room.state.title.as_ref(), room.state.topic.as_ref());
+        title.map_or(0, |title| title.as_str().len()) + topic.map_or(0, |topic| topic.as_str().len())
+    };
+    let mut left = MAX_PAGE_BYTES;
+    let taken = take(sql, query, &mut left, |row| view_of(row, head), bytes_of).await?;
+    let through = taken.items.last().filter(|_| taken.is_cut).map(|room| room.state.name.clone());
+    Ok(DirectoryPage { rooms: taken.items, through })
+}
+
 fn views(rows: &[SqliteRow], head: Position) -> Result<Vec<RoomView>, Error> {
-    let view = |row| Ok::<_, sqlx::Error>(RoomView { state: room_of(row)?, role: role_of(row)?, head });
-    Ok(rows.iter().map(view).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(|row| view_of(row, head)).collect::<Result<_, _>>()?)
+}
+
+fn view_of(row: &SqliteRow, head: Position) -> Result<RoomView, sqlx::Error> {
+    Ok(RoomView { state: room_of(row)?, role: role_of(row)?, head })
 }

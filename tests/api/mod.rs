@@ -16,6 +16,7 @@ mod matrix;
 mod members;
 mod messages;
 mod metrics;
+mod pages;
 mod probes;
 mod raw;
 mod rooms;
