@@ -2,7 +2,6 @@
 //! no server runs on it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use parlor::domain::clock::Clock;
@@ -73,20 +72,6 @@ async fn connect(folder: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("parlor.db"));
     let options = options.journal_mode(SqliteJournalMode::Memory).synchronous(SqliteSynchronous::Off);
     options.disable_statement_logging().connect().await.expect("the database")
-}
-
-/// Moves everything from the write-ahead log into the database, also while another program uses it.
-pub async fn checkpoint(folder: &Path) {
-    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db"));
-    let mut connection = options.connect().await.expect("the database");
-    loop {
-        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
-        if row.expect("a checkpoint").get::<i64, _>(0) == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    connection.close().await.expect("closed");
 }
 
 /// The yardstick of replay: reads at most `limit` of a room's events after the first ones, by sqlx alone. Gives how many it

@@ -19,7 +19,6 @@ use parlor::storage::{NewRoom, Purpose, Store};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::fill;
 use super::subscriber::Subscription;
 
 /// Writes on their way to the journal at once: some full batches.
@@ -167,9 +166,6 @@ impl Seeding {
     /// Writes everything out, so that a server can take over in the folder.
     pub async fn done(self) -> TempDir {
         self.store.close().await;
-        // A checkpoint of the store may still run in a thread of its own. The server would think that another process
-        // holds the file.
-        fill::checkpoint(self.folder.path()).await;
         self.folder
     }
 }

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::settings::LOCK_WAIT;
 
@@ -95,15 +96,17 @@ impl Checkpoints {
         self.restart_above.store(next, Ordering::Relaxed);
     }
 
-    /// Checkpoints whenever it is worth it; ends with the task that runs it. The connection waits for no lock.
-    pub async fn run(&self, mut connection: SqliteConnection) {
+    /// Checkpoints whenever it is worth it, until told to stop, and closes the connection, which must wait for no lock.
+    ///
+    /// A checkpoint that was begun is always finished. If this future were dropped in the middle of one, the connection's thread
+    /// would go on with it and hold SQLite's lock, and the last checkpoint would fail.
+    pub async fn run(&self, mut connection: SqliteConnection, stop: &CancellationToken) {
         // Opening the database has written, too.
         self.written.notify_one();
         // The most frames that the log had since its file was last cut.
         let mut largest = 0;
         let mut is_failing = false;
-        loop {
-            let is_quiet = self.worth_it().await;
+        while let Some(is_quiet) = stop.run_until_cancelled(self.worth_it()).await {
             match self.checkpoint(&mut connection, is_quiet, &mut largest).await {
                 Ok(true) => is_failing = false,
                 // Somebody still reads an old state, or writes just now: the next quiet moment is waited for.
@@ -113,9 +116,12 @@ impl Checkpoints {
                     if !std::mem::replace(&mut is_failing, true) {
                         tracing::warn!(%error, "a checkpoint failed; it is tried again after further writes");
                     }
-                    tokio::time::sleep(PAUSE).await;
+                    stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 }
             }
+        }
+        if let Err(error) = connection.close().await {
+            tracing::warn!(%error, "the connection of the checkpoints was not closed cleanly");
         }
     }
 

@@ -98,16 +98,22 @@ impl Store {
         let writing = tasks.spawn_blocking(move || runtime.block_on(committer.run()));
         let broken = fatal.clone();
         tasks.spawn(async move {
-            let work = async {
-                // Nobody writes any more once the journal has ended, so the checkpoints end, too.
-                tokio::select! {
-                    ended = writing => ended.is_err(),
-                    () = checkpoints.run(checkpointer) => false,
-                }
-            };
-            if AssertUnwindSafe(work).catch_unwind().await.unwrap_or(true) {
+            let broke_down = || {
                 tracing::error!("the journal broke down: nothing is written any more");
                 broken.cancel();
+            };
+            let ended = CancellationToken::new();
+            let journal = async {
+                let is_broken = writing.await.is_err();
+                // Nobody writes any more, so the checkpoints end, too.
+                ended.cancel();
+                if is_broken {
+                    broke_down();
+                }
+            };
+            let work = async { tokio::join!(journal, checkpoints.run(checkpointer, &ended)) };
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                broke_down();
             }
         });
         tasks.close();

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::support::log::history;
+use crate::support::strace::Strace;
 use crate::support::{Server, wait_for};
 
 const MIB: u64 = 1024 * 1024;
@@ -48,6 +49,29 @@ async fn after_a_clean_end_the_database_file_alone_has_everything() {
     fs::rename(alone, server.data()).unwrap();
     server.restart().await;
     assert_eq!(history(&ada, &room).await, before);
+}
+
+/// Makes each sync take a second, so that a checkpoint is surely under way when the test has seen it begin.
+const SLOW_SYNCS: &str = "inject=fdatasync,fsync:delay_enter=1000000";
+
+#[tokio::test]
+async fn a_clean_end_in_the_middle_of_a_checkpoint_leaves_one_file_too() {
+    let mut server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let trace = server.folder().join("trace");
+    let args = ["-y", "-e", "trace=fdatasync,fsync", "-e", SLOW_SYNCS];
+    let Some(strace) = Strace::attach(&server, &args, &trace).await else { return };
+    ada.posts(&room, "hello").await;
+    // Posts sync the log alone; only a checkpoint syncs the database.
+    let is_under_way =
+        || async { fs::read_to_string(&trace).is_ok_and(|trace| trace.contains("/parlor.db>")) };
+    wait_for("a checkpoint is under way", is_under_way).await;
+    let status = server.stop().await;
+    strace.stop();
+    assert!(status.success(), "{status}");
+    assert!(!server.log().contains("could not be folded back"), "{}", server.log());
+    assert_eq!(size(&server.data().join("parlor.db-wal")), 0);
 }
 
 #[tokio::test]
