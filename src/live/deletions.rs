@@ -2,6 +2,7 @@
 //! the same cost however many streams are open; it wakes and walks nobody. Whoever has to know follows the chain: a stream
 //! from its registration until it has a writer, and from then on the writer for all its streams.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::sync::{Mutex, PoisonError};
@@ -16,11 +17,11 @@ pub struct Deletions {
 
 /// How far somebody has heard of deletions; an iterator over those that came since. A deletion is kept in memory until
 /// everybody who has to hear of it has heard of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Heard(Arc<Link>);
 
 /// A point between two deletions.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Link {
     next: OnceLock<(Removed, Heard)>,
 }
@@ -55,6 +56,13 @@ impl Iterator for Heard {
         let (removed, after) = self.0.next.get().cloned()?;
         *self = after;
         Some(removed)
+    }
+}
+
+/// Without the chain: each link would print its next one inside itself, and a long chain would overflow the stack.
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heard").finish_non_exhaustive()
     }
 }
 
@@ -109,6 +117,7 @@ mod tests {
                 assert!(first.upgrade().is_some());
                 assert_eq!(heard.next().map(|removed| removed.position.0), Some(0));
                 assert!(first.upgrade().is_none(), "nobody needs it any more");
+                assert_eq!(format!("{heard:?}"), "Heard { .. }");
                 drop(heard);
             },
             1,
