@@ -255,6 +255,20 @@ fn a_room_that_is_deleted_while_its_join_is_on_its_way_shows_nothing_of_what_was
 }
 
 #[test]
+fn a_removal_that_is_heard_late_does_not_hide_the_deletion_after_it() {
+    use Step::{Deletes, Joins, Leaves, Posts};
+    // A stream that was registered before the reader left, and may read all rooms since the join, hears of the deletion from
+    // the chain, and of the leave from its handle after that.
+    const STEPS: &[Step] =
+        &[Posts(&[HOME]), Leaves(HOME), Joins(HOME), Posts(&[HOME, HOME]), Posts(&[HOME]), Deletes(HOME)];
+    explore(10 * ORDERS, || {
+        run(&[HOME], STEPS, |node, [writer]| {
+            vec![reads_until_removed(node, &writer, Scope::Room(HOME), (0, 7))]
+        });
+    });
+}
+
+#[test]
 fn a_stream_ends_with_its_session() {
     use Step::{Posts, SignsOut};
     const STEPS: &[Step] = &[Posts(&[HOME]), SignsOut, Posts(&[HOME])];

@@ -92,8 +92,12 @@ impl Stream {
         }
     }
 
-    /// Notes that the node knows of a removal: what came before it in the room is withheld from now on.
+    /// Notes that the node knows of a removal: what came before it in the room is withheld from now on. Deletions and other
+    /// removals come by two ways, so that an older one may be heard after a newer one: the newest counts.
     pub fn note_removal(&mut self, removed: Removed) {
+        if removal_from(removed.room, &self.removed).is_some_and(|known| known.position > removed.position) {
+            return;
+        }
         self.removed.retain(|other| other.room != removed.room);
         self.removed.push(removed);
     }
