@@ -14,7 +14,7 @@ use crate::domain::ids::RoomId;
 use crate::live::frame::ResetReason;
 use crate::live::meters::End;
 use crate::live::scope::Scope;
-use crate::storage::Snapshot;
+use crate::storage::{Error, Snapshot};
 
 /// The shortest time that a timer is set for.
 const SOON: Duration = Duration::from_millis(2);
@@ -71,8 +71,14 @@ impl Writer {
     /// A reply of the log has come.
     pub(super) fn answered(&mut self, keys: &[Key], reply: &LogReply) {
         self.reads.answered(reply.number);
-        if let Err(error) = &reply.found {
-            tracing::error!(%error, streams = keys.len(), "the log could not be read for streams");
+        match &reply.found {
+            Ok(_) => {}
+            Err(error @ Error::Overloaded) => {
+                tracing::warn!(%error, streams = keys.len(), "the log is read later for streams");
+            }
+            Err(error) => {
+                tracing::error!(%error, streams = keys.len(), "the log could not be read for streams");
+            }
         }
         for &key in keys {
             self.hears_reply(key, reply);
@@ -94,6 +100,8 @@ impl Writer {
             }
             Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
             Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
+            // Cut off, it would come back at once with a new open, which needs the same busy store.
+            Err(Error::Overloaded) => owned.stream.ask_again(),
             Err(_) => return self.follow_up(key, Written::Gone(End::Failed)),
         }
         self.mark(key);

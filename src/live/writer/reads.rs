@@ -6,6 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,8 @@ use crate::storage::Error;
 
 /// Reads under way at once for one writer: requests read from the same store.
 const AT_ONCE: usize = 1;
+/// How long a writer waits after a read for which the store was too busy. Its streams are late then, never wrong.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The number of the next read in this process. A writer that replaces another one still gets the replies to the reads of
 /// the first: no stream may take them for its own.
@@ -84,6 +87,10 @@ impl Reads {
                 // The writer starts its next read only after the reply to this one: a panic must be a reply, too.
                 let found = AssertUnwindSafe(read.find(&node)).catch_unwind().await;
                 let found = found.unwrap_or_else(|_| Err(Error::Panicked));
+                if let Err(Error::Overloaded) = found {
+                    // Streams ask again as soon as they have the reply.
+                    tokio::time::sleep(PAUSE).await;
+                }
                 mailbox.put(Note::Read(keys, LogReply { number: read.number, found }));
             });
         }

@@ -32,10 +32,12 @@ use crate::live::writer::mailbox::Mailbox;
 use crate::live::writer::note::Note;
 use crate::live::writer::reads::Waiting;
 use crate::live::writer::task::Writer;
-use crate::storage::{Committed, Removed};
+use crate::storage::{Committed, Error, Removed};
 
 /// Events read from the log at once.
 const PAGE: usize = 2;
+/// How often the store is too busy for a read.
+const BUSY: f64 = 0.1;
 
 pub const HOME: RoomId = RoomId::from_uuid(Uuid::from_u128(1));
 pub const OTHER: RoomId = RoomId::from_uuid(Uuid::from_u128(2));
@@ -177,7 +179,11 @@ impl Node {
                 thread::spawn(move || {
                     let (events, through) = node.log.lock().expect("no task fails").find(&read);
                     let run = Run::of(&events, node.parts.store.cursors());
-                    let found = Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }));
+                    let found = if thread_rng().gen_bool(BUSY) {
+                        Err(Error::Overloaded)
+                    } else {
+                        Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }))
+                    };
                     mailbox.put(Note::Read(keys, LogReply { number: read.number, found }));
                 });
             }

@@ -43,11 +43,16 @@ impl Stream {
     pub fn read_from(&mut self, join: Position, target: Position) {
         self.ready.clear();
         self.seen = join;
+        // An answer on its way begins elsewhere.
+        self.ask_again();
+        self.read_log(target);
+    }
+
+    /// Waits for no answer any more: the next question is asked as soon as there is room for what it brings.
+    pub fn ask_again(&mut self) {
         if let Phase::Replaying(replay) = &mut self.phase {
-            // An answer on its way begins elsewhere.
             replay.asked = None;
         }
-        self.read_log(target);
     }
 
     /// What to read next: none while an answer is awaited, or enough waits for the socket.
