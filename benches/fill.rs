@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use parlor::domain::clock::Clock;
 use parlor::domain::ids::RoomId;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Row};
 
 use super::stamp;
 
