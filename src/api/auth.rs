@@ -134,15 +134,16 @@ fn bearer_token(request: &Request) -> Result<Option<String>, Problem> {
         let detail = "The request must have at most one Authorization header.";
         return Err(Problem::new(Code::InvalidRequest).detail(detail));
     }
-    // What is no text is no token of ours, and its scheme cannot be told.
-    let text = value.to_str().map_err(|_| Problem::new(Code::Unauthenticated))?.trim();
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let value = value.as_bytes().trim_ascii();
+    // Other schemes may have bytes that are no text, such as a name in Latin-1.
+    let scheme = value.split(|byte| *byte == b' ').next().unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
-    match token.trim() {
-        "" => Err(Problem::new(Code::Unauthenticated)),
-        token => Ok(Some(token.to_owned())),
+    let token = value[scheme.len()..].trim_ascii();
+    match str::from_utf8(token) {
+        Ok(token) if !token.is_empty() && token.is_ascii() => Ok(Some(token.to_owned())),
+        _ => Err(Problem::new(Code::Unauthenticated)),
     }
 }
 

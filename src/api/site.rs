@@ -70,6 +70,9 @@ impl Site {
         if self.cookies.is_none() {
             return Err(Problem::new(Code::InsecureTransport).detail(NO_HTTPS));
         }
+        if !self.is_https && !is_on_this_machine(request) {
+            return Err(Problem::new(Code::CrossOrigin).detail(OTHER_ORIGIN));
+        }
         self.check(request)
     }
 
@@ -100,6 +103,17 @@ impl Site {
         let is_ours = *values.next()? == *ours && values.next().is_none();
         Some(if is_ours { Sender::OurPage } else { Sender::OtherPage })
     }
+}
+
+/// Whether the page that sent a request is plain http on this machine, as far as `Origin` says. Elsewhere our cookies would need
+/// `Secure`. Behind a proxy that speaks https, Fetch Metadata says `same-origin` although the configuration does not know of it.
+fn is_on_this_machine(request: &Request) -> bool {
+    let is_here = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or_default();
+        // Browsers write `null` for some requests of our own page; Fetch Metadata decides about those.
+        origin == "null" || Origin::parse(origin).is_some_and(|it| !it.is_secure() && it.is_loopback())
+    };
+    request.headers().get_all(header::ORIGIN).iter().all(is_here)
 }
 
 impl CookieNames {

@@ -254,3 +254,57 @@ async fn a_password_that_a_proxy_asks_for_does_not_shut_the_cookies_out() {
     }
     browser.get("/v1/users/me").await.ok(200);
 }
+
+#[tokio::test]
+async fn cookies_without_secure_are_given_only_to_plain_pages_on_loopback() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let port = server.address().port();
+    let body = json!({ "username": "ada", "password": PASSWORD, "transport": "cookie" }).to_string();
+    let login = async |origin: &str| {
+        let headers =
+            format!("Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nOrigin: {origin}\r\n");
+        raw::request(&server.anonymous(), "POST /v1/login", &headers, body.as_bytes()).await
+    };
+    // A proxy speaks https, and the configuration does not say so.
+    for origin in [
+        "https://chat.example.org".to_owned(),
+        "https://chat.example.org.".to_owned(),
+        format!("https://127.0.0.1:{port}"),
+        "http://chat.example.org".to_owned(),
+        "http://chat_1.example.org".to_owned(),
+    ] {
+        let answer = login(&origin).await;
+        assert_eq!(answer.verdict(), (403, "cross_origin".into()), "{origin}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("`server.public_url`"), "{}", answer.body);
+        assert!(!answer.head.contains("set-cookie"), "{}", answer.head);
+    }
+    // Another name of this machine, and a port that was forwarded.
+    for origin in [server.url(), format!("http://localhost:{port}"), "http://127.0.0.1:9999".to_owned()] {
+        let answer = login(&origin).await;
+        assert_eq!(answer.status, 200, "{origin}: {}", answer.body);
+        assert!(answer.head.contains("set-cookie: parlor_refresh_"), "{}", answer.head);
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_another_scheme_need_not_be_text() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let jar = jar(&signs_in(&server.browser(), "ada").await);
+    let asks = async |authorization: &[u8]| {
+        let head = format!(
+            "GET /v1/users/me HTTP/1.1\r\nHost: parlor\r\nConnection: close\r\nCookie: {jar}\r\n\
+             Sec-Fetch-Site: same-origin\r\nAuthorization: "
+        );
+        let request = [head.as_bytes(), authorization, b"\r\n\r\n"].concat();
+        raw::send(&server.anonymous(), &request).await
+    };
+    for other in [&b"Digest username=\"J\xe4son\""[..], b"Basic \xe4", b"Negotiat\xe4 x", b"\xe4"] {
+        let answer = asks(other).await;
+        assert_eq!(answer.status, 200, "{other:?}: {}", answer.body);
+    }
+    for bearer in [&b"Bearer J\xe4son"[..], b"bearer \xe4"] {
+        assert_eq!(asks(bearer).await.verdict(), (401, "unauthenticated".into()), "{bearer:?}");
+    }
+}
