@@ -40,7 +40,7 @@ struct Shared {
     filled: Condvar,
     /// Everything is written.
     emptied: Condvar,
-    /// Lines that were dropped since the start of the program.
+    /// Lines that were dropped, or could not be written, since the start of the program.
     dropped: Counter,
 }
 
@@ -80,7 +80,7 @@ impl Stderr {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "parlor_log_lines_dropped",
-            "Log lines dropped because standard error was not read fast enough",
+            "Log lines dropped because standard error was not read fast enough, or could not be written",
             self.0.dropped.clone(),
         );
     }
@@ -113,8 +113,9 @@ impl Shared {
     fn push(&self, lines: &[u8]) {
         let mut pending = self.lock();
         if pending.bytes.len() + lines.len() > BUFFER {
-            self.dropped.inc();
-            pending.dropped += 1;
+            let count = count_lines(lines);
+            self.dropped.inc_by(count);
+            pending.dropped += count;
             return;
         }
         pending.bytes.extend_from_slice(lines);
@@ -125,6 +126,7 @@ impl Shared {
     /// Writes for ever what is put in.
     fn write_to(&self, out: &mut impl Write) {
         let mut taken = Vec::new();
+        let mut untold = 0;
         loop {
             let mut pending = self.lock();
             pending.is_writing = false;
@@ -136,16 +138,22 @@ impl Shared {
                 .wait_while(pending, |pending| pending.is_idle())
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut pending.bytes, &mut taken);
-            let dropped = std::mem::take(&mut pending.dropped);
+            untold += std::mem::take(&mut pending.dropped);
             pending.is_writing = true;
             drop(pending);
-            // These lines were dropped after the ones that are in the buffer.
-            if dropped > 0 {
-                let lines = if dropped == 1 { "line was" } else { "lines were" };
-                let _ = writeln!(taken, "{dropped} log {lines} dropped: standard error was not read");
-            }
-            write_all(out, &taken);
+            let lost = count_lines(write_all(out, &taken));
             taken.clear();
+            self.dropped.inc_by(lost);
+            untold += lost;
+            // These lines were dropped after the ones that were in the buffer. If this line is lost as well, the next one that is
+            // logged is followed by another.
+            if untold > 0 {
+                let lines = if untold == 1 { "line was" } else { "lines were" };
+                let told = format!("{untold} log {lines} dropped: standard error did not take all\n");
+                if write_all(out, told.as_bytes()).is_empty() {
+                    untold = 0;
+                }
+            }
         }
     }
 }
@@ -156,17 +164,23 @@ impl Pending {
     }
 }
 
-/// Gives up at an error, for example when the reader has closed the pipe. A full pipe in non-blocking mode is tried again.
-fn write_all(out: &mut impl Write, mut bytes: &[u8]) {
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}
+
+/// Gives what could not be written. Gives up at an error, for example when the reader has closed the pipe, or the disk is full.
+/// A full pipe in non-blocking mode is tried again.
+fn write_all<'b>(out: &mut impl Write, mut bytes: &'b [u8]) -> &'b [u8] {
     while !bytes.is_empty() {
         match out.write(bytes) {
-            Ok(0) => return,
+            Ok(0) => return bytes,
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
-            Err(_) => return,
+            Err(_) => return bytes,
         }
     }
+    bytes
 }
 
 /// The standard library's own hook writes to standard error directly, so a full pipe would stop the thread that panics.

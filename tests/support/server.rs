@@ -66,6 +66,12 @@ impl Server {
         Self::launch(launcher.map(str::to_owned).to_vec(), &[], true).await
     }
 
+    /// The same with standard error on a device that is always full.
+    pub async fn start_with_full_stderr(env: &[(&str, &str)]) -> Self {
+        let launcher = ["sh", "-c", "exec \"$0\" \"$@\" 2>/dev/full"];
+        Self::launch(launcher.map(str::to_owned).to_vec(), env, true).await
+    }
+
     /// The same with a clock that the test moves.
     #[cfg(debug_assertions)]
     pub async fn start_with_clock() -> Self {

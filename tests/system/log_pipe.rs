@@ -1,4 +1,4 @@
-//! Standard error as a pipe that nobody reads: nothing waits for it, and what was lost is counted and told.
+//! Standard error as a pipe that nobody reads, or on a full disk: nothing waits for it, and what was lost is counted and told.
 
 use std::time::{Duration, Instant};
 
@@ -68,4 +68,19 @@ async fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
     let status = server.stop().await;
     assert!(status.success(), "{status}");
     assert!(signalled.elapsed() < GONE_WITHIN, "{:?}", signalled.elapsed());
+}
+
+#[tokio::test]
+async fn log_lines_that_cannot_be_written_are_counted() {
+    let metrics = free_address();
+    let server = Server::start_with_full_stderr(&[("PARLOR_METRICS__LISTEN", &metrics)]).await;
+    let metrics = metrics.parse().unwrap();
+    let ada = server.register("ada").await;
+    let lost = async || Figures::at(metrics).await.count("parlor_log_lines_dropped_total", &[]);
+    wait_for("the first lines are counted", || async { lost().await > 0 }).await;
+    let before = lost().await;
+    for _ in 0..20 {
+        ada.get("/v1/users/me").await.ok(200);
+    }
+    wait_for("each further line is counted", || async { lost().await >= before + 20 }).await;
 }
