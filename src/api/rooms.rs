@@ -27,8 +27,9 @@ refusals! {
 impl RoomsApi {
     /// List public rooms
     ///
-    /// The directory, by name. Pages stay stable while rooms come and go. A page of a search may have fewer rooms than
-    /// `limit`, or none, while there are more: ask for the next one as long as there is a `next_page`.
+    /// The directory, by name. Pages stay stable while rooms come and go. A page has at most 256 KiB of titles and topics, so it
+    /// may have fewer rooms than `limit`, and a page of a search none, while there are more: ask for the next one as long as
+    /// there is a `next_page`.
     #[oai(path = "/rooms", method = "get", operation_id = "listRooms")]
     async fn list_rooms(
         &self,

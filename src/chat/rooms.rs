@@ -30,8 +30,8 @@ pub struct MyRooms {
 }
 
 impl Chat {
-    /// A page of the public rooms, by name. `query` is looked for in name, title and topic. A page of a search may have fewer
-    /// rooms than `limit`, or none, and still be followed by others.
+    /// A page of the public rooms, by name. `query` is looked for in name, title and topic. A page is bounded by the
+    /// bytes of its texts, too: it may have fewer rooms than `limit`, and a page of a search none, and still be followed by others.
     pub async fn directory(
         &self,
         caller: Caller,

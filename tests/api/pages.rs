@@ -6,7 +6,7 @@ use crate::support::{Person, Server};
 
 /// What one page may have of texts.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
-/// As long as a body can be: 16,000 bytes.
+/// Takes the most bytes that a character can: four. The longest body, 4,000 of it, has 16,000 bytes.
 const LONG: &str = "𝄞";
 
 fn items(page: &Value) -> Vec<Value> {
@@ -17,7 +17,7 @@ fn bytes(items: &[Value], field: &str) -> usize {
     items.iter().map(|item| item[field].as_str().unwrap().len()).sum()
 }
 
-/// A room with `count` messages, of which every other one is long.
+/// A room with `count` messages, of which three of four are as long as they can be.
 async fn a_talkative_room(ada: &Person, count: usize) -> Vec<Value> {
     ada.creates_room("lobby").await;
     let mut said = Vec::new();
