@@ -29,7 +29,7 @@ pub struct Deadlines {
 }
 
 /// Most time for [`Deadlines::answer`]: the largest pages, of about half a megabyte, get through 100 kbit/s.
-const TAKEN_WITHIN: Duration = Duration::from_secs(60);
+const TAKEN_WITHIN: Duration = Duration::from_mins(1);
 
 impl Default for Deadlines {
     fn default() -> Self {
