@@ -11,8 +11,9 @@ use super::text::TextError;
 
 /// Most code points in a password, after normalising.
 pub const MAX_POINTS: usize = 128;
-/// Most bytes of UTF-8 in a password as it is received, so that a huge one costs nothing.
-pub const MAX_BYTES: usize = 512;
+/// Most bytes of UTF-8 in a password as it is received, so that normalising a huge one costs nothing: each of the code points
+/// that count may come as three of up to four bytes each.
+const MAX_RECEIVED: usize = MAX_POINTS * 3 * 4;
 
 /// Common passwords in lower case and NFC, sorted bytewise, at least 6 characters each.
 static COMMON: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("passwords.txt").lines().collect());
@@ -25,7 +26,7 @@ pub struct Password(String);
 impl Password {
     /// A password to compare with a stored one. Only its size is checked: it may be older than the rules of new passwords.
     pub fn presented(text: &str) -> Result<Self, TextError> {
-        if text.len() > MAX_BYTES {
+        if text.len() > MAX_RECEIVED {
             return Err(TextError::TooLong { most: MAX_POINTS });
         }
         let text: String = text.nfc().collect();
@@ -124,6 +125,19 @@ mod tests {
         assert!(Password::new(&longest, 12).is_ok(), "128 after normalising");
         assert_eq!(Password::new(&"a\u{308}".repeat(7), 12), Err(TextError::TooShort { least: 12 }));
         assert_eq!(Password::presented(&"\u{308}".repeat(257)), Err(TextError::TooLong { most: 128 }));
+    }
+
+    #[test]
+    fn the_size_of_a_password_is_that_of_its_composed_letters() {
+        let composed = "각간갇갈감갑".repeat(10);
+        let decomposed: String = composed.nfd().collect();
+        assert!(decomposed.len() > MAX_POINTS * 4);
+        assert!(Password::new(&composed, 12) == Password::presented(&decomposed));
+        // The longest password of letters that are each composed of three.
+        let longest = "각".repeat(128).nfd().collect::<String>();
+        assert!(Password::presented(&longest).is_ok());
+        assert_eq!(Password::presented(&"😀".repeat(129)), Err(TextError::TooLong { most: MAX_POINTS }));
+        assert!(Password::presented(&"😀".repeat(128)).is_ok());
     }
 
     #[test]

@@ -107,6 +107,10 @@ async fn a_password_is_the_same_however_its_letters_are_composed() {
     let longest = "a\u{308}e\u{308}o\u{308}u\u{308}xyzw".repeat(16);
     tries_to_register(&stranger, "eve", &longest).await.ok(201);
     tries_to_sign_in(&stranger, "eve", &longest).await.ok(200);
+    // Sixty syllables of Hangul are 180 bytes composed and 540 bytes decomposed.
+    let hangul = ("각간갇갈감갑".repeat(10), "\u{1100}\u{1161}\u{11a8}\u{1100}\u{1161}\u{11ab}\u{1100}\u{1161}\u{11ae}\u{1100}\u{1161}\u{11af}\u{1100}\u{1161}\u{11b7}\u{1100}\u{1161}\u{11b8}".repeat(10));
+    tries_to_register(&stranger, "sejong", &hangul.0).await.ok(201);
+    tries_to_sign_in(&stranger, "sejong", &hangul.1).await.ok(200);
     let problem = tries_to_register(&stranger, "mallory", "ka\u{308}se\u{df}ro\u{308}tche").await;
     problem.problem(400, "invalid_body");
 }
