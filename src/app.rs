@@ -174,7 +174,7 @@ impl House {
             heartbeat: config.streams.heartbeat,
             slow_after: config.streams.slow_after,
         });
-        let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config)));
+        let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config), tasks.clone()));
         Ok(Self { store, live, chat, tasks, feeder })
     }
 

@@ -115,6 +115,8 @@ impl EventsApi {
         last_event_id_in_query: Query<Option<String>>,
     ) -> Outcome<Frames<StreamEvent>, StreamEvents> {
         if only_head.0 {
+            // Counts as a read, like a HEAD of anything else.
+            state.chat().me(caller.0).await?;
             return Ok(Frames::none());
         }
         let start = start(after.0, last_event_id.0.or(last_event_id_in_query.0), max_replay.0);

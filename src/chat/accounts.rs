@@ -45,7 +45,7 @@ impl Chat {
         let new = NewAccount { username, password, display_name, admin: false };
         self.check_new(&new).await?;
         let tag = self.tokens.network_tag(new.username.as_str(), network);
-        let _turn = self.turns.next(Line::Network(network)).await?;
+        let _turn = self.passwords.turns.next(Line::Network(network)).await?;
         let user = self.add(new, Urgency::Stranger, Some(tag)).await?;
         self.known_networks.add(tag);
         Ok(user)
@@ -68,7 +68,7 @@ impl Chat {
 
     async fn add(&self, new: NewAccount, urgency: Urgency, network: Option<NetworkTag>) -> Result<User> {
         let display_name = new.display_name.unwrap_or_else(|| DisplayName::from(&new.username));
-        let hash = self.hashing.hash(new.password, urgency).await?;
+        let hash = self.passwords.hashing.hash(new.password, urgency).await?;
         let (id, created_at) = (self.ids.user(), self.clock.now());
         let user = User { id, username: new.username, display_name, created_at };
         Ok(self.store.add_user(user, hash, new.admin, network).await?)
@@ -89,12 +89,14 @@ impl Chat {
     /// Changes the password of the caller and ends all their other sessions. A wrong current password slows the session that
     /// sends it, and no other.
     pub async fn change_password(&self, caller: Caller, current: Password, new: Password) -> Result<()> {
+        // What follows reads the account and may refuse the new password before anything else is counted.
+        self.limits.take(Counted::Read(caller.user))?;
         let Credentials { user, password_hash } = self.store.credentials_of(caller.user).await?;
         new.check_uncommon(&user.username)?;
         if !self.verify_in_session(caller.session, current, password_hash.clone()).await? {
             return Err(Refusal::WrongPassword.into());
         }
-        let hash = self.hashing.hash(new, Urgency::Known).await?;
+        let hash = self.passwords.hashing.hash(new, Urgency::Known).await?;
         let (known, keep) = (Some(password_hash), Some(caller.session));
         Ok(self.store.set_password(user.id, known, hash, keep, self.clock.now()).await?)
     }
@@ -103,7 +105,7 @@ impl Chat {
     pub async fn reset_password(&self, username: &Username, new: Password) -> Result<()> {
         let user = self.store.user_by_name(username).await?;
         new.check_uncommon(username)?;
-        let hash = self.hashing.hash(new, Urgency::Known).await?;
+        let hash = self.passwords.hashing.hash(new, Urgency::Known).await?;
         Ok(self.store.set_password(user.id, None, hash, None, self.clock.now()).await?)
     }
 

@@ -2,13 +2,16 @@
 //! attempt counts for the network that it comes from, and for the account only among networks that never signed in to it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::failures::Tried;
-use super::hashing::Urgency;
-use super::limits::Counted;
-use super::turns::Line;
-use super::{Chat, Result};
+use tokio_util::task::TaskTracker;
+
+use super::failures::{Failures, Tried};
+use super::hashing::{Hashing, Urgency};
+use super::limits::{Counted, Limits};
+use super::turns::{Line, Turns};
+use super::{Chat, Error, Result};
 use crate::domain::ids::SessionId;
 use crate::domain::names::Username;
 use crate::domain::network::{NetworkTag, network_of};
@@ -27,6 +30,15 @@ struct Attempt {
     urgency: Urgency,
     /// The account, for an attempt from a network that never signed in to it.
     stranger_at: Option<String>,
+}
+
+/// All that an attempt passes. Shared with the tasks that look at passwords.
+pub(super) struct Passwords {
+    pub hashing: Hashing,
+    pub failures: Failures,
+    pub turns: Turns,
+    limits: Arc<Limits>,
+    tasks: TaskTracker,
 }
 
 impl Chat {
@@ -49,7 +61,7 @@ impl Chat {
         if !self.known_networks.contains(&tag) {
             self.limits.take(Counted::LoginFrom(network))?;
         }
-        self.failures.check(Tried::SignIn(tag), None, Instant::now())?;
+        self.passwords.failures.check(Tried::SignIn(tag), None, Instant::now())?;
 
         let found = match &username {
             Some(username) => self.store.credentials_for(username, tag).await?,
@@ -63,11 +75,11 @@ impl Chat {
             Attempt::from_stranger(tag, network, account.clone())
         };
         let hash = found.as_ref().map(|(credentials, _)| credentials.password_hash.clone());
-        if !self.verify(attempt, password, hash).await? {
+        if !self.passwords.verify(attempt, password, hash).await? {
             return Err(Refusal::WrongCredentials.into());
         }
         let (credentials, _) = found.ok_or(Refusal::WrongCredentials)?;
-        self.failures.succeeded(Tried::SignIn(tag), Some(&account));
+        self.passwords.failures.succeeded(Tried::SignIn(tag), Some(&account));
         Ok((credentials, tag))
     }
 
@@ -85,25 +97,52 @@ impl Chat {
             urgency: Urgency::Known,
             stranger_at: None,
         };
-        let matches = self.verify(attempt, password, Some(hash)).await?;
+        let matches = self.passwords.verify(attempt, password, Some(hash)).await?;
         if matches {
-            self.failures.succeeded(Tried::Change(session), None);
+            self.passwords.failures.succeeded(Tried::Change(session), None);
         }
         Ok(matches)
     }
+}
 
-    /// Looks at a password if it may be looked at now, and notes a wrong one.
-    async fn verify(&self, attempt: Attempt, password: Password, hash: Option<String>) -> Result<bool> {
-        let Attempt { tried, counted, line, urgency, stranger_at } = attempt;
-        self.failures.check(tried, stranger_at.as_deref(), Instant::now())?;
-        let held = self.limits.hold(counted)?;
+impl Passwords {
+    pub fn new(hashing: Hashing, limits: Arc<Limits>, tasks: TaskTracker) -> Self {
+        let (failures, turns) = (Failures::new(limits.are_on()), Turns::new(limits.are_on()));
+        Self { hashing, failures, turns, limits, tasks }
+    }
+
+    /// Looks at a password if it may be looked at now. From the moment it is counted it does not depend on the request, whose
+    /// future is dropped when the client closes the connection: an attempt would otherwise cost a hash and count for nothing.
+    async fn verify(
+        self: &Arc<Self>,
+        attempt: Attempt,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<bool> {
+        self.failures.check(attempt.tried, attempt.stranger_at.as_deref(), Instant::now())?;
+        self.limits.take(attempt.counted.clone())?;
+        let passwords = self.clone();
+        let looking = self.tasks.spawn(async move {
+            let looked_at = passwords.look_at(&attempt, password, hash).await;
+            if looked_at.is_err() {
+                passwords.limits.give_back(&attempt.counted);
+            }
+            looked_at
+        });
+        looking.await.map_err(|broken| Error::Internal(broken.into()))?
+    }
+
+    /// Waits for a turn, looks at a password, and notes a wrong one. An error means that it was not looked at.
+    async fn look_at(&self, attempt: &Attempt, password: Password, hash: Option<String>) -> Result<bool> {
+        let &Attempt { tried, line, urgency, .. } = attempt;
+        let stranger_at = attempt.stranger_at.as_deref();
+        // Held until a wrong password is noted.
         let _turn = self.turns.next(line).await?;
         // Again in turn: of attempts that are sent at once, the later ones wait for the failures of the first ones.
-        self.failures.check(tried, stranger_at.as_deref(), Instant::now())?;
+        self.failures.check(tried, stranger_at, Instant::now())?;
         let matches = self.hashing.verify(password, hash, urgency).await?;
-        held.spend();
         if !matches {
-            self.failures.failed(tried, stranger_at.as_deref(), Instant::now());
+            self.failures.failed(tried, stranger_at, Instant::now());
         }
         Ok(matches)
     }

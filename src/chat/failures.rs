@@ -1,6 +1,7 @@
 //! Wrong passwords: each one makes the next attempt from the same place wait longer. A place is one network at one account,
-//! or one session that changes its password, so nobody waits for what others did from elsewhere. Names that nobody has are
-//! treated like any other. Kept in memory, on the monotonic clock; a restart forgives everybody.
+//! or one session that changes its password. Where a person signed in before, they never wait for what others did elsewhere.
+//! Networks that are unknown at an account wait for one another after many failures there. Names that nobody has are treated
+//! like any other. Kept in memory, on the monotonic clock; a restart forgives everybody.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

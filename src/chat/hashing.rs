@@ -25,6 +25,9 @@ const HASH_BYTES: usize = 32;
 /// Jobs of one urgency that wait for a thread. A thread makes about 50 hashes a second, so one more job would wait too long
 /// anyway; it is refused.
 const QUEUE: usize = 32;
+/// Jobs of known people after which a stranger who waits gets the next thread: known people come first, and cannot keep
+/// strangers out.
+const KNOWN_IN_A_ROW: u32 = 4;
 /// A caller who waited this long is told to come back.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a refused caller is told to wait.
@@ -32,8 +35,8 @@ const COME_BACK: Duration = Duration::from_secs(2);
 /// The threads run below everything else: a flood of sign-ins must not delay streams.
 const NICENESS: i32 = 10;
 
-/// Whose hash is made first. Each urgency has a queue of its own, so that strangers who fill theirs keep nobody out who
-/// signed in before.
+/// Whose hash is made first. Each urgency has one queue for all its people, so that strangers who fill theirs keep nobody out
+/// who signed in before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
     /// People who are signed in, or sign in from a network that they signed in from before.
@@ -70,6 +73,8 @@ struct Queue {
 struct Waiting {
     known: VecDeque<Job>,
     strangers: VecDeque<Job>,
+    /// How many jobs of known people were taken since the last one of a stranger.
+    known_in_a_row: u32,
     is_over: bool,
 }
 
@@ -138,8 +143,7 @@ impl Queue {
     fn next(&self) -> Option<Job> {
         let mut waiting = self.waiting();
         while !waiting.is_over {
-            match waiting.known.pop_front().or_else(|| waiting.strangers.pop_front()) {
-                Some(job) if job.is_given_up() => {}
+            match waiting.take() {
                 Some(job) => return Some(job),
                 None => waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             }
@@ -150,6 +154,23 @@ impl Queue {
     /// The lock is held for a few instructions, by the hashing threads and by callers who put a job.
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// The job that comes next, of those whose caller still waits.
+    fn take(&mut self) -> Option<Job> {
+        let Self { known, strangers, known_in_a_row, .. } = self;
+        let still_waiting =
+            |jobs: &mut VecDeque<Job>| std::iter::from_fn(|| jobs.pop_front()).find(|job| !job.is_given_up());
+        if *known_in_a_row < KNOWN_IN_A_ROW
+            && let Some(job) = still_waiting(known)
+        {
+            *known_in_a_row += 1;
+            return Some(job);
+        }
+        *known_in_a_row = 0;
+        still_waiting(strangers).or_else(|| still_waiting(known))
     }
 }
 
@@ -260,9 +281,15 @@ mod tests {
             put("stranger", Urgency::Stranger).unwrap();
         }
         assert!(put("one too many", Urgency::Stranger).is_err());
-        put("known", Urgency::Known).unwrap();
-        assert_eq!(queue.next().unwrap().password.as_bytes(), b"known");
-        assert_eq!(queue.next().unwrap().password.as_bytes(), b"stranger");
+        for _ in 0..2 * KNOWN_IN_A_ROW {
+            put("known", Urgency::Known).unwrap();
+        }
+        for _ in 0..2 {
+            for _ in 0..KNOWN_IN_A_ROW {
+                assert_eq!(queue.next().unwrap().password.as_bytes(), b"known");
+            }
+            assert_eq!(queue.next().unwrap().password.as_bytes(), b"stranger");
+        }
         // The first answer was that of a job that was taken. All that wait are given up now.
         answers.clear();
         let (last, _answer) = job("last");

@@ -50,6 +50,10 @@ counted! {
     LoginFrom(IpAddr) => login_per_address;
     /// New accounts from this network.
     RegisterFrom(IpAddr) => register_per_address;
+    /// Attempts to sign out of this session.
+    Logout(SessionId) => refresh_per_session;
+    /// Sessions that are ended from within this one: whoever stole one cannot use up what the person ends it with.
+    EndFrom(SessionId) => post_per_user;
     /// Refreshes of a session.
     Refresh(SessionId) => refresh_per_session;
     /// Messages that a person posts, and other changes of a room.
@@ -83,13 +87,6 @@ pub struct Limits {
     meters: Meters,
 }
 
-/// A token that was taken for a request which may still be refused. Dropping it gives the token back.
-#[must_use]
-pub(super) struct Held<'l> {
-    limits: &'l Limits,
-    counted: Option<Counted>,
-}
-
 impl Limits {
     /// `[limits] enabled = false` lifts every rate.
     pub fn new(rates: config::Limits) -> Self {
@@ -106,10 +103,13 @@ impl Limits {
         self.try_take(counted).map_err(|retry_after| Error::TooMany { retry_after })
     }
 
-    /// Takes one token which comes back unless it is spent, or refuses.
-    pub(super) fn hold(&self, counted: Counted) -> Result<Held<'_>> {
-        self.take(counted.clone())?;
-        Ok(Held { limits: self, counted: Some(counted) })
+    /// Gives back the token of a request that was refused after all. A request whose client has hung up gets nothing back: what
+    /// it asked for may still be done.
+    pub(super) fn give_back(&self, counted: &Counted) {
+        if let Some(mut bucket) = self.buckets.get_mut(counted) {
+            // Refilling bounds it by the burst.
+            bucket.tokens += 1.0;
+        }
     }
 
     /// Takes one token, or says when there will be one.
@@ -170,23 +170,6 @@ impl Limits {
     }
 }
 
-impl Held<'_> {
-    /// The request has used what the rate bounds.
-    pub fn spend(mut self) {
-        self.counted = None;
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let Some(counted) = self.counted.take() else { return };
-        if let Some(mut bucket) = self.limits.buckets.get_mut(&counted) {
-            // Refilling bounds it by the burst.
-            bucket.tokens += 1.0;
-        }
-    }
-}
-
 fn refilled(bucket: Bucket, rate: Rate, now: Instant) -> f64 {
     let back = now.duration_since(bucket.at).as_secs_f64() * rate.per_second;
     (bucket.tokens + back).min(f64::from(rate.burst))
@@ -215,14 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_held_and_not_spent_comes_back() {
+    fn a_token_that_is_given_back_can_be_taken_again() {
         let limits = limits(Rate { burst: 1, per_second: 0.001 });
-        let ada = Ids::SYSTEM.user();
+        let post = Counted::Post(Ids::SYSTEM.user());
         for _ in 0..3 {
-            drop(limits.hold(Counted::Post(ada)).expect("the one before came back"));
+            limits.take(post.clone()).expect("the one before came back");
+            limits.give_back(&post);
         }
-        limits.hold(Counted::Post(ada)).unwrap().spend();
-        assert!(limits.hold(Counted::Post(ada)).is_err());
+        limits.take(post.clone()).unwrap();
+        assert!(limits.take(post).is_err());
     }
 
     #[test]

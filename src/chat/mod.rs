@@ -22,10 +22,11 @@ mod turns;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::failures::Failures;
+use tokio_util::task::TaskTracker;
+
+use self::attempts::Passwords;
 use self::known::KnownNetworks;
 use self::readiness::Readiness;
-use self::turns::Turns;
 use crate::domain::clock::Clock;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::Ids;
@@ -78,33 +79,39 @@ pub struct ServerFacts {
 pub struct Chat {
     store: Arc<Store>,
     live: Live,
-    hashing: Hashing,
+    passwords: Arc<Passwords>,
     tokens: Tokens,
     limits: Arc<Limits>,
-    failures: Failures,
     known_networks: KnownNetworks,
-    turns: Turns,
-    readiness: Readiness,
+    readiness: Arc<Readiness>,
+    /// What is done to its end although the request that began it may be gone. Each takes a few seconds at most.
+    tasks: TaskTracker,
     policy: Policy,
     clock: Clock,
     ids: Ids,
 }
 
 impl Chat {
-    pub fn new(live: Live, hashing: Hashing, tokens: Tokens, limits: Limits, policy: Policy) -> Self {
+    /// Whoever stops the server waits for `tasks`.
+    pub fn new(
+        live: Live,
+        hashing: Hashing,
+        tokens: Tokens,
+        limits: Limits,
+        policy: Policy,
+        tasks: TaskTracker,
+    ) -> Self {
         let (clock, ids) = (live.node().clock, live.node().ids);
-        let (store, readiness) = (live.node().store.clone(), Readiness::default());
-        let (failures, turns) = (Failures::new(limits.are_on()), Turns::new(limits.are_on()));
+        let (store, limits) = (live.node().store.clone(), Arc::new(limits));
         Self {
             store,
             live,
-            hashing,
+            passwords: Arc::new(Passwords::new(hashing, limits.clone(), tasks.clone())),
             tokens,
-            limits: Arc::new(limits),
-            failures,
+            limits,
             known_networks: KnownNetworks::default(),
-            turns,
-            readiness,
+            readiness: Arc::default(),
+            tasks,
             policy,
             clock,
             ids,

@@ -31,10 +31,17 @@ impl Chat {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {
-            let tried = timeout(PATIENCE, self.store.try_writing()).await;
-            // A full queue does not mean that writing fails: the queue is being emptied.
-            let writes = matches!(tried, Ok(Ok(()) | Err(storage::Error::Overloaded)));
-            self.readiness.known().writes = writes;
+            let (store, readiness) = (self.store.clone(), self.readiness.clone());
+            // A task, so that the outcome is known also if the client hangs up before it.
+            let trial = self.tasks.spawn(async move {
+                let tried = timeout(PATIENCE, store.try_writing()).await;
+                // A full queue does not mean that writing fails: the queue is being emptied.
+                let writes = matches!(tried, Ok(Ok(()) | Err(storage::Error::Overloaded)));
+                readiness.known().writes = writes;
+            });
+            if trial.await.is_err() {
+                return false;
+            }
         }
         self.readiness.known().writes
     }

@@ -60,7 +60,8 @@ impl Chat {
 
     pub async fn create_room(&self, caller: Caller, room: NewRoom) -> Result<Made<RoomView>> {
         self.limits.take(Counted::Join(caller.user))?;
-        let held = self.limits.hold(Counted::CreateRoom(caller.user))?;
+        let counted = Counted::CreateRoom(caller.user);
+        self.limits.take(counted.clone())?;
         let hash = self.tokens.content_hash(&content_of(&room));
         let new = storage::NewRoom {
             id: self.ids.room(),
@@ -72,12 +73,13 @@ impl Chat {
             client_id: room.client_id.map(|id| (id, hash)),
             at: self.clock.now(),
         };
-        let made = self.store.create_room(new).await?;
-        // Only a new room counts for the rooms of a day: refusals and repeats do not.
-        if made.new {
-            held.spend();
+        let made = self.store.create_room(new).await;
+        // Only a new room counts for the rooms of a day: refusals and repeats do not. The journal makes the room also for a client
+        // that hangs up, so nothing is given back where this point is not reached.
+        if !made.as_ref().is_ok_and(|made| made.new) {
+            self.limits.give_back(&counted);
         }
-        Ok(made)
+        Ok(made?)
     }
 
     pub async fn room(&self, caller: Caller, room: &RoomRef) -> Result<RoomView> {

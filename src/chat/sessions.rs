@@ -138,7 +138,10 @@ impl Chat {
         for session in
             [by_access, by_refresh.filter(|session| Some(*session) != by_access)].into_iter().flatten()
         {
-            self.store.sign_out(session, now).await?;
+            self.limits.take(Counted::Logout(session))?;
+            if !matches!(self.live.registry().check(session), SessionCheck::Ended) {
+                self.store.sign_out(session, now).await?;
+            }
         }
         Ok(())
     }
@@ -151,6 +154,7 @@ impl Chat {
     }
 
     pub async fn end_session(&self, caller: Caller, session: SessionId) -> Result<()> {
+        self.limits.take(Counted::EndFrom(caller.session))?;
         Ok(self.store.end_session(caller.user, session, self.clock.now()).await?)
     }
 

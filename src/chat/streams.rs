@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::limits::{Counted, Held};
-use super::{Chat, Result, StreamStart};
+use super::limits::Counted;
+use super::{Chat, Error, Result, StreamStart};
 use crate::domain::network::network_of;
 use crate::domain::room::RoomRef;
 use crate::domain::session::Caller;
@@ -17,11 +17,10 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        let place = self.stream_place(caller)?;
+        self.count_opening(caller)?;
         let reader = Reader { caller, address: network_of(address) };
-        let stream = self.live.open_room(reader, room, &start).await?;
-        place.spend();
-        Ok(stream)
+        let opened = self.live.open_room(reader, room, &start).await;
+        self.opened(opened)
     }
 
     pub async fn open_user_stream(
@@ -30,17 +29,24 @@ impl Chat {
         start: StreamStart,
         address: IpAddr,
     ) -> Result<EventStream> {
-        let place = self.stream_place(caller)?;
+        self.count_opening(caller)?;
         let reader = Reader { caller, address: network_of(address) };
-        let stream = self.live.open_person(reader, &start).await?;
-        place.spend();
-        Ok(stream)
+        let opened = self.live.open_person(reader, &start).await;
+        self.opened(opened)
     }
 
-    /// Counts an opening. The rate of the person comes first, and an opening that is refused later gives the token of the node
-    /// back, so that nobody uses up what all people share without opening anything.
-    fn stream_place(&self, caller: Caller) -> Result<Held<'_>> {
+    /// Counts an opening, first for the person: nobody uses up what all people share faster than at their own rate.
+    fn count_opening(&self, caller: Caller) -> Result<()> {
         self.limits.take(Counted::StreamOpen(caller.user))?;
-        self.limits.hold(Counted::StreamOpenHere)
+        self.limits.take(Counted::StreamOpenHere)
+    }
+
+    /// Gives the token of the node back if the opening was refused. An opening whose client has hung up stays counted: the work
+    /// for it was done.
+    fn opened<E: Into<Error>>(&self, opened: std::result::Result<EventStream, E>) -> Result<EventStream> {
+        if opened.is_err() {
+            self.limits.give_back(&Counted::StreamOpenHere);
+        }
+        opened.map_err(Into::into)
     }
 }

@@ -146,9 +146,9 @@ sections! {
         "login_per_address" => login_per_address: Rate = "20, 1/3s", RateText;
         /// New accounts from one address.
         "register_per_address" => register_per_address: Rate = "10, 1/5min", RateText;
-        /// Refreshes of one session.
+        /// Refreshes of one session. Also its sign-outs.
         "refresh_per_session" => refresh_per_session: Rate = "10, 1/10s", RateText;
-        /// Posts of one person.
+        /// Posts of one person. Also sessions that are ended from within one session.
         "post_per_user" => post_per_user: Rate = "10, 2/s", RateText;
         /// Posts of all people in one room.
         "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;

@@ -138,6 +138,43 @@ async fn joining_reading_refreshing_and_streaming_are_limited() {
 }
 
 #[tokio::test]
+async fn signing_out_and_ending_sessions_are_limited_within_one_session() {
+    let server =
+        limited(&[("PARLOR_LIMITS__REFRESH_PER_SESSION", TWICE), ("PARLOR_LIMITS__POST_PER_USER", TWICE)])
+            .await;
+    let thief = server.register("ada").await;
+    let ada = server.sign_in("ada").await;
+    for _ in 0..2 {
+        let unknown = format!("/v1/sessions/{}", parlor::domain::ids::Ids::SYSTEM.session());
+        thief.delete(&unknown).await.problem(404, "session_not_found");
+    }
+    let end_of_ada = format!("/v1/sessions/{}", ada.session);
+    is_told_to_wait(thief.delete(&end_of_ada).await);
+    // What was done in another session does not keep the person from ending it.
+    ada.delete(&format!("/v1/sessions/{}", thief.session)).await.ok(204);
+    thief.get("/v1/users/me").await.problem(401, "unauthenticated");
+
+    // Each session can be signed out, and again after a lost answer.
+    ada.post_nothing("/v1/logout").await.ok(204);
+    ada.post_nothing("/v1/logout").await.ok(204);
+    is_told_to_wait(ada.post_nothing("/v1/logout").await);
+    server.sign_in("ada").await.post_nothing("/v1/logout").await.ok(204);
+}
+
+#[tokio::test]
+async fn a_new_password_that_is_refused_and_the_head_of_a_stream_count_as_reads() {
+    let server = limited(&[("PARLOR_LIMITS__READS_PER_USER", TWICE)]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let change = json!({ "current_password": PASSWORD, "new_password": "password1234" });
+    for _ in 0..2 {
+        ada.put("/v1/users/me/password", change.clone()).await.problem(422, "password_too_common");
+    }
+    is_told_to_wait(ada.put("/v1/users/me/password", change).await);
+    let heads = || bob.request(reqwest::Method::HEAD, "/v1/events", None, &[]);
+    assert_eq!([heads().await.status, heads().await.status, heads().await.status], [200, 200, 429]);
+}
+
+#[tokio::test]
 async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
     let server = limited(&[
         ("PARLOR_LIMITS__ROOMS_PER_USER", TWICE),

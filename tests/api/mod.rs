@@ -11,6 +11,7 @@ mod crowds;
 mod deadlines;
 mod directory;
 mod headers;
+mod hung_up;
 mod limits;
 mod matrix;
 mod members;

@@ -165,10 +165,16 @@ async fn every_operation_with_a_rate_has_a_last_time() {
     let mut env: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "3, 1/h")).collect();
     env.push(("PARLOR_LIMITS__ENABLED", "true"));
     let scene = Scene::on(Server::start_with(&env).await).await;
-    for call in scene.calls(429) {
+    // Linus must stay signed in.
+    let grace = scene.server.sign_in("grace").await;
+    for mut call in scene.calls(429) {
+        if call.id == "endSession" {
+            call.path = format!("/v1/sessions/{}", grace.session);
+        }
+        let asker = if call.id == "logout" { &grace } else { &scene.linus };
         let mut last = 0;
         for _ in 0..=3 {
-            last = call.by(&scene.linus).await;
+            last = call.by(asker).await;
         }
         assert_eq!(last, 429, "{}", call.id);
     }

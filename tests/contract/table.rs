@@ -17,12 +17,6 @@ const UNREACHED: &[(&str, &[u16], &str)] = &[
     ),
     ("getLivez", &[500, 503], "asks nobody at all: only a defect could give it"),
     ("getReadyz", &[500], "a store that fails is what it is asked about: 503"),
-    ("logout", &[429], "has no rate: signing out must always work; a later version may have one"),
-    (
-        "endSession",
-        &[429],
-        "has no rate: ending a stolen session must always work; a later version may have one",
-    ),
 ];
 
 /// Why no test reaches the cell; none where one does.
