@@ -54,7 +54,7 @@ pub struct Connection<E> {
     pub unread: Arc<Unread>,
     /// Finish what was begun, then close.
     pub stop: CancellationToken,
-    /// Close now. It is this connection's own, so that an answer that waits too long cuts no other.
+    /// Close now.
     pub cut: CancellationToken,
 }
 
@@ -188,8 +188,8 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         }
         // A GET can be refused after the work is done, because it changed nothing.
         let share = self.unread.share(client, length, done.method == "GET");
-        if let Some(share) = share {
-            return (response, Some(share.taken_within(self.deadlines.answer, self.cut.clone())));
+        if share.is_some() {
+            return (response, share);
         }
         let (mut head, _) = response.into_parts();
         let (refusal, body) = hyper::Response::<BoxBody<_, _>>::from(api::overloaded(done.id)).into_parts();

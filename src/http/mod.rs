@@ -88,7 +88,7 @@ pub async fn serve<E>(
             meters: meters.clone(),
             unread: unread.clone(),
             stop: stop.clone(),
-            cut: cut.child_token(),
+            cut: cut.clone(),
         };
         connections.spawn(async move {
             if let Some(Detached { stream, socket }) = connection.run(stream).await {

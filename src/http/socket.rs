@@ -23,18 +23,12 @@ pub struct Deadlines {
     pub idle: Duration,
     /// Without taking a byte while there are bytes to send. The reader is gone or stalls, and what waits for it costs memory.
     pub stall: Duration,
-    /// For taking an answer whole, if it is one of those that are counted (`Unread`). Readers who take a few bytes now and then
-    /// would otherwise hold the memory for ever.
-    pub answer: Duration,
 }
-
-/// Most time for [`Deadlines::answer`]: the largest pages, of about half a megabyte, get through 100 kbit/s.
-const TAKEN_WITHIN: Duration = Duration::from_mins(1);
 
 impl Default for Deadlines {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { head: seconds(10), idle: seconds(60), stall: seconds(20), answer: TAKEN_WITHIN }
+        Self { head: seconds(10), idle: seconds(60), stall: seconds(20) }
     }
 }
 

@@ -6,13 +6,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::meters::{Meters, Overdue};
+use super::meters::Meters;
 use crate::domain::network::network_of;
 
 /// Most bytes of answers that wait for the readers at one address (an IPv6 network of 64 bits counts as one).
@@ -46,8 +43,6 @@ pub struct Share {
     unread: Arc<Unread>,
     network: IpAddr,
     bytes: usize,
-    /// Cuts the connection when the bytes are not taken in time. None in tests of the sums.
-    deadline: Option<AbortOnDropHandle<()>>,
 }
 
 /// A body with its share. Both are dropped together.
@@ -78,25 +73,11 @@ impl Unread {
         waiting.of.insert(network, own + bytes);
         self.meters.unread.set(i64::try_from(waiting.total).unwrap_or(i64::MAX));
         drop(waiting);
-        Some(Share { unread: self.clone(), network, bytes, deadline: None })
+        Some(Share { unread: self.clone(), network, bytes })
     }
 }
 
 impl Share {
-    /// Cuts the connection of the answer unless its last byte is taken within this time.
-    pub fn taken_within(mut self, time: Duration, cut: CancellationToken) -> Self {
-        let meters = self.unread.meters.clone();
-        self.deadline = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            tokio::time::sleep(time).await;
-            // Several answers may wait on one connection.
-            if !cut.is_cancelled() {
-                meters.gave_up(Overdue::Reader);
-                cut.cancel();
-            }
-        })));
-        self
-    }
-
     /// Keeps the share for as long as anybody keeps the bytes.
     pub fn of(self, body: Bytes) -> Bytes {
         Bytes::from_owner(Counted { body, _share: self })
