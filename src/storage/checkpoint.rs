@@ -36,7 +36,7 @@ const RESTART_FRAMES: i64 = 16 * 1024;
 const RESTART_WAIT_MS: u32 = 20;
 /// How long the last checkpoint may wait for another program that reads the file.
 const LAST_WAIT: Duration = Duration::from_secs(1);
-/// After a failed checkpoint (a full disk) the next one waits.
+/// After a failed checkpoint (a full disk) the next one waits this long, and for the journal's restart at most this long.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the journal and the checkpoints know of each other.
@@ -50,6 +50,8 @@ pub(super) struct Checkpoints {
     written: Notify,
     /// There are so many of them that the next checkpoint does not wait.
     due: Notify,
+    /// The journal has tried to restart the log.
+    tried: Notify,
 }
 
 /// Why the last checkpoint left something in the log.
@@ -69,6 +71,7 @@ impl Default for Checkpoints {
             restart_above: AtomicI64::new(RESTART_FRAMES),
             written: Notify::new(),
             due: Notify::new(),
+            tried: Notify::new(),
         }
     }
 }
@@ -94,6 +97,7 @@ impl Checkpoints {
         });
         let next = if restarted { RESTART_FRAMES } else { frames + RESTART_FRAMES };
         self.restart_above.store(next, Ordering::Relaxed);
+        self.tried.notify_one();
     }
 
     /// Checkpoints whenever it is worth it, until told to stop, and closes the connection, which must wait for no lock.
@@ -118,6 +122,12 @@ impl Checkpoints {
                     }
                     stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 }
+            }
+            if self.frames.load(Ordering::Relaxed) >= self.restart_above.load(Ordering::Relaxed) {
+                // The journal restarts the log after its next batch. A checkpoint that ran just then would hold SQLite's lock for
+                // checkpoints. The restart would fail at once, as it fails for a reader of long ago, and the log would grow on.
+                let tried = tokio::time::timeout(PAUSE, self.tried.notified());
+                stop.run_until_cancelled(tried).await;
             }
         }
         if let Err(error) = connection.close().await {
