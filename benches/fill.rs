@@ -13,10 +13,11 @@ use super::stamp;
 
 /// Messages, positions following the log's end. Their ids end in their number.
 pub async fn messages(folder: &Path, room: &str, count: i64) {
-    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
+    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
                SELECT l.head + i, unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
-               r.id, r.head + i, r.created_by, 'message number ' || i, 1700000000000000 + i \
+               r.id, r.head + i, r.created_by, 'message number ' || i, \
+               lower(hex(randomblob(16))), randomblob(32), 1700000000000000 + i \
                FROM n, rooms r, log l WHERE r.name = $1";
     let mut connection = connect(folder).await;
     sqlx::query(sql).bind(room).bind(count).execute(&mut connection).await.expect("messages");

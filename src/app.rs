@@ -1,6 +1,7 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
+use std::future::ready;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, ApiSettings, BodyLimit};
-use crate::chat::{Chat, Hashing, Limits, NewAccount, Policy, SigningKey, Tokens};
+use crate::chat::{self, Chat, Hashing, Limits, NewAccount, Policy, SigningKey, Tokens};
 use crate::config::{Config, Registration};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Ids;
@@ -246,16 +247,30 @@ fn say_ready(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Clears away what is over, each kind once a minute. One that takes longer keeps no other from its turn.
 async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) {
+    let all = async {
+        tokio::join!(
+            each_minute(|| {
+                chat.sweep();
+                ready(Ok(()))
+            }),
+            each_minute(|| chat.purge_sessions()),
+            each_minute(|| chat.purge_events(retention)),
+            each_minute(|| chat.purge_deleted_rooms()),
+        )
+    };
+    // There may be much to clear away. The server does not wait for it when it stops; the next start goes on.
+    stop.run_until_cancelled(all).await;
+}
+
+async fn each_minute<F: Future<Output = chat::Result<()>>>(work: impl Fn() -> F) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        // There may be much to clear away. The server does not wait for it when it stops; the next start goes on.
-        if let Some(Err(error)) = stop.run_until_cancelled(chat.tidy_up(retention)).await {
-            tracing::warn!(%error, "old events could not be cleared away");
+        ticks.tick().await;
+        if let Err(error) = work().await {
+            tracing::warn!(%error, "what is over could not be cleared away");
         }
     }
 }

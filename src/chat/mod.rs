@@ -48,8 +48,9 @@ pub use tokens::{SigningKey, Tokens};
 pub use crate::live::{EventStream, Start as StreamStart};
 pub use crate::storage::{Made, RoomChanges};
 
-/// How many times as long as a piece took nothing is taken away after it.
-const REST: u32 = 4;
+/// After a piece nothing is taken away for this many times the piece's own time. A room of a million messages is gone after about a
+/// quarter of an hour, and the p99 of posts stays below twice that of a quiet server (`make bench ROWS=deletion`).
+const REST: u32 = 9;
 
 /// What the operator has decided, read from the configuration.
 #[derive(Clone, Debug)]
@@ -137,18 +138,28 @@ impl Chat {
         self.store.cursors()
     }
 
-    /// Deletes events older than `retention`, sessions that are over, and the messages of deleted rooms. Called once a minute.
-    pub async fn tidy_up(&self, retention: Duration) -> Result<()> {
+    /// Forgets what the memory keeps of sessions, rates and streams that are over.
+    pub fn sweep(&self) {
         self.live.registry().sweep();
         self.limits.sweep();
-        let now = self.clock.now();
+    }
+
+    /// Deletes the sessions that are over. May take long, as the other purges may; each leaves the journal to others in between.
+    pub async fn purge_sessions(&self) -> Result<()> {
         // An access token may outlive its session by its own life, and until then the session must be found.
-        let over = now.minus(self.policy.access_token_life);
-        in_pieces(|| self.store.purge_sessions(over)).await?;
-        let before = now.minus(retention);
-        in_pieces(|| self.store.purge_events(before)).await?;
-        in_pieces(|| self.store.purge_deleted_rooms()).await?;
-        Ok(())
+        let over = self.clock.now().minus(self.policy.access_token_life);
+        in_pieces(|| self.store.purge_sessions(over)).await
+    }
+
+    /// Deletes the events that are older than `retention`.
+    pub async fn purge_events(&self, retention: Duration) -> Result<()> {
+        let before = self.clock.now().minus(retention);
+        in_pieces(|| self.store.purge_events(before)).await
+    }
+
+    /// Deletes the messages of deleted rooms.
+    pub async fn purge_deleted_rooms(&self) -> Result<()> {
+        in_pieces(|| self.store.purge_deleted_rooms()).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Folds the write-ahead log back into the database file, without ever making a writer wait for long.
 //!
 //! SQLite's automatic checkpoints are off: they would run inside some post's commit. A connection of its own checkpoints
-//! passively, which makes nobody wait: after many writes, and in quiet moments after few. So the database file alone is soon
-//! complete. A passive checkpoint cannot restart a log that somebody reads all the time. When such a log has grown large, the
+//! passively, which makes nobody wait: when the log has grown, and in quiet moments after few writes. So the database file alone
+//! is soon complete. A passive checkpoint cannot restart a log that somebody reads all the time. When such a log has grown large, the
 //! journal restarts it between two batches.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::LOCK_WAIT;
 
-/// After this many writes a checkpoint is worth its two syncs at once.
-const WRITES: usize = 1_000;
+/// Frames (of one page, 4 KiB) after which a checkpoint is worth its two syncs at once, 16 MiB. Writes are not counted for this:
+/// one may be a frame or a hundred.
+const WORTH_FRAMES: i64 = 4 * 1024;
 /// Without a write for this long it is quiet: a checkpoint is in nobody's way.
 const QUIET: Duration = Duration::from_secs(2);
 /// A checkpoint is made this long after a write at the latest, however few there are and whether it is quiet or not.
@@ -26,7 +27,7 @@ const LATEST: Duration = Duration::from_secs(30);
 /// Not more writes than this within [`LATEST`] count as quiet, too: a load balancer that asks whether the server is ready causes
 /// some all the time.
 const FEW: usize = 60;
-/// Frames (of one page, 4 KiB) of a log whose file is kept as it is, 4 MiB. A larger file is given back to the disk once it is
+/// Frames of a log whose file is kept as it is, 4 MiB. A larger file is given back to the disk once it is
 /// quiet; the writes after that take a little longer, because they have to extend it again.
 const KEPT_FRAMES: i64 = 1024;
 /// Frames above which the journal restarts the log, 64 MiB. If an old reader still needs the log, the journal tries again after
@@ -43,12 +44,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Checkpoints {
     /// Writes since the last checkpoint began.
     writes: AtomicUsize,
+    /// Frames in the log when the last checkpoint was found to be due.
+    due_at: AtomicI64,
     /// Frames in the log at the last checkpoint.
     frames: AtomicI64,
     restart_above: AtomicI64,
     /// There are writes that no checkpoint has seen.
     written: Notify,
-    /// There are so many of them that the next checkpoint does not wait.
+    /// The log has grown so much that the next checkpoint does not wait.
     due: Notify,
     /// The journal has tried to restart the log.
     tried: Notify,
@@ -67,6 +70,7 @@ impl Default for Checkpoints {
     fn default() -> Self {
         Self {
             writes: AtomicUsize::new(0),
+            due_at: AtomicI64::new(0),
             frames: AtomicI64::new(0),
             restart_above: AtomicI64::new(RESTART_FRAMES),
             written: Notify::new(),
@@ -77,13 +81,13 @@ impl Default for Checkpoints {
 }
 
 impl Checkpoints {
-    /// Called by the journal between two batches.
-    pub async fn after_batch(&self, connection: &mut SqliteConnection, writes: usize) {
+    /// Called by the journal between two batches. `frames_now` is the length of the log.
+    pub async fn after_batch(&self, connection: &mut SqliteConnection, writes: usize, frames_now: i64) {
         let before = self.writes.fetch_add(writes, Ordering::Relaxed);
         if before == 0 {
             self.written.notify_one();
         }
-        if before + writes >= WRITES {
+        if self.has_grown(frames_now) {
             self.due.notify_one();
         }
         let frames = self.frames.load(Ordering::Relaxed);
@@ -98,6 +102,16 @@ impl Checkpoints {
         let next = if restarted { RESTART_FRAMES } else { frames + RESTART_FRAMES };
         self.restart_above.store(next, Ordering::Relaxed);
         self.tried.notify_one();
+    }
+
+    /// Whether the log has grown enough for a checkpoint since this last said so. Called by the journal alone.
+    fn has_grown(&self, frames: i64) -> bool {
+        let due_at = self.due_at.load(Ordering::Relaxed);
+        // Fewer frames than before: the log has begun again.
+        let due_at = if frames < due_at { 0 } else { due_at };
+        let is_due = frames - due_at >= WORTH_FRAMES;
+        self.due_at.store(if is_due { frames } else { due_at }, Ordering::Relaxed);
+        is_due
     }
 
     /// Checkpoints whenever it is worth it, until told to stop, and closes the connection, which must wait for no lock.
@@ -135,7 +149,7 @@ impl Checkpoints {
         }
     }
 
-    /// Waits for many writes, or for a quiet moment after few. True in a quiet moment.
+    /// Waits until the log has grown, or for a quiet moment after few writes. True in a quiet moment.
     async fn worth_it(&self) -> bool {
         self.written.notified().await;
         let quiet = async {

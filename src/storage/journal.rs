@@ -161,7 +161,11 @@ impl Committer {
             self.write_others(others).await;
         }
         if !self.fatal.is_cancelled() {
-            self.checkpoints.after_batch(self.writing.sql(), size).await;
+            let frames = self.posting.frames_in_log().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the length of the write-ahead log could not be read");
+                0
+            });
+            self.checkpoints.after_batch(self.writing.sql(), size, frames).await;
         }
     }
 

@@ -40,7 +40,8 @@ impl Store {
         Ok(find(&mut snapshot, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
     }
 
-    /// A page of at most `limit` messages and `MAX_PAGE_BYTES` of text for a member. It costs the same wherever it lies and however long the room is.
+    /// A page of at most `limit` messages and `MAX_PAGE_BYTES` of text for a member. It costs the same wherever it lies and
+    /// however long the room is.
     pub async fn history(
         &self,
         room: &RoomRef,

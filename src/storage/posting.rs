@@ -76,6 +76,11 @@ impl Posting {
         })
     }
 
+    /// The length of the write-ahead log in frames, whether they were folded back or not. Asking takes no lock and reads no file.
+    pub fn frames_in_log(&self) -> Result<i64, rusqlite::Error> {
+        self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(1))
+    }
+
     /// Writes posts in one transaction and returns what it has changed, or none when there was nothing to write. Each post then
     /// has its outcome.
     pub fn write(&mut self, posts: &mut [Post]) -> Result<Option<Committed>, BatchFailure> {

@@ -100,3 +100,19 @@ async fn once_it_is_quiet_a_log_that_has_grown_gives_its_room_back() {
     ada.posts(&room, "and on it goes").await;
     assert_eq!(history(&ada, &room).await.len(), written + 1);
 }
+
+#[tokio::test]
+async fn a_log_that_grows_by_large_writes_is_folded_back_before_it_is_quiet() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    let body = "\u{1f980}".repeat(4_000);
+    let mut posts = 0;
+    while size(&server.data().join("parlor.db")) < 8 * MIB {
+        ada.posts(&room, &body).await;
+        posts += 1;
+        let log = size(&server.data().join("parlor.db-wal")) / MIB;
+        assert!(posts < 900, "{posts} posts, the log has {log} MiB, and nothing was folded back");
+    }
+    println!("folded back: {posts} posts, log {} MiB", size(&server.data().join("parlor.db-wal")) / MIB);
+}

@@ -225,7 +225,10 @@ const PLANS: &[(&str, &[&str])] = &[
     ("purge::OLDEST_MESSAGES", &["SEARCH messages USING COVERING INDEX messages_of_room (room_id=?)"]),
     (
         "purge::SCRUB_EVENTS",
-        &["SEARCH events USING INDEX events_of_room (room_id=? AND position>? AND position<?)"],
+        &[
+            "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH messages USING COVERING INDEX messages_of_room (room_id=? AND position>? AND position<?)",
+        ],
     ),
     (
         "purge::PURGE_MESSAGES",
