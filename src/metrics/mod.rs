@@ -70,6 +70,8 @@ pub async fn serve(listener: TcpListener, registry: Registry, head: Duration, st
             && let Some(oldest) = connections.pop_front()
         {
             oldest.abort();
+            // Only then is its descriptor free again. Otherwise a burst would hold many more than the most.
+            let _ = oldest.await;
         }
         let figures = figures.clone();
         connections.push_back(tokio::spawn(async move {
