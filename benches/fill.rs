@@ -34,9 +34,9 @@ pub async fn events(folder: &Path, room: &str, count: i64) {
     let at = data.find(mark).expect("an event has a seq") + mark.len();
     let (head, tail) = data.split_at(at);
     let tail = tail.trim_start_matches(|c: char| c.is_ascii_digit());
-    let sql = "INSERT INTO events (position, room_id, seq, type, data, at) \
+    let sql = "INSERT INTO events (position, audience, room_id, seq, type, data, at) \
                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
-               SELECT l.head + i, r.id, r.head + i, 'message.posted', $3 || (r.head + i) || $4, $5 \
+               SELECT l.head + i, 'room', r.id, r.head + i, 'message.posted', $3 || (r.head + i) || $4, $5 \
                FROM n, rooms r, log l WHERE r.name = $1";
     let insert = sqlx::query(sql).bind(room).bind(count).bind(head).bind(tail);
     insert.bind(Clock::SYSTEM.now().micros()).execute(&mut connection).await.expect("events");
@@ -45,9 +45,9 @@ pub async fn events(folder: &Path, room: &str, count: i64) {
 
 /// Posts to a room as the server writes them: each is a message and an event at the same position.
 pub async fn posts(folder: &Path, room: &str, count: i64) {
-    let sql = "INSERT INTO events (position, room_id, seq, type, ref, data, at) \
+    let sql = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
-               SELECT l.head + i, r.id, r.head + i, 'message.posted', \
+               SELECT l.head + i, 'room', r.id, r.head + i, 'message.posted', \
                unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
                '{\"type\":\"message.posted\",\"message\":\"' || hex(zeroblob(200)) || '\"}', $3 + i FROM n, rooms r, log l WHERE r.name = $1";
     let mut connection = connect(folder).await;

@@ -1,9 +1,10 @@
-//! Events: what the log keeps of everything that other people may see happen.
+//! Events: the entries of the log. The log keeps everything that others may see happen, and what every node has to know.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::clock::Timestamp;
-use super::ids::{MessageId, Position, RoomId, UserId};
+use super::ids::{MessageId, Position, RoomId, SessionId, UserId};
 use super::membership::Member;
 use super::message::Message;
 use super::room::RoomState;
@@ -26,10 +27,41 @@ pub enum EventType {
     MemberUpdated,
     #[serde(rename = "message.posted")]
     MessagePosted,
+    #[serde(rename = "session.ended")]
+    SessionEnded,
+}
+
+/// Who gets an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every member of its room. Such an event has a seq.
+    Room,
+    /// No stream, but every node, for its own view of who may see what.
+    Node,
+}
+
+/// What an event is about. The log has an index of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Message(MessageId),
+    Person(UserId),
+    Session(SessionId),
+}
+
+/// What nobody has any more after an event of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Nothing,
+    /// The membership of the person whom it is about.
+    Membership,
+    /// The room, and all memberships in it.
+    Room,
+    /// The session that it is about.
+    Session,
 }
 
 impl EventType {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RoomCreated,
         Self::RoomUpdated,
         Self::RoomDeleted,
@@ -37,6 +69,7 @@ impl EventType {
         Self::MemberLeft,
         Self::MemberUpdated,
         Self::MessagePosted,
+        Self::SessionEnded,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +81,7 @@ impl EventType {
             Self::MemberLeft => "member.left",
             Self::MemberUpdated => "member.updated",
             Self::MessagePosted => "message.posted",
+            Self::SessionEnded => "session.ended",
         }
     }
 
@@ -55,9 +89,73 @@ impl EventType {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether the event is about one person's membership.
-    pub const fn is_membership(self) -> bool {
-        matches!(self, Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated)
+    pub const fn audience(self) -> Audience {
+        match self {
+            Self::RoomCreated
+            | Self::RoomUpdated
+            | Self::RoomDeleted
+            | Self::MemberJoined
+            | Self::MemberLeft
+            | Self::MemberUpdated
+            | Self::MessagePosted => Audience::Room,
+            Self::SessionEnded => Audience::Node,
+        }
+    }
+
+    pub const fn ending(self) -> Ending {
+        match self {
+            Self::RoomDeleted => Ending::Room,
+            Self::MemberLeft => Ending::Membership,
+            Self::SessionEnded => Ending::Session,
+            Self::RoomCreated
+            | Self::RoomUpdated
+            | Self::MemberJoined
+            | Self::MemberUpdated
+            | Self::MessagePosted => Ending::Nothing,
+        }
+    }
+
+    /// Whether it changes for anybody what may be seen of the room.
+    pub const fn changes_readers(self) -> bool {
+        match self {
+            Self::RoomDeleted | Self::MemberJoined | Self::MemberLeft => true,
+            Self::RoomCreated
+            | Self::RoomUpdated
+            | Self::MemberUpdated
+            | Self::MessagePosted
+            | Self::SessionEnded => false,
+        }
+    }
+
+    /// The subject of an event of this kind, by its id.
+    pub const fn subject(self, id: Uuid) -> Option<Subject> {
+        match self {
+            Self::RoomCreated | Self::RoomUpdated | Self::RoomDeleted => None,
+            Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated => {
+                Some(Subject::Person(UserId::from_uuid(id)))
+            }
+            Self::MessagePosted => Some(Subject::Message(MessageId::from_uuid(id))),
+            Self::SessionEnded => Some(Subject::Session(SessionId::from_uuid(id))),
+        }
+    }
+}
+
+impl Audience {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Node => "node",
+        }
+    }
+}
+
+impl Subject {
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Message(id) => id.uuid(),
+            Self::Person(id) => id.uuid(),
+            Self::Session(id) => id.uuid(),
+        }
     }
 }
 
@@ -66,41 +164,138 @@ impl EventType {
 pub struct NewEvent {
     #[serde(rename = "type")]
     pub kind: EventType,
+    #[serde(flatten)]
+    pub place: Option<Place>,
+    pub at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<UserRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<Member>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_state: Option<RoomState>,
+    #[serde(skip)]
+    pub subject: Option<Subject>,
+}
+
+/// Where an event stands in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
     pub room: RoomId,
     pub seq: i64,
-    pub at: Timestamp,
-    pub actor: UserRef,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub member: Option<Member>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub room_state: Option<RoomState>,
 }
 
 impl NewEvent {
-    /// The message or the person that the event is about.
-    pub fn subject(&self) -> Option<Subject> {
-        let message = self.message.as_ref().map(|message| Subject::Message(message.id));
-        message.or_else(|| self.member.as_ref().map(|member| Subject::Person(member.user.id)))
+    /// A message was posted.
+    pub fn posted(message: Message) -> Self {
+        Self {
+            kind: EventType::MessagePosted,
+            place: Some(Place { room: message.room, seq: message.seq }),
+            at: message.created_at,
+            actor: Some(message.author.clone()),
+            subject: Some(Subject::Message(message.id)),
+            message: Some(message),
+            member: None,
+            room_state: None,
+        }
     }
-}
 
-/// What an event is about. The log has an index of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    Message(MessageId),
-    Person(UserId),
+    /// Something happened to a room, which is now as given. The event takes the room's newest seq.
+    pub fn of_room(kind: EventType, room: RoomState, actor: UserRef, at: Timestamp) -> Self {
+        Self {
+            kind,
+            place: Some(Place { room: room.id, seq: room.last_seq }),
+            at,
+            actor: Some(actor),
+            message: None,
+            member: None,
+            room_state: Some(room),
+            subject: None,
+        }
+    }
+
+    /// The same for something that happened to a member.
+    pub fn of_member(
+        kind: EventType,
+        room: RoomState,
+        actor: UserRef,
+        member: Member,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            subject: Some(Subject::Person(member.user.id)),
+            member: Some(member),
+            ..Self::of_room(kind, room, actor, at)
+        }
+    }
+
+    /// A session is over. No stream shows it.
+    pub fn session_ended(session: SessionId, at: Timestamp) -> Self {
+        Self {
+            kind: EventType::SessionEnded,
+            place: None,
+            at,
+            actor: None,
+            message: None,
+            member: None,
+            room_state: None,
+            subject: Some(Subject::Session(session)),
+        }
+    }
 }
 
 /// An event of the log.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub position: Position,
-    pub room: RoomId,
     pub kind: EventType,
-    /// The person that a membership event is about. None for other kinds.
-    pub person: Option<UserId>,
+    /// None for an event that is no room's.
+    pub place: Option<Place>,
+    pub subject: Option<Subject>,
+    pub at: Timestamp,
     /// The JSON object of the event without its cursor, on one line. It was encoded once, when the event was written.
     pub data: String,
+}
+
+/// The end of one membership, or of a room and all its memberships.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    pub room: RoomId,
+    /// None if the room was deleted.
+    pub user: Option<UserId>,
+    /// The position of the event that says so.
+    pub position: Position,
+}
+
+impl Event {
+    pub fn room(&self) -> Option<RoomId> {
+        self.place.map(|place| place.room)
+    }
+
+    /// The person that a membership event is about.
+    pub fn person(&self) -> Option<UserId> {
+        match self.subject {
+            Some(Subject::Person(user)) => Some(user),
+            Some(Subject::Message(_) | Subject::Session(_)) | None => None,
+        }
+    }
+
+    /// Who is no longer in its room after it.
+    pub fn removed(&self) -> Option<Removed> {
+        let user = match self.kind.ending() {
+            Ending::Nothing | Ending::Session => return None,
+            Ending::Membership => Some(self.person()?),
+            Ending::Room => None,
+        };
+        Some(Removed { room: self.room()?, user, position: self.position })
+    }
+
+    /// The session that is over after it.
+    pub fn ended(&self) -> Option<SessionId> {
+        match (self.kind.ending(), self.subject) {
+            (Ending::Session, Some(Subject::Session(session))) => Some(session),
+            _ => None,
+        }
+    }
 }

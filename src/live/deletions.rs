@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::sync::{Mutex, PoisonError};
-use crate::storage::Removed;
+use crate::domain::event::Removed;
 
 /// The deletions that this node knows of.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Cursors;
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::{Ending, Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
 
 /// The end of a body that is sent in chunks.
@@ -97,21 +97,10 @@ impl Frame {
 
     /// Whether nothing of the room may reach the reader after this.
     pub fn removes(&self, reader: UserId) -> bool {
-        match self.kind {
-            EventType::RoomDeleted => true,
-            EventType::MemberLeft => self.is_own(reader),
-            _ => false,
-        }
-    }
-
-    /// Whether this changes for anybody what may be seen of the room.
-    fn changes_readers(&self) -> bool {
-        match self.kind {
-            EventType::RoomDeleted | EventType::MemberJoined | EventType::MemberLeft => true,
-            EventType::RoomCreated
-            | EventType::RoomUpdated
-            | EventType::MemberUpdated
-            | EventType::MessagePosted => false,
+        match self.kind.ending() {
+            Ending::Room => true,
+            Ending::Membership => self.is_own(reader),
+            Ending::Session | Ending::Nothing => false,
         }
     }
 }
@@ -130,25 +119,26 @@ impl Run {
     pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, cursors: &Cursors) -> Self {
         let (mut bytes, mut text, mut parts) = (String::new(), String::new(), Vec::new());
         for event in events {
+            // What is no room's is for nodes alone, and no stream shows it.
+            let Some(room) = event.room() else { continue };
             text.clear();
             push_event(&mut text, event, cursors);
             let begin = bytes.len();
             let size_line = push_chunk(&mut bytes, &text);
-            parts.push((event, begin..bytes.len(), size_line));
+            parts.push((event, room, begin..bytes.len(), size_line));
         }
         let bytes = Bytes::from(bytes);
-        let frame = |(event, range, size_line): (&Event, _, _)| {
-            let Event { position, room, kind, person, .. } = *event;
+        let frame = |(event, room, range, size_line): (&Event, _, _, _)| {
             Arc::new(Frame {
-                position,
+                position: event.position,
                 room,
-                kind,
-                person,
+                kind: event.kind,
+                person: event.person(),
                 chunk: Chunk { bytes: bytes.slice(range), size_line },
             })
         };
         let frames: Vec<_> = parts.into_iter().map(frame).collect();
-        let changes_readers = frames.iter().any(|frame| frame.changes_readers());
+        let changes_readers = frames.iter().any(|frame| frame.kind.changes_readers());
         Self { frames, bytes, changes_readers }
     }
 

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::frame::ByeReason;
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::domain::clock::Timestamp;
+use crate::domain::event::Removed;
 use crate::domain::ids::{RoomId, SessionId, UserId};
-use crate::storage::Removed;
 
 /// Shared by the registry, which speaks, and the stream, which listens.
 #[derive(Debug)]

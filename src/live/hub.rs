@@ -94,16 +94,17 @@ impl Hub {
         self.reaching.store(last.position.0, Ordering::SeqCst);
         let mut by_room: Vec<&Event> = events.iter().collect();
         // Stable: within a room they stay in the order of the log.
-        by_room.sort_by_key(|event| event.room);
+        by_room.sort_by_key(|event| event.room());
         let (mut rooms, mut people) = (Vec::new(), Vec::new());
-        for events in by_room.chunk_by(|one, next| one.room == next.room) {
-            let room = events[0].room;
+        for events in by_room.chunk_by(|one, next| one.room() == next.room()) {
+            // What is no room's is for nodes alone, and no stream shows it.
+            let Some(room) = events[0].room() else { continue };
             if send(&self.rooms, &room, events, cursors) {
                 rooms.push(room);
             }
         }
         for event in events {
-            if let Some(person) = event.person
+            if let Some(person) = event.person()
                 && send(&self.people, &person, &[event], cursors)
             {
                 people.push(person);

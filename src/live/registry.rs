@@ -14,6 +14,7 @@ use super::frame::ByeReason;
 use super::handle::{Handle, Told};
 use super::sync::{AtomicU64, AtomicUsize, DashMap, Entry, Ordering};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::event::Event;
 use crate::domain::ids::{RoomId, SessionId, UserId};
 use crate::domain::session::Caller;
 use crate::storage::Committed;
@@ -129,11 +130,7 @@ impl Registry {
 
     /// What a commit means for sessions and streams. Called by the journal before it answers.
     pub fn committed(&self, committed: &Committed) {
-        for &session in &committed.ended {
-            let expires_at = self.clock.now().plus(self.token_life);
-            self.sessions.insert(session, Known { live: None, expires_at });
-            each_of(&self.by_session, &session, |told| told.end = Some(ByeReason::SignedOut));
-        }
+        self.heard(&committed.events);
         for &(session, expires_at) in &committed.extended {
             let deadline = self.instant_of(expires_at);
             if let Some(mut known) = self.sessions.get_mut(&session) {
@@ -143,7 +140,17 @@ impl Registry {
                 told.extend(deadline, expires_at);
             });
         }
-        for &removed in &committed.removed {
+    }
+
+    /// What events of the log end. Hearing of one twice changes nothing.
+    fn heard(&self, events: &[Event]) {
+        for event in events {
+            if let Some(session) = event.ended() {
+                let expires_at = self.clock.now().plus(self.token_life);
+                self.sessions.insert(session, Known { live: None, expires_at });
+                each_of(&self.by_session, &session, |told| told.end = Some(ByeReason::SignedOut));
+            }
+            let Some(removed) = event.removed() else { continue };
             match removed.user {
                 Some(user) => each_of(&self.by_user, &user, |told| told.note(removed)),
                 None => self.deletions.add(removed),

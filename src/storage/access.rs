@@ -1,12 +1,9 @@
 //! Who may know of a room: every use of a room for a person finds it here first. Finding is the authorization; what is
 //! done with the room stands elsewhere.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
-
-use super::error::Stop;
+use super::error::{Failure, Stop};
 use super::rows::{role_of, room_columns, room_of, user_ref_of};
-use super::statements::statements;
+use super::sql::{Connection, Row, statements};
 use crate::domain::ids::{Position, UserId};
 use crate::domain::membership::Role;
 use crate::domain::refusal::Refusal;
@@ -54,13 +51,12 @@ impl Access {
 }
 
 /// Finds a room for a person. Only its members find a private room.
-pub(super) async fn access(sql: &mut SqliteConnection, room: &RoomRef, user: UserId) -> Result<Access, Stop> {
+pub(super) async fn access(sql: &mut Connection, room: &RoomRef, user: UserId) -> Result<Access, Stop> {
     let query = match room {
-        RoomRef::Id(id) => BY_ID.query().bind(id.uuid()),
-        RoomRef::Name(name) => BY_NAME.query().bind(name.as_str()),
+        RoomRef::Id(id) => BY_ID.bind(*id),
+        RoomRef::Name(name) => BY_NAME.bind(name),
     };
-    let row = query.bind(user.uuid()).fetch_optional(sql).await?.ok_or(Refusal::RoomNotFound)?;
-    let access = Access { room: room_of(&row)?, role: role_of(&row)?, person: user_ref_of(&row)? };
+    let access = query.bind(user).first(sql, access_of).await?.ok_or(Refusal::RoomNotFound)?;
     if access.role.is_none() && access.room.visibility == Visibility::Private {
         return Err(Refusal::RoomNotFound.into());
     }
@@ -76,6 +72,10 @@ pub(super) fn refusal_of_outsider(visibility: Visibility) -> Refusal {
 }
 
 /// The end of the log. Where it is the first read of a transaction it also fixes the transaction's snapshot.
-pub(super) async fn head(sql: &mut SqliteConnection) -> Result<Position, sqlx::Error> {
-    Ok(Position(HEAD.query().fetch_one(sql).await?.try_get(0)?))
+pub(super) async fn head(sql: &mut Connection) -> Result<Position, Failure> {
+    HEAD.query().one(sql, |row| Ok(Position(row.get(0)?))).await
+}
+
+fn access_of(row: &Row<'_>) -> Result<Access, Failure> {
+    Ok(Access { room: room_of(row)?, role: role_of(row)?, person: user_ref_of(row)? })
 }

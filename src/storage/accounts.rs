@@ -1,16 +1,13 @@
 //! Accounts in the store: making them, their names and their passwords.
 
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
 use super::Store;
-use super::error::{Error, Stop};
+use super::error::{Error, Failure, Stop};
+use super::journal::Transaction;
 use super::members::rooms_of;
 use super::networks;
 use super::rows::user_of;
 use super::sessions::end_all;
-use super::statements::statements;
-use super::writing::Writing;
+use super::sql::{Connection, Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{SessionId, UserId};
@@ -20,21 +17,31 @@ use crate::domain::network::NetworkTag;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
 
+/// An account beside its password.
+macro_rules! credentials {
+    () => {
+        "u.id, u.username, u.display_name, u.created_at, c.password FROM users u JOIN credentials c ON c.user_id = u.id "
+    };
+}
+
 statements! {
-    ADD = "INSERT INTO users (id, username, display_name, password, admin, created_at) \
-           VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username) DO NOTHING";
+    ADD = "INSERT INTO users (id, username, display_name, admin, created_at) \
+           VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING";
+    ADD_PASSWORD = "INSERT INTO credentials (user_id, password) VALUES ($1, $2)";
     BY_ID = "SELECT id, username, display_name, created_at FROM users WHERE id = $1";
-    CREDENTIALS_BY_ID = "SELECT id, username, display_name, created_at, password FROM users WHERE id = $1";
-    CREDENTIALS_BY_NAME =
-        "SELECT id, username, display_name, created_at, password FROM users WHERE username = $1";
-    CREDENTIALS_FOR_NETWORK =
-        "SELECT u.id, u.username, u.display_name, u.created_at, u.password, n.used_at IS NOT NULL AS is_known \
-         FROM users u LEFT JOIN known_networks n ON n.user_id = u.id AND n.network = $2 WHERE u.username = $1";
+    CREDENTIALS_BY_ID = concat!("SELECT ", credentials!(), "WHERE u.id = $1");
+    CREDENTIALS_BY_NAME = concat!("SELECT ", credentials!(), "WHERE u.username = $1");
+    CREDENTIALS_FOR_NETWORK = concat!(
+        "SELECT EXISTS (SELECT 1 FROM known_networks n WHERE n.user_id = u.id AND n.network = $2) AS is_known, ",
+        credentials!(),
+        "WHERE u.username = $1"
+    );
     RENAME = "UPDATE users SET display_name = $2 WHERE id = $1";
     /// Takes the next seq of each room of a person.
     ADVANCE_ROOMS = "UPDATE rooms SET head = head + 1 WHERE id IN \
                      (SELECT room_id FROM members WHERE user_id = $1 AND until IS NULL)";
-    REPLACE_PASSWORD = "UPDATE users SET password = $2 WHERE id = $1 AND ($3 IS NULL OR password = $3)";
+    REPLACE_PASSWORD =
+        "UPDATE credentials SET password = $2 WHERE user_id = $1 AND ($3 IS NULL OR password = $3)";
 }
 
 /// An account and its password hash, which only signing in needs.
@@ -54,12 +61,11 @@ impl Store {
         admin: bool,
         network: Option<NetworkTag>,
     ) -> Result<User, Error> {
-        self.journal.write(move |w| Box::pin(add(w, user, password_hash, admin, network))).await
+        self.journal.write(move |tx| Box::pin(add(tx, user, password_hash, admin, network))).await
     }
 
     pub async fn user(&self, id: UserId) -> Result<User, Error> {
-        let row = BY_ID.query().bind(id.uuid()).fetch_optional(&self.readers).await?;
-        Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
+        self.read(move |sql| Box::pin(fetch(sql, id))).await
     }
 
     pub async fn user_by_name(&self, username: &Username) -> Result<User, Error> {
@@ -67,8 +73,8 @@ impl Store {
     }
 
     pub async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, Error> {
-        let row = CREDENTIALS_BY_NAME.query().bind(username.as_str()).fetch_optional(&self.readers).await?;
-        row.as_ref().map(credentials_of).transpose().map_err(Error::from)
+        let query = CREDENTIALS_BY_NAME.bind(username.as_str().to_owned());
+        self.first(query, credentials_of).await
     }
 
     /// The same, and whether the person signed in from this network before.
@@ -77,19 +83,14 @@ impl Store {
         username: &Username,
         network: NetworkTag,
     ) -> Result<Option<(Credentials, bool)>, Error> {
-        let row = CREDENTIALS_FOR_NETWORK
-            .query()
-            .bind(username.as_str())
-            .bind(&network.as_bytes()[..])
-            .fetch_optional(&self.readers)
-            .await?;
-        let found = |row: &SqliteRow| Ok((credentials_of(row)?, row.try_get("is_known")?));
-        row.as_ref().map(found).transpose().map_err(|error: sqlx::Error| error.into())
+        let query =
+            CREDENTIALS_FOR_NETWORK.bind(username.as_str().to_owned()).bind(network.as_bytes().to_vec());
+        self.first(query, |row| Ok((credentials_of(row)?, row.get("is_known")?))).await
     }
 
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials, Error> {
-        let row = CREDENTIALS_BY_ID.query().bind(user.uuid()).fetch_optional(&self.readers).await?;
-        Ok(credentials_of(&row.ok_or(Refusal::UserNotFound)?)?)
+        let found = self.first(CREDENTIALS_BY_ID.bind(user), credentials_of).await?;
+        Ok(found.ok_or(Refusal::UserNotFound)?)
     }
 
     /// Changes a display name, and writes `member.updated` in each room of the person in the same transaction.
@@ -99,7 +100,7 @@ impl Store {
         name: DisplayName,
         at: Timestamp,
     ) -> Result<User, Error> {
-        self.journal.write(move |w| Box::pin(rename(w, user, name, at))).await
+        self.journal.write(move |tx| Box::pin(rename(tx, user, name, at))).await
     }
 
     /// Replaces a password and ends all sessions of the person except `keep`. Refuses if a hash is given as `known` and it is
@@ -112,81 +113,71 @@ impl Store {
         keep: Option<SessionId>,
         at: Timestamp,
     ) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(replace_password(w, user, known, password_hash, keep, at))).await
+        self.journal
+            .write(move |tx| Box::pin(replace_password(tx, user, known, password_hash, keep, at)))
+            .await
     }
 }
 
 async fn add(
-    w: &mut Writing,
+    tx: &mut Transaction,
     user: User,
     password_hash: String,
     admin: bool,
     network: Option<NetworkTag>,
 ) -> Result<User, Stop> {
-    let added = ADD
-        .query()
-        .bind(user.id.uuid())
-        .bind(user.username.as_str())
-        .bind(user.display_name.as_str())
-        .bind(password_hash)
+    let account = ADD
+        .bind(user.id)
+        .bind(&user.username)
+        .bind(&user.display_name)
         .bind(admin)
-        .bind(user.created_at.micros())
-        .execute(w.sql())
+        .bind(user.created_at)
+        .run(tx.sql())
         .await?;
-    if added.rows_affected() == 0 {
+    if account == 0 {
         return Err(Refusal::UsernameTaken.into());
     }
+    ADD_PASSWORD.bind(user.id).bind(password_hash).run(tx.sql()).await?;
     if let Some(network) = network {
-        networks::note(w, user.id, network, user.created_at).await?;
+        networks::note(tx, user.id, network, user.created_at).await?;
     }
     Ok(user)
 }
 
-async fn rename(w: &mut Writing, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Stop> {
-    let before = fetch(w.sql(), user).await?;
+async fn rename(tx: &mut Transaction, user: UserId, name: DisplayName, at: Timestamp) -> Result<User, Stop> {
+    let before = fetch(tx.sql(), user).await?;
     if before.display_name == name {
         return Ok(before);
     }
-    RENAME.query().bind(user.uuid()).bind(name.as_str()).execute(w.sql()).await?;
+    RENAME.bind(user).bind(&name).run(tx.sql()).await?;
     let after = User { display_name: name, ..before };
 
-    ADVANCE_ROOMS.query().bind(user.uuid()).execute(w.sql()).await?;
-    for (room, member) in rooms_of(w.sql(), user).await? {
-        let event = NewEvent {
-            kind: EventType::MemberUpdated,
-            room: room.id,
-            seq: room.last_seq,
-            at,
-            actor: after.to_ref(),
-            message: None,
-            member: Some(Member { user: after.to_ref(), ..member }),
-            room_state: Some(room),
-        };
-        w.append(&event).await?;
+    ADVANCE_ROOMS.bind(user).run(tx.sql()).await?;
+    for (room, member) in rooms_of(tx.sql(), user).await? {
+        let member = Member { user: after.to_ref(), ..member };
+        tx.append(&NewEvent::of_member(EventType::MemberUpdated, room, after.to_ref(), member, at))?;
     }
     Ok(after)
 }
 
 async fn replace_password(
-    w: &mut Writing,
+    tx: &mut Transaction,
     user: UserId,
     known: Option<String>,
     password_hash: String,
     keep: Option<SessionId>,
     at: Timestamp,
 ) -> Result<(), Stop> {
-    let update = REPLACE_PASSWORD.query().bind(user.uuid()).bind(password_hash).bind(known);
-    if update.execute(w.sql()).await?.rows_affected() == 0 {
+    if REPLACE_PASSWORD.bind(user).bind(password_hash).bind(known).run(tx.sql()).await? == 0 {
         return Err(Refusal::WrongPassword.into());
     }
-    end_all(w, user, keep, at).await
+    end_all(tx, user, keep, at).await
 }
 
-async fn fetch(sql: &mut SqliteConnection, user: UserId) -> Result<User, Stop> {
-    let row = BY_ID.query().bind(user.uuid()).fetch_optional(sql).await?;
-    Ok(user_of(&row.ok_or(Refusal::UserNotFound)?)?)
+async fn fetch(sql: &mut Connection, user: UserId) -> Result<User, Stop> {
+    BY_ID.bind(user).first(sql, user_of).await?.ok_or_else(|| Refusal::UserNotFound.into())
 }
 
-fn credentials_of(row: &SqliteRow) -> Result<Credentials, sqlx::Error> {
-    Ok(Credentials { user: user_of(row)?, password_hash: row.try_get("password")? })
+fn credentials_of(row: &Row<'_>) -> Result<Credentials, Failure> {
+    Ok(Credentials { user: user_of(row)?, password_hash: row.get("password")? })
 }

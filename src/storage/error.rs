@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
 use crate::domain::refusal::Refusal;
@@ -43,26 +42,19 @@ pub enum OpenError {
     #[error("the data folder {0} is in use by another parlor process; stop that one first")]
     InUse(PathBuf),
     #[error("the database {0} was written by a newer parlor (schema {1}); run that version or a newer one")]
-    NewerSchema(PathBuf, i64),
+    NewerSchema(String, i64),
     #[error("the database {0} cannot be opened: {1}")]
-    Database(PathBuf, Box<dyn std::error::Error + Send + Sync>),
+    Database(String, Failure),
     #[error("the database {0} could not be brought up to date: {1}")]
-    Migration(PathBuf, MigrateError),
+    Migration(String, Failure),
     #[error("the database {0} cannot make writes durable on this file system: {1}")]
     NotDurable(PathBuf, &'static str),
 }
 
-/// A read fails as the engine does.
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Failure::from(error).into()
-    }
-}
-
-/// A failure of the engine, through either of its two libraries.
+/// A failure of the engine.
 #[derive(Clone, Debug, Error)]
 #[error("{text}")]
-pub(super) struct Failure {
+pub struct Failure {
     text: String,
     kind: Kind,
 }
@@ -93,12 +85,6 @@ pub(super) enum BatchFailure {
     /// Rolled back: nothing of it was written.
     #[error("{0}")]
     Undone(Failure),
-    /// Rolled back because one of the requests broke a constraint.
-    #[error("{0}")]
-    UndoneForOne(Failure),
-    /// Rolled back because one of the requests panicked.
-    #[error("a request panicked")]
-    UndoneForPanic,
     /// The commit failed, or a rollback did. Nobody knows whether the transaction is on the disk.
     #[error("{0}")]
     AtCommit(Failure),
@@ -112,19 +98,18 @@ impl BatchFailure {
 
     pub fn as_error(&self) -> Error {
         match self {
-            Self::Undone(failure) | Self::UndoneForOne(failure) => failure.clone().into(),
-            Self::UndoneForPanic => Error::Panicked,
+            Self::Undone(failure) => failure.clone().into(),
             Self::AtCommit(_) => Error::OutcomeUnknown,
         }
-    }
-
-    /// Whether one request is the cause, so that the others may succeed without it.
-    pub fn is_for_one(&self) -> bool {
-        matches!(self, Self::UndoneForOne(_) | Self::UndoneForPanic)
     }
 }
 
 impl Failure {
+    /// Something that must not be: the engine, the disk or the program is at fault.
+    pub(super) fn fault(text: String) -> Self {
+        Self { text, kind: Kind::Fault }
+    }
+
     pub fn is_full(&self) -> bool {
         self.kind == Kind::Full
     }
@@ -146,20 +131,6 @@ impl Kind {
             19 => Self::Constraint,
             _ => Self::Fault,
         }
-    }
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        let kind = match &error {
-            // No connection became free in time, or the store has closed.
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Kind::Busy,
-            error => {
-                let code = error.as_database_error().and_then(|e| e.code()?.parse().ok());
-                code.map_or(Kind::Fault, Kind::of_code)
-            }
-        };
-        Self { text: error.to_string(), kind }
     }
 }
 
@@ -195,12 +166,6 @@ impl From<Refusal> for Stop {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Engine(failure)
-    }
-}
-
-impl From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Engine(error.into())
     }
 }
 

@@ -3,16 +3,15 @@
 //! What a reader is shown is read in one statement, which is its own snapshot and costs one trip to the engine. A page reads
 //! the floor with it: one that begins below it has a gap, and says so by `floor`. No read transaction outlives a page.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-use sqlx::types::Uuid;
+use uuid::Uuid;
 
 use super::Store;
-use super::access::{HEAD, refusal_of_outsider};
-use super::error::Error;
-use super::rows::visibility_of;
-use super::statements::statements;
-use crate::domain::event::{Event, EventType};
+use super::access::{head, refusal_of_outsider};
+use super::error::{Error, Failure, Stop};
+use super::rows::{unknown, visibility_of};
+use super::sql::{Connection, Row, statements};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Event, EventType, Place};
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
@@ -29,7 +28,7 @@ const COUNTED: u32 = 10_000;
 /// The columns of `event_of`.
 macro_rules! event_columns {
     () => {
-        "e.position, e.room_id, e.type, e.ref, e.data "
+        "e.position, e.room_id, e.seq, e.type, e.ref, e.data, e.at "
     };
 }
 
@@ -45,7 +44,8 @@ macro_rules! room_for_stream {
 /// The floor of the log in a row without a type, which comes before the rows of a page.
 macro_rules! floor_and {
     () => {
-        "floor AS position, NULL AS room_id, NULL AS type, NULL AS ref, NULL AS data FROM log UNION ALL "
+        "floor AS position, NULL AS room_id, NULL AS seq, NULL AS type, NULL AS ref, NULL AS data, NULL AS at \
+         FROM log UNION ALL "
     };
 }
 
@@ -128,27 +128,27 @@ statements! {
         of_own_memberships!(),
         " LIMIT $4) AS two) + (SELECT count(*) FROM (SELECT 1 ",
         of_deleted_rooms!(),
-        " LIMIT $4) AS three)"
+        " LIMIT $4) AS three) AS events"
     );
     /// Seqs have no hole, so the first and the last event of a stretch say how many there are.
     ROOM_COUNT =
         "SELECT (SELECT seq FROM events WHERE room_id = $1 AND position <= $3 ORDER BY position DESC LIMIT 1) \
-         - (SELECT seq FROM events WHERE room_id = $1 AND position > $2 ORDER BY position LIMIT 1) + 1";
-    OWN_COUNT = concat!("SELECT count(*) FROM (SELECT 1 ", of_own_memberships!(), " LIMIT $4) AS own");
+         - (SELECT seq FROM events WHERE room_id = $1 AND position > $2 ORDER BY position LIMIT 1) + 1 AS events";
+    OWN_COUNT = concat!("SELECT count(*) AS events FROM (SELECT 1 ", of_own_memberships!(), " LIMIT $4) AS own");
     PERSON_COUNT = concat!(
-        "SELECT coalesce(sum(",
+        "SELECT CAST(coalesce(sum(",
         "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position <= $3 ",
         "ORDER BY e.position DESC LIMIT 1) - ",
         "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position > ",
         shown_after!(),
-        " ORDER BY e.position LIMIT 1) + 1), 0) + (SELECT count(*) ",
+        " ORDER BY e.position LIMIT 1) + 1), 0) AS BIGINT) + (SELECT count(*) ",
         of_own_memberships!(),
         but_of_present_rooms!(),
         ") + (SELECT count(*) FROM (SELECT 1 ",
         of_deleted_rooms!(),
-        " LIMIT $4) AS deleted) FROM members m WHERE m.user_id = $1 AND m.until IS NULL AND m.since <= $3"
+        " LIMIT $4) AS deleted) AS events FROM members m WHERE m.user_id = $1 AND m.until IS NULL AND m.since <= $3"
     );
-    LOG = "SELECT position, room_id, type, ref, data FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+    LOG = "SELECT position, room_id, seq, type, ref, data, at FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 }
 
 /// A present membership and the position at which it began.
@@ -178,24 +178,27 @@ impl Store {
     /// The snapshot of one room's stream: refuses whoever is not a member.
     pub async fn open_room_events(&self, room: &RoomRef, user: UserId) -> Result<Snapshot, Error> {
         let query = match room {
-            RoomRef::Id(id) => OPEN_ROOM_BY_ID.query().bind(id.uuid()),
-            RoomRef::Name(name) => OPEN_ROOM_BY_NAME.query().bind(name.as_str()),
+            RoomRef::Id(id) => OPEN_ROOM_BY_ID.bind(*id),
+            RoomRef::Name(name) => OPEN_ROOM_BY_NAME.bind(name.as_str().to_owned()),
         };
-        let row = query.bind(user.uuid()).fetch_optional(&self.readers).await?;
-        let row = row.ok_or(Refusal::RoomNotFound)?;
-        let Some(membership) = membership_of(&row)? else {
-            return Err(refusal_of_outsider(visibility_of(&row)?).into());
+        let open = |row: &Row<'_>| {
+            let rooms = membership_of(row)?.into_iter().collect::<Vec<_>>();
+            Ok((visibility_of(row)?, Snapshot { head: head_of(row)?, floor: floor_of(row)?, rooms }))
         };
-        let (head, floor) = ends_of(&row)?;
-        Ok(Snapshot { head, floor, rooms: vec![membership] })
+        let found = self.first(query.bind(user), open).await?;
+        let (visibility, snapshot) = found.ok_or(Refusal::RoomNotFound)?;
+        if snapshot.rooms.is_empty() {
+            return Err(refusal_of_outsider(visibility).into());
+        }
+        Ok(snapshot)
     }
 
     /// The snapshot of a person's stream.
     pub async fn open_user_events(&self, user: UserId) -> Result<Snapshot, Error> {
-        let rows = OPEN_PERSON.query().bind(user.uuid()).fetch_all(&self.readers).await?;
-        let (head, floor) = ends_of(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
-        let rooms = rows.iter().filter_map(|row| membership_of(row).transpose()).collect::<Result<_, _>>()?;
-        Ok(Snapshot { head, floor, rooms })
+        let open = |row: &Row<'_>| Ok((head_of(row)?, floor_of(row)?, membership_of(row)?));
+        let rows = self.all(OPEN_PERSON.bind(user), open).await?;
+        let &(head, floor, _) = rows.first().ok_or_else(|| Failure::fault("the log has no head".into()))?;
+        Ok(Snapshot { head, floor, rooms: rows.into_iter().filter_map(|(.., room)| room).collect() })
     }
 
     /// A room's events after `after` up to `upto`, at most `limit`.
@@ -206,8 +209,8 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let query = ROOM_PAGE.query().bind(room.uuid()).bind(after.0).bind(upto.0).bind(limit);
-        page(&query.fetch_all(&self.readers).await?, upto, limit)
+        let query = ROOM_PAGE.bind(room).bind(after).bind(upto).bind(limit);
+        Ok(page(self.all(query, of_page).await?, upto, limit)?)
     }
 
     /// A person's events after `after` up to `upto`, at most `limit`.
@@ -218,44 +221,7 @@ impl Store {
         upto: Position,
         limit: i64,
     ) -> Result<Page, Error> {
-        let upto = self.end_of_page(user, after, upto, limit).await?;
-        let query = PERSON_PAGE.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(limit);
-        page(&query.fetch_all(&self.readers).await?, upto, limit)
-    }
-
-    /// Up to where a page of a person's events reads. The page sorts what lies in between, so there must be enough for `limit`
-    /// where that can be had, and never much more than `SORTED`. This costs a lookup for each room of the person, once for a
-    /// person whose rooms are quiet and a few times for others; what happens in other rooms costs nothing.
-    async fn end_of_page(
-        &self,
-        user: UserId,
-        after: Position,
-        upto: Position,
-        limit: i64,
-    ) -> Result<Position, Error> {
-        let is_short = upto.0.saturating_sub(after.0) <= WINDOW;
-        if is_short || self.density(user, after, upto).await? <= SORTED {
-            return Ok(upto);
-        }
-        let (mut end, mut window, mut found) = (after, WINDOW, 0);
-        while end < upto && found < limit {
-            let next = upto.min(Position(end.0.saturating_add(window)));
-            let there = self.density(user, end, next).await?;
-            if there <= SORTED || window == WINDOW {
-                (end, found, window) = (next, found + there, window.saturating_mul(FACTOR));
-            } else if found > 0 {
-                break;
-            } else {
-                window /= FACTOR;
-            }
-        }
-        Ok(end)
-    }
-
-    /// At least as many events as a page of a person would sort in the stretch. Stops counting a little above `SORTED`.
-    async fn density(&self, user: UserId, after: Position, upto: Position) -> Result<i64, Error> {
-        let count = PERSON_DENSITY.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(SORTED + 1);
-        Ok(count.fetch_one(&self.readers).await?.try_get(0)?)
+        self.read(move |sql| Box::pin(user_events(sql, user, after, upto, limit))).await
     }
 
     /// Whether a room has more than `most` events in the stretch.
@@ -266,8 +232,8 @@ impl Store {
         upto: Position,
         most: u32,
     ) -> Result<bool, Error> {
-        let count = ROOM_COUNT.query().bind(room.uuid()).bind(after.0).bind(upto.0);
-        let events: Option<i64> = count.fetch_one(&self.readers).await?.try_get(0)?;
+        let count = self.first(ROOM_COUNT.bind(room).bind(after).bind(upto), |row| row.get("events"));
+        let events: Option<i64> = count.await?.flatten();
         Ok(events.is_some_and(|events| events > i64::from(most)))
     }
 
@@ -280,61 +246,142 @@ impl Store {
         most: u32,
     ) -> Result<bool, Error> {
         let most = i64::from(most.min(COUNTED));
-        for statement in [OWN_COUNT, PERSON_COUNT] {
-            let count = statement.query().bind(user.uuid()).bind(after.0).bind(upto.0).bind(most + 1);
-            let events: i64 = count.fetch_one(&self.readers).await?.try_get(0)?;
-            if events > most {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.read(move |sql| Box::pin(has_more(sql, user, after, upto, most))).await
     }
 
     /// The log as it is, for the publisher: at most `limit` events after `after`.
     pub async fn log_events(&self, after: Position, limit: i64) -> Result<Vec<Event>, Error> {
-        let rows = LOG.query().bind(after.0).bind(limit).fetch_all(&self.readers).await?;
-        Ok(rows.iter().map(event_of).collect::<Result<_, _>>()?)
+        self.all(LOG.bind(after).bind(limit), event_of).await
     }
 
     /// The end of the log.
     pub async fn head(&self) -> Result<Position, Error> {
-        let row = HEAD.query().fetch_one(&self.readers).await?;
-        Ok(Position(row.try_get(0)?))
+        self.read(|sql| Box::pin(async move { Ok(head(sql).await?) })).await
     }
 }
 
-/// The newest position and the newest purged one.
-fn ends_of(row: &SqliteRow) -> Result<(Position, Position), sqlx::Error> {
-    Ok((Position(row.try_get("head")?), Position(row.try_get("floor")?)))
+async fn user_events(
+    sql: &mut Connection,
+    user: UserId,
+    after: Position,
+    upto: Position,
+    limit: i64,
+) -> Result<Page, Stop> {
+    let upto = end_of_page(sql, user, after, upto, limit).await?;
+    let query = PERSON_PAGE.bind(user).bind(after).bind(upto).bind(limit);
+    Ok(page(query.all(sql, of_page).await?, upto, limit)?)
 }
 
-/// The rows of a page, behind that of the floor.
-fn page(rows: &[SqliteRow], upto: Position, limit: i64) -> Result<Page, Error> {
-    let (first, rows) = rows.split_first().ok_or(sqlx::Error::RowNotFound)?;
-    let floor = Position(first.try_get("position")?);
-    let events = rows.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
+/// Up to where a page of a person's events reads. The page sorts what lies in between, so there must be enough for `limit`
+/// where that can be had, and never much more than `SORTED`. This costs a lookup for each room of the person, once for a
+/// person whose rooms are quiet and a few times for others; what happens in other rooms costs nothing.
+async fn end_of_page(
+    sql: &mut Connection,
+    user: UserId,
+    after: Position,
+    upto: Position,
+    limit: i64,
+) -> Result<Position, Failure> {
+    let is_short = upto.0.saturating_sub(after.0) <= WINDOW;
+    if is_short || density(sql, user, after, upto).await? <= SORTED {
+        return Ok(upto);
+    }
+    let (mut end, mut window, mut found) = (after, WINDOW, 0);
+    while end < upto && found < limit {
+        let next = upto.min(Position(end.0.saturating_add(window)));
+        let there = density(sql, user, end, next).await?;
+        if there <= SORTED || window == WINDOW {
+            (end, found, window) = (next, found + there, window.saturating_mul(FACTOR));
+        } else if found > 0 {
+            break;
+        } else {
+            window /= FACTOR;
+        }
+    }
+    Ok(end)
+}
+
+/// At least as many events as a page of a person would sort in the stretch. Stops counting a little above `SORTED`.
+async fn density(
+    sql: &mut Connection,
+    user: UserId,
+    after: Position,
+    upto: Position,
+) -> Result<i64, Failure> {
+    let count = PERSON_DENSITY.bind(user).bind(after).bind(upto).bind(SORTED + 1);
+    count.one(sql, |row| row.get("events")).await
+}
+
+async fn has_more(
+    sql: &mut Connection,
+    user: UserId,
+    after: Position,
+    upto: Position,
+    most: i64,
+) -> Result<bool, Stop> {
+    for statement in [OWN_COUNT, PERSON_COUNT] {
+        let count = statement.bind(user).bind(after).bind(upto).bind(most + 1);
+        let events: i64 = count.one(sql, |row| row.get("events")).await?;
+        if events > most {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The newest position.
+fn head_of(row: &Row<'_>) -> Result<Position, Failure> {
+    Ok(Position(row.get("head")?))
+}
+
+/// The newest position that is purged.
+fn floor_of(row: &Row<'_>) -> Result<Position, Failure> {
+    Ok(Position(row.get("floor")?))
+}
+
+/// A row of a page: an event, or the floor, which comes first.
+enum OfPage {
+    Floor(Position),
+    Event(Event),
+}
+
+fn of_page(row: &Row<'_>) -> Result<OfPage, Failure> {
+    if row.get::<Option<String>, _>("type")?.is_none() {
+        return Ok(OfPage::Floor(Position(row.get("position")?)));
+    }
+    Ok(OfPage::Event(event_of(row)?))
+}
+
+fn page(rows: Vec<OfPage>, upto: Position, limit: i64) -> Result<Page, Failure> {
+    let (mut floor, mut events) = (None, Vec::with_capacity(rows.len()));
+    for row in rows {
+        match row {
+            OfPage::Floor(position) => floor = Some(position),
+            OfPage::Event(event) => events.push(event),
+        }
+    }
+    let floor = floor.ok_or_else(|| Failure::fault("the log has no floor".into()))?;
     let is_full = i64::try_from(events.len()).is_ok_and(|n| n >= limit);
     let through = events.last().filter(|_| is_full).map_or(upto, |event| event.position);
     Ok(Page { events, through, floor })
 }
 
-fn membership_of(row: &SqliteRow) -> Result<Option<Membership>, sqlx::Error> {
-    let (room, since): (Option<Uuid>, Option<i64>) = (row.try_get("room_id")?, row.try_get("since")?);
+fn membership_of(row: &Row<'_>) -> Result<Option<Membership>, Failure> {
+    let (room, since): (Option<Uuid>, Option<i64>) = (row.get("room_id")?, row.get("since")?);
     Ok(room
         .zip(since)
         .map(|(room, since)| Membership { room: RoomId::from_uuid(room), since: Position(since) }))
 }
 
-fn event_of(row: &SqliteRow) -> Result<Event, sqlx::Error> {
-    let kind: &str = row.try_get("type")?;
-    let kind = EventType::parse(kind)
-        .ok_or_else(|| sqlx::Error::Decode("an event type of another version".into()))?;
-    let subject: Option<Uuid> = row.try_get("ref")?;
+fn event_of(row: &Row<'_>) -> Result<Event, Failure> {
+    let kind = EventType::parse(&row.get::<String, _>("type")?).ok_or_else(|| unknown("type"))?;
+    let (room, seq): (Option<Uuid>, Option<i64>) = (row.get("room_id")?, row.get("seq")?);
     Ok(Event {
-        position: Position(row.try_get("position")?),
-        room: RoomId::from_uuid(row.try_get("room_id")?),
+        position: Position(row.get("position")?),
         kind,
-        person: subject.filter(|_| kind.is_membership()).map(UserId::from_uuid),
-        data: row.try_get("data")?,
+        place: room.zip(seq).map(|(room, seq)| Place { room: RoomId::from_uuid(room), seq }),
+        subject: row.get::<Option<Uuid>, _>("ref")?.and_then(|id| kind.subject(id)),
+        at: Timestamp::from_micros(row.get("at")?),
+        data: row.get("data")?,
     })
 }

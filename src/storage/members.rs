@@ -1,14 +1,11 @@
 //! Memberships in the store: joining, leaving, being added, and who is in a room.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
-
 use super::access::{Access, access, head};
-use super::error::{Error, Stop};
+use super::error::{Error, Failure, Stop};
+use super::journal::Transaction;
 use super::rows::{member_columns, member_of, room_columns, room_of, user_ref_of};
-use super::statements::statements;
-use super::writing::Writing;
-use super::{Made, Removed, Store};
+use super::sql::{Connection, statements};
+use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, UserId};
@@ -75,16 +72,16 @@ pub struct NewMember {
 
 impl Store {
     pub async fn join_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<Made<Member>, Error> {
-        self.journal.write(move |w| Box::pin(join(w, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(join(tx, room, user, at))).await
     }
 
     /// Ends a membership. Does nothing for a person who is not in the room if the room is public.
     pub async fn leave_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(leave(w, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(leave(tx, room, user, at))).await
     }
 
     pub async fn put_member(&self, new: NewMember) -> Result<Made<Member>, Error> {
-        self.journal.write(move |w| Box::pin(put(w, new))).await
+        self.journal.write(move |tx| Box::pin(put(tx, new))).await
     }
 
     /// A page of the members of a room, for one of them: by username, after `after`, at most `limit`.
@@ -95,142 +92,140 @@ impl Store {
         after: Option<&Username>,
         limit: i64,
     ) -> Result<MembersPage, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let room = access(&mut snapshot, room, user).await?.member()?.room;
-        let page = PAGE.query().bind(room.id.uuid()).bind(after.map_or("", Username::as_str)).bind(limit);
-        let rows = page.fetch_all(&mut *snapshot).await?;
-        let members = rows.iter().map(member_of).collect::<Result<_, _>>()?;
-        Ok(MembersPage { members, head, last_seq: room.last_seq })
+        let (room, after) = (room.clone(), after.cloned());
+        self.snapshot(move |sql| Box::pin(page(sql, room, user, after, limit))).await
     }
 }
 
-async fn join(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> Result<Made<Member>, Stop> {
-    let Access { room, role, person } = access(w.sql(), &room, user).await?;
+async fn page(
+    sql: &mut Connection,
+    room: RoomRef,
+    user: UserId,
+    after: Option<Username>,
+    limit: i64,
+) -> Result<MembersPage, Stop> {
+    let head = head(sql).await?;
+    let room = access(sql, &room, user).await?.member()?.room;
+    let page = PAGE.bind(room.id).bind(after.as_ref().map_or("", Username::as_str)).bind(limit);
+    let members = page.all(sql, member_of).await?;
+    Ok(MembersPage { members, head, last_seq: room.last_seq })
+}
+
+async fn join(
+    tx: &mut Transaction,
+    room: RoomRef,
+    user: UserId,
+    at: Timestamp,
+) -> Result<Made<Member>, Stop> {
+    let Access { room, role, person } = access(tx.sql(), &room, user).await?;
     if role.is_some() {
-        return Ok(Made { value: member(w.sql(), &room, user).await?, new: false });
+        return Ok(Made { value: member(tx.sql(), &room, user).await?, new: false });
     }
-    let (_, member) = add_member(w, room, &person, &person, Role::Member, at).await?;
+    let (_, member) = add_member(tx, room, &person, &person, Role::Member, at).await?;
     Ok(Made { value: member, new: true })
 }
 
-async fn leave(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
-    let Access { room, role, person } = access(w.sql(), &room, user).await?;
+async fn leave(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
+    let Access { room, role, person } = access(tx.sql(), &room, user).await?;
     let Some(role) = role else { return Ok(()) };
-    if role == Role::Owner && is_last_owner(w.sql(), &room).await? {
+    if role == Role::Owner && is_last_owner(tx.sql(), &room).await? {
         return Err(Refusal::LastOwner.into());
     }
-    let left = member(w.sql(), &room, user).await?;
-    let position = w.next_position();
-    CLOSE.query().bind(room.id.uuid()).bind(user.uuid()).bind(position.0).execute(w.sql()).await?;
-    let room = advance(w, room, -1).await?;
-    w.append(&event(EventType::MemberLeft, room.clone(), &person, left, at)).await?;
-    w.afterwards().removed.push(Removed { room: room.id, user: Some(user), position });
+    let left = member(tx.sql(), &room, user).await?;
+    let position = tx.next_position();
+    CLOSE.bind(room.id).bind(user).bind(position).run(tx.sql()).await?;
+    let room = advance(tx, room, -1).await?;
+    tx.append(&NewEvent::of_member(EventType::MemberLeft, room, person, left, at))?;
     Ok(())
 }
 
-async fn put(w: &mut Writing, new: NewMember) -> Result<Made<Member>, Stop> {
-    let Access { room, person: actor, .. } = access(w.sql(), &new.room, new.actor).await?.owner()?;
-    let row = PERSON_BY_NAME.query().bind(new.username.as_str()).fetch_optional(w.sql()).await?;
-    let person = user_ref_of(&row.ok_or(Refusal::UserNotFound)?)?;
-    let Some(present) = find_member(w.sql(), &room, person.id).await? else {
+async fn put(tx: &mut Transaction, new: NewMember) -> Result<Made<Member>, Stop> {
+    let Access { room, person: actor, .. } = access(tx.sql(), &new.room, new.actor).await?.owner()?;
+    let person = PERSON_BY_NAME.bind(&new.username).first(tx.sql(), user_ref_of).await?;
+    let person = person.ok_or(Refusal::UserNotFound)?;
+    let Some(present) = find_member(tx.sql(), &room, person.id).await? else {
         let role = new.role.unwrap_or(Role::Member);
-        let (_, member) = add_member(w, room, &actor, &person, role, new.at).await?;
+        let (_, member) = add_member(tx, room, &actor, &person, role, new.at).await?;
         return Ok(Made { value: member, new: true });
     };
     let role = new.role.unwrap_or(present.role);
     if role == present.role {
         return Ok(Made { value: present, new: false });
     }
-    if present.role == Role::Owner && is_last_owner(w.sql(), &room).await? {
+    if present.role == Role::Owner && is_last_owner(tx.sql(), &room).await? {
         return Err(Refusal::LastOwner.into());
     }
-    SET_ROLE.query().bind(room.id.uuid()).bind(person.id.uuid()).bind(role.as_str()).execute(w.sql()).await?;
-    let room = advance(w, room, 0).await?;
+    SET_ROLE.bind(room.id).bind(person.id).bind(role.as_str()).run(tx.sql()).await?;
+    let room = advance(tx, room, 0).await?;
     let member = Member { role, ..present };
-    w.append(&event(EventType::MemberUpdated, room, &actor, member.clone(), new.at)).await?;
+    tx.append(&NewEvent::of_member(EventType::MemberUpdated, room, actor, member.clone(), new.at))?;
     Ok(Made { value: member, new: false })
 }
 
 /// Begins a membership at the position of its event. Returns the room as it is after that event.
 pub(super) async fn add_member(
-    w: &mut Writing,
+    tx: &mut Transaction,
     room: RoomState,
     actor: &UserRef,
     person: &UserRef,
     role: Role,
     at: Timestamp,
 ) -> Result<(RoomState, Member), Stop> {
-    let rooms: i64 = COUNT_OF_PERSON.query().bind(person.id.uuid()).fetch_one(w.sql()).await?.try_get(0)?;
+    let rooms: i64 = COUNT_OF_PERSON.bind(person.id).one(tx.sql(), |row| row.get(0)).await?;
     if rooms >= MAX_ROOMS {
         return Err(Refusal::TooManyRooms.into());
     }
-    let since = w.next_position();
-    ADD.query()
-        .bind(room.id.uuid())
-        .bind(person.id.uuid())
+    let since = tx.next_position();
+    ADD.bind(room.id)
+        .bind(person.id)
         .bind(person.username.as_str())
-        .bind(since.0)
+        .bind(since)
         .bind(role.as_str())
-        .bind(at.micros())
-        .execute(w.sql())
+        .bind(at)
+        .run(tx.sql())
         .await?;
-    let room = advance(w, room, 1).await?;
+    let room = advance(tx, room, 1).await?;
     let member = Member { user: person.clone(), role, joined_at: at };
-    w.append(&event(EventType::MemberJoined, room.clone(), actor, member.clone(), at)).await?;
+    let (joined, actor) = (member.clone(), actor.clone());
+    tx.append(&NewEvent::of_member(EventType::MemberJoined, room.clone(), actor, joined, at))?;
     Ok((room, member))
 }
 
 /// Takes the next seq of a room, and adds `joined` to its count of members.
-async fn advance(w: &mut Writing, room: RoomState, joined: i64) -> Result<RoomState, sqlx::Error> {
+async fn advance(tx: &mut Transaction, room: RoomState, joined: i64) -> Result<RoomState, Failure> {
     let room = RoomState { last_seq: room.last_seq + 1, member_count: room.member_count + joined, ..room };
-    let update = ADVANCE.query().bind(room.id.uuid()).bind(room.last_seq).bind(room.member_count);
-    update.execute(w.sql()).await?;
+    let update = ADVANCE.bind(room.id).bind(room.last_seq).bind(room.member_count);
+    update.run(tx.sql()).await?;
     Ok(room)
 }
 
-fn event(kind: EventType, room: RoomState, actor: &UserRef, member: Member, at: Timestamp) -> NewEvent {
-    NewEvent {
-        kind,
-        room: room.id,
-        seq: room.last_seq,
-        at,
-        actor: actor.clone(),
-        message: None,
-        member: Some(member),
-        room_state: Some(room),
-    }
-}
-
-async fn is_last_owner(sql: &mut SqliteConnection, room: &RoomState) -> Result<bool, sqlx::Error> {
-    let owners: i64 = OWNERS.query().bind(room.id.uuid()).fetch_one(sql).await?.try_get(0)?;
+async fn is_last_owner(sql: &mut Connection, room: &RoomState) -> Result<bool, Failure> {
+    let owners: i64 = OWNERS.bind(room.id).one(sql, |row| row.get(0)).await?;
     Ok(owners <= 1)
 }
 
-async fn member(sql: &mut SqliteConnection, room: &RoomState, user: UserId) -> Result<Member, Stop> {
+async fn member(sql: &mut Connection, room: &RoomState, user: UserId) -> Result<Member, Stop> {
     find_member(sql, room, user).await?.ok_or_else(|| Refusal::NotAMember.into())
 }
 
 async fn find_member(
-    sql: &mut SqliteConnection,
+    sql: &mut Connection,
     room: &RoomState,
     user: UserId,
-) -> Result<Option<Member>, sqlx::Error> {
-    let row = ONE.query().bind(room.id.uuid()).bind(user.uuid()).fetch_optional(sql).await?;
-    row.as_ref().map(member_of).transpose()
+) -> Result<Option<Member>, Failure> {
+    ONE.bind(room.id).bind(user).first(sql, member_of).await
 }
 
 /// Every room of a person, with the membership.
 pub(super) async fn rooms_of(
-    sql: &mut SqliteConnection,
+    sql: &mut Connection,
     user: UserId,
-) -> Result<Vec<(RoomState, Member)>, sqlx::Error> {
-    let rows = OF_PERSON.query().bind(user.uuid()).fetch_all(sql).await?;
-    rows.iter().map(|row| Ok((room_of(row)?, member_of(row)?))).collect()
+) -> Result<Vec<(RoomState, Member)>, Failure> {
+    OF_PERSON.bind(user).all(sql, |row| Ok((room_of(row)?, member_of(row)?))).await
 }
 
 /// A person as events name them.
-pub(super) async fn person(sql: &mut SqliteConnection, user: UserId) -> Result<UserRef, Stop> {
-    let row = PERSON_BY_ID.query().bind(user.uuid()).fetch_optional(sql).await?;
-    Ok(user_ref_of(&row.ok_or(Refusal::UserNotFound)?)?)
+pub(super) async fn person(sql: &mut Connection, user: UserId) -> Result<UserRef, Stop> {
+    let person = PERSON_BY_ID.bind(user).first(sql, user_ref_of).await?;
+    person.ok_or_else(|| Refusal::UserNotFound.into())
 }

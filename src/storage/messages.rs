@@ -1,14 +1,11 @@
 //! Messages in the store: reading history by position. Posting is another file's.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
-
 use super::Store;
 use super::access::{access, head};
-use super::error::Error;
+use super::error::{Error, Failure, Stop};
 use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{message_columns, message_of};
-use super::statements::{Statement, statements};
+use super::sql::{Connection, Statement, statements};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::message::{Message, MessagePage, PageStart};
 use crate::domain::refusal::Refusal;
@@ -25,8 +22,8 @@ statements! {
         message_columns!(),
         "WHERE g.room_id = $1 AND g.position > $2 ORDER BY g.position LIMIT $3"
     );
-    BEYOND = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2), \
-              EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position > $3)";
+    BEYOND = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2) AS older, \
+              EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position > $3) AS newer";
     BY_ID = concat!("SELECT ", message_columns!(), "WHERE g.id = $1 AND g.room_id = $2");
 }
 
@@ -35,9 +32,8 @@ type MessageAt = (Position, Message);
 
 impl Store {
     pub async fn message(&self, room: &RoomRef, user: UserId, id: MessageId) -> Result<Message, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let room = access(&mut snapshot, room, user).await?.member()?.room;
-        Ok(find(&mut snapshot, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
+        let room = room.clone();
+        self.snapshot(move |sql| Box::pin(message(sql, room, user, id))).await
     }
 
     /// A page of at most `limit` messages and `MAX_PAGE_BYTES` of text for a member. It costs the same wherever it lies and
@@ -49,21 +45,35 @@ impl Store {
         start: PageStart,
         limit: usize,
     ) -> Result<MessagePage, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let room = access(&mut snapshot, room, user).await?.member()?.room;
-        let sql = &mut *snapshot;
-        let mut page = Page { room: room.id, left: MAX_PAGE_BYTES };
-        let rows = match start {
-            PageStart::Newest => page.older(sql, Position(i64::MAX), limit).await?,
-            PageStart::Before(position) => page.older(sql, position, limit).await?,
-            PageStart::After(position) => page.newer(sql, position, limit).await?,
-            PageStart::Around(id) => page.around(sql, id, limit).await?,
-        };
-        let (prev, next) = beyond(sql, &room, &rows).await?;
-        let messages = rows.into_iter().map(|(_, message)| message).collect();
-        Ok(MessagePage { messages, prev, next, head, last_seq: room.last_seq })
+        let room = room.clone();
+        self.snapshot(move |sql| Box::pin(history(sql, room, user, start, limit))).await
     }
+}
+
+async fn message(sql: &mut Connection, room: RoomRef, user: UserId, id: MessageId) -> Result<Message, Stop> {
+    let room = access(sql, &room, user).await?.member()?.room;
+    Ok(find(sql, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
+}
+
+async fn history(
+    sql: &mut Connection,
+    room: RoomRef,
+    user: UserId,
+    start: PageStart,
+    limit: usize,
+) -> Result<MessagePage, Stop> {
+    let head = head(sql).await?;
+    let room = access(sql, &room, user).await?.member()?.room;
+    let mut page = Page { room: room.id, left: MAX_PAGE_BYTES };
+    let rows = match start {
+        PageStart::Newest => page.older(sql, Position(i64::MAX), limit).await?,
+        PageStart::Before(position) => page.older(sql, position, limit).await?,
+        PageStart::After(position) => page.newer(sql, position, limit).await?,
+        PageStart::Around(id) => page.around(sql, id, limit).await?,
+    };
+    let (prev, next) = beyond(sql, &room, &rows).await?;
+    let messages = rows.into_iter().map(|(_, message)| message).collect();
+    Ok(MessagePage { messages, prev, next, head, last_seq: room.last_seq })
 }
 
 /// A page that is being read, and how many bytes it has room for.
@@ -75,10 +85,10 @@ struct Page {
 impl Page {
     async fn around(
         &mut self,
-        sql: &mut SqliteConnection,
+        sql: &mut Connection,
         id: MessageId,
         limit: usize,
-    ) -> Result<Vec<MessageAt>, Error> {
+    ) -> Result<Vec<MessageAt>, Stop> {
         let middle = find(sql, self.room, id).await?.ok_or(Refusal::MessageNotFound)?;
         let at = middle.0;
         self.left -= bytes_of(&middle);
@@ -95,10 +105,10 @@ impl Page {
 
     async fn older(
         &mut self,
-        sql: &mut SqliteConnection,
+        sql: &mut Connection,
         before: Position,
         limit: usize,
-    ) -> Result<Vec<MessageAt>, Error> {
+    ) -> Result<Vec<MessageAt>, Stop> {
         let mut rows = self.take(sql, OLDER, before, limit).await?;
         rows.reverse();
         Ok(rows)
@@ -106,22 +116,22 @@ impl Page {
 
     async fn newer(
         &mut self,
-        sql: &mut SqliteConnection,
+        sql: &mut Connection,
         after: Position,
         limit: usize,
-    ) -> Result<Vec<MessageAt>, Error> {
+    ) -> Result<Vec<MessageAt>, Stop> {
         self.take(sql, NEWER, after, limit).await
     }
 
     async fn take(
         &mut self,
-        sql: &mut SqliteConnection,
+        sql: &mut Connection,
         statement: Statement,
         from: Position,
         limit: usize,
-    ) -> Result<Vec<MessageAt>, Error> {
+    ) -> Result<Vec<MessageAt>, Stop> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = statement.query().bind(self.room.uuid()).bind(from.0).bind(limit);
+        let query = statement.bind(self.room).bind(from).bind(limit);
         Ok(take(sql, query, &mut self.left, message_of, bytes_of).await?.items)
     }
 }
@@ -132,16 +142,16 @@ fn bytes_of((_, message): &MessageAt) -> usize {
 
 /// Where the history goes on before the first and after the last of these messages, if it does.
 async fn beyond(
-    sql: &mut SqliteConnection,
+    sql: &mut Connection,
     room: &RoomState,
     rows: &[MessageAt],
-) -> Result<(Option<Position>, Option<Position>), Error> {
+) -> Result<(Option<Position>, Option<Position>), Failure> {
     let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok((None, None)) };
-    let row = BEYOND.query().bind(room.id.uuid()).bind(first.0).bind(last.0).fetch_one(sql).await?;
-    Ok((row.try_get::<bool, _>(0)?.then_some(*first), row.try_get::<bool, _>(1)?.then_some(*last)))
+    let query = BEYOND.bind(room.id).bind(*first).bind(*last);
+    let (older, newer) = query.one(sql, |row| Ok((row.get("older")?, row.get("newer")?))).await?;
+    Ok((bool::then_some(older, *first), bool::then_some(newer, *last)))
 }
 
-async fn find(sql: &mut SqliteConnection, room: RoomId, id: MessageId) -> Result<Option<MessageAt>, Error> {
-    let row = BY_ID.query().bind(id.uuid()).bind(room.uuid()).fetch_optional(sql).await?;
-    Ok(row.as_ref().map(message_of).transpose()?)
+async fn find(sql: &mut Connection, room: RoomId, id: MessageId) -> Result<Option<MessageAt>, Failure> {
+    BY_ID.bind(id).bind(room).first(sql, message_of).await
 }

@@ -3,16 +3,13 @@
 
 mod access;
 pub mod accounts;
-mod batch;
-mod checkpoint;
-mod committed;
 pub mod error;
 pub mod events;
-mod folder;
 mod journal;
 mod members;
 mod messages;
 mod meters;
+mod migrations;
 mod networks;
 mod open;
 mod paging;
@@ -20,39 +17,38 @@ mod posting;
 mod posts;
 mod probe;
 mod purge;
+mod readers;
 mod rooms;
 mod rows;
 pub mod sessions;
-mod settings;
-pub mod statements;
-mod tail;
-mod writing;
+mod sql;
+mod sqlite;
 
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::domain::cursor::Cursors;
 
-pub use committed::{Committed, Removed};
 pub use error::{Error, OpenError};
 pub use events::{Membership, Page, Snapshot};
-pub use journal::OnCommit;
+pub use journal::{Committed, OnCommit};
 pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
 pub use open::Purpose;
 pub use posts::{Admission, NewMessage};
 pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
+pub use sql::Statement;
 
 /// Every statement that the store runs, file by file.
-pub const STATEMENTS: &[&[statements::Statement]] = &[
+pub const STATEMENTS: &[&[Statement]] = &[
     access::STATEMENTS,
     accounts::STATEMENTS,
     events::STATEMENTS,
+    journal::transaction::STATEMENTS,
     members::STATEMENTS,
     messages::STATEMENTS,
+    migrations::STATEMENTS,
     networks::STATEMENTS,
     open::STATEMENTS,
     posting::STATEMENTS,
@@ -61,8 +57,6 @@ pub const STATEMENTS: &[&[statements::Statement]] = &[
     purge::STATEMENTS,
     rooms::STATEMENTS,
     sessions::STATEMENTS,
-    tail::STATEMENTS,
-    writing::STATEMENTS,
 ];
 
 /// A thing, and whether this call has made it or it was there before.
@@ -74,9 +68,8 @@ pub struct Made<T> {
 
 /// The open database: many readers, one journal.
 pub struct Store {
-    /// How the file is opened for writing.
-    options: SqliteConnectOptions,
-    readers: SqlitePool,
+    database: sqlite::Database,
+    readers: readers::Readers,
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
@@ -84,9 +77,6 @@ pub struct Store {
     fatal: CancellationToken,
     /// Asks the journal to write what is queued and then to end.
     closing: CancellationToken,
-    tasks: TaskTracker,
-    /// Held while the store is open, so that a second process is refused.
-    _folder: folder::Folder,
 }
 
 impl Store {
@@ -111,17 +101,11 @@ impl Store {
     /// come later are refused.
     pub async fn close(&self) {
         self.closing.cancel();
-        self.tasks.wait().await;
+        self.database.ended().await;
         self.readers.close().await;
-        if self.has_failed() {
-            // The recovery of the next start decides about what the failed commit has left behind.
-            return;
-        }
-        if let Err(error) = checkpoint::last(self.options.clone()).await {
-            tracing::warn!(
-                %error,
-                "the write-ahead log could not be folded back: keep parlor.db-wal together with parlor.db until the next start"
-            );
+        // The recovery of the next start decides about what a failed commit has left behind.
+        if !self.has_failed() {
+            self.database.fold_back().await;
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Known networks in the store: from which networks people signed in, as keyed hashes.
 
-use sqlx::Row;
-
 use super::Store;
-use super::error::{Error, Stop};
-use super::statements::statements;
-use super::writing::Writing;
+use super::error::{Error, Failure, Stop};
+use super::journal::Transaction;
+use super::sql::{Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 use crate::domain::network::NetworkTag;
@@ -25,26 +23,23 @@ impl Store {
     /// The networks that somebody signed in from last, `most` of them.
     pub async fn recent_networks(&self, most: usize) -> Result<Vec<NetworkTag>, Error> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = RECENT.query().bind(most).fetch_all(&self.readers).await?;
-        let tag = |row: &sqlx::sqlite::SqliteRow| {
-            let bytes: &[u8] = row.try_get(0)?;
-            bytes
-                .try_into()
-                .map(NetworkTag::from_bytes)
-                .map_err(|_| sqlx::Error::Decode("a network has another length".into()))
-        };
-        Ok(rows.iter().map(tag).collect::<Result<_, sqlx::Error>>()?)
+        self.all(RECENT.bind(most), tag_of).await
     }
 }
 
 /// Notes that somebody signed in, or made an account, from a network.
 pub(super) async fn note(
-    w: &mut Writing,
+    tx: &mut Transaction,
     user: UserId,
     network: NetworkTag,
     at: Timestamp,
 ) -> Result<(), Stop> {
-    NOTE.query().bind(user.uuid()).bind(&network.as_bytes()[..]).bind(at.micros()).execute(w.sql()).await?;
-    FORGET_SURPLUS.query().bind(user.uuid()).bind(PER_USER).execute(w.sql()).await?;
+    NOTE.bind(user).bind(&network.as_bytes()[..]).bind(at).run(tx.sql()).await?;
+    FORGET_SURPLUS.bind(user).bind(PER_USER).run(tx.sql()).await?;
     Ok(())
+}
+
+fn tag_of(row: &Row<'_>) -> Result<NetworkTag, Failure> {
+    let bytes = row.get::<Vec<u8>, _>("network")?.try_into();
+    bytes.map(NetworkTag::from_bytes).map_err(|_| Failure::fault("a network has another length".into()))
 }

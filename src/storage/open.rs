@@ -1,46 +1,29 @@
-//! Opening the database: takes the folder, checks what durability rests on, recovers, migrates, and begins a new epoch.
+//! Opening the store: brings the database up to date, begins a new epoch, and starts the journal.
 
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Row};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Store;
-use super::checkpoint::{self, Checkpoints};
-use super::error::OpenError;
-use super::folder::Folder;
-use super::journal::{Committer, Journal, OnCommit};
+use super::error::{Failure, OpenError};
+use super::journal::{AfterBatch, Committer, Journal, OnCommit, Transaction};
 use super::meters::Meters;
-use super::posting::Posting;
-use super::settings::{LOCK_WAIT, SETTINGS};
-use super::statements::statements;
-use super::writing::Writing;
+use super::readers::Readers;
+use super::sql::{Connection, Row, statements};
+use super::{migrations, sqlite};
 use crate::domain::cursor::{Cursors, Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/storage/migrations/sqlite");
-
-/// Connections for reading. Each has a thread of its own; two cores are kept busy by fewer.
-const READERS: u32 = 4;
-/// How long a read waits for one of them. After that it fails as [`super::Error::Overloaded`], so that requests do not pile up
-/// behind reads that hang.
-const READER_WAIT: Duration = Duration::from_secs(5);
 /// Epochs that are read at the start. A cursor of an older epoch leads to a reset, which is always safe.
 const EPOCHS: i64 = 10_000;
 
 statements! {
     FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
-    BEGIN_EPOCH = "INSERT INTO epochs (epoch, first_position) SELECT $1, head + 1 FROM log";
+    BEGIN_EPOCH = "INSERT INTO epochs (number, epoch, first_position) \
+                   SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, $1, head + 1 FROM log";
     CURSOR_KEY = "SELECT cursor_key FROM log";
-    KNOWN_EPOCHS = "SELECT epoch, first_position FROM epochs ORDER BY first_position DESC, rowid DESC LIMIT $1";
+    KNOWN_EPOCHS = "SELECT epoch, first_position FROM epochs ORDER BY number DESC LIMIT $1";
 }
 
 /// What the database is opened for.
@@ -61,134 +44,62 @@ impl Store {
         ids: Ids,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
-        let data = Folder::take(folder)?;
-        let file = &data.database;
-        let broken = |e: sqlx::Error| OpenError::Database(file.clone(), e.into());
-        let options = options(file);
-
-        let mut writer = options.connect().await.map_err(broken)?;
-        let posting = posting(file)?;
-        // Frames recovered from the log may never have been synced. They must be on the disk before anybody reads them.
-        if !checkpoint::truncate(&mut writer).await.map_err(broken)? {
-            return Err(OpenError::InUse(folder.to_owned()));
-        }
-        migrate(&mut writer, file).await?;
+        let (mut database, writer) = sqlite::Database::open(folder)?;
+        let name = database.name();
+        let mut writer = Connection::Sqlite(writer);
+        migrations::run(&mut writer, &name).await?;
+        let broken = |failure| OpenError::Database(name.clone(), failure);
         let cursors = begin_epoch(&mut writer, purpose, ids).await.map_err(broken)?;
+        let readers = database.readers().map_err(broken)?;
 
-        let checkpointer = options.clone().busy_timeout(Duration::ZERO).connect().await.map_err(broken)?;
-        let readers = readers().connect_with(options.clone().read_only(true)).await.map_err(broken)?;
-
-        let (fatal, closing, tasks) =
-            (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let checkpoints = Arc::new(Checkpoints::default());
-        let meters = Arc::new(Meters::new(data.log.clone()));
+        let (fatal, closing) = (CancellationToken::new(), CancellationToken::new());
+        let meters = Arc::new(Meters::new(database.log_file()));
         let (journal, requests) = Journal::new(meters.clone());
         let committer = Committer {
             requests,
-            posting,
-            writing: Writing::new(writer),
-            checkpoints: checkpoints.clone(),
+            transaction: Transaction::new(writer),
+            after_batch: after_batch(&database),
             on_commit,
             fatal: fatal.clone(),
             closing: closing.clone(),
             meters: meters.clone(),
         };
-        // The journal waits for the disk, so it has a thread of its own.
-        let runtime = Handle::current();
-        let writing = tasks.spawn_blocking(move || runtime.block_on(committer.run()));
-        let broken = fatal.clone();
-        tasks.spawn(async move {
-            let broke_down = || {
-                tracing::error!("the journal broke down: nothing is written any more");
-                broken.cancel();
-            };
-            let ended = CancellationToken::new();
-            let journal = async {
-                let is_broken = writing.await.is_err();
-                // Nobody writes any more, so the checkpoints end, too.
-                ended.cancel();
-                if is_broken {
-                    broke_down();
-                }
-            };
-            let work = async { tokio::join!(journal, checkpoints.run(checkpointer, &ended)) };
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                broke_down();
-            }
-        });
-        tasks.close();
-        Ok(Self { options, readers, journal, meters, cursors, fatal, closing, tasks, _folder: data })
+        database.start(committer.run(), fatal.clone()).map_err(broken)?;
+        let readers = Readers::new(readers.into_iter().map(Connection::Sqlite).collect());
+        Ok(Self { database, readers, journal, meters, cursors, fatal, closing })
     }
 }
 
-fn options(file: &Path) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .busy_timeout(LOCK_WAIT)
-        .disable_statement_logging();
-    SETTINGS.iter().fold(options, |options, &(name, value)| options.pragma(name, value))
-}
-
-/// All connections are opened at the start and kept, so that a process without a free descriptor can still read. They are not
-/// tested before use: a connection to a file does not break, and a test would cost as much as a read.
-fn readers() -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .min_connections(READERS)
-        .max_connections(READERS)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .test_before_acquire(false)
-        .acquire_timeout(READER_WAIT)
-        // Without this, each wait of two seconds would be a line in the log.
-        .acquire_slow_threshold(READER_WAIT)
-}
-
-/// Opens the connection for posts. Fails where the file system does not support what makes posts durable.
-fn posting(file: &Path) -> Result<Posting, OpenError> {
-    let broken = |e: rusqlite::Error| OpenError::Database(file.to_owned(), e.into());
-    let posting = Posting::open(file).map_err(broken)?;
-    match posting.lacks().map_err(broken)? {
-        Some(lacking) => Err(OpenError::NotDurable(file.to_owned(), lacking)),
-        None => Ok(posting),
-    }
-}
-
-async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
-    MIGRATIONS.run(writer).await.map_err(|e| match e {
-        MigrateError::VersionMissing(version) => OpenError::NewerSchema(file.to_owned(), version),
-        other => OpenError::Migration(file.to_owned(), other),
+fn after_batch(database: &sqlite::Database) -> AfterBatch {
+    let mut after_batch = database.after_batch();
+    Box::new(move |connection, writes| match connection {
+        Connection::Sqlite(sqlite) => after_batch(sqlite, writes),
     })
 }
 
 /// Reads the key of the cursors, which is made with the database. Begins a new epoch when the database is opened for serving.
-async fn begin_epoch(
-    writer: &mut SqliteConnection,
-    purpose: Purpose,
-    ids: Ids,
-) -> Result<Cursors, sqlx::Error> {
-    let key = ids.random_bytes::<16>();
-    FIRST_START.query().bind(&key[..]).execute(&mut *writer).await?;
+async fn begin_epoch(sql: &mut Connection, purpose: Purpose, ids: Ids) -> Result<Cursors, Failure> {
+    FIRST_START.bind(ids.random_bytes::<16>().to_vec()).run(sql).await?;
     let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
     // A number that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The next
     // start draws another number.
     if purpose == Purpose::Serve {
-        BEGIN_EPOCH.query().bind(epoch).execute(&mut *writer).await?;
+        BEGIN_EPOCH.bind(epoch).run(sql).await?;
     }
 
-    let key: Vec<u8> = CURSOR_KEY.query().fetch_one(&mut *writer).await?.try_get(0)?;
+    let key = CURSOR_KEY.query().one(sql, |row| row.get::<Vec<u8>, _>("cursor_key")).await?;
     let key =
-        <[u8; 16]>::try_from(key).map_err(|_| sqlx::Error::Decode("the cursor key has 16 bytes".into()))?;
-    // The rowid gives the order in which they began: several epochs may begin at one position.
-    let rows = KNOWN_EPOCHS.query().bind(EPOCHS).fetch_all(writer).await?;
-    let mut epochs = Vec::with_capacity(rows.len());
-    for row in rows.iter().rev() {
-        let epoch = u32::try_from(row.try_get::<i64, _>(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
-        epochs.push(EpochStart { epoch: Epoch(epoch), first: Position(row.try_get(1)?) });
-    }
+        <[u8; 16]>::try_from(key).map_err(|_| Failure::fault("the cursor key has not 16 bytes".into()))?;
+    let mut epochs = KNOWN_EPOCHS.bind(EPOCHS).all(sql, epoch_of).await?;
+    epochs.reverse();
     if epochs.is_empty() {
         epochs.push(EpochStart { epoch: Epoch(0), first: Position(1) });
     }
     Ok(Cursors::new(&key, epochs))
+}
+
+fn epoch_of(row: &Row<'_>) -> Result<EpochStart, Failure> {
+    let epoch = u32::try_from(row.get::<i64, _>("epoch")?)
+        .map_err(|_| Failure::fault("an epoch is no number of 32 bits".into()))?;
+    Ok(EpochStart { epoch: Epoch(epoch), first: Position(row.get("first_position")?) })
 }

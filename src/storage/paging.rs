@@ -1,10 +1,9 @@
 //! How much of a list one page holds. A page that waits for a slow reader stays in memory, so bytes count beside items.
 
-use futures_util::TryStreamExt;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use std::ops::ControlFlow;
 
-use super::error::Error;
-use super::statements::Query;
+use super::error::Failure;
+use super::sql::{Connection, Query, Row};
 use crate::domain::message::MAX_BODY_BYTES;
 
 /// Most bytes of text on a page, in UTF-8. In JSON they are twice as many at most, and each item has a few hundred more.
@@ -21,22 +20,24 @@ pub(super) struct Taken<T> {
 }
 
 /// Reads rows until there are none, or the next one has more bytes than are `left` of the page.
-pub(super) async fn take<T>(
-    sql: &mut SqliteConnection,
+pub(super) async fn take<T: Send>(
+    sql: &mut Connection,
     query: Query<'_>,
     left: &mut usize,
-    item_of: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
-    bytes_of: impl Fn(&T) -> usize,
-) -> Result<Taken<T>, Error> {
-    let mut rows = query.fetch(sql);
-    let mut items = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        let item = item_of(&row)?;
+    mut item_of: impl FnMut(&Row<'_>) -> Result<T, Failure> + Send,
+    bytes_of: fn(&T) -> usize,
+) -> Result<Taken<T>, Failure> {
+    let (mut items, mut is_cut) = (Vec::new(), false);
+    let take = |row: &Row<'_>| {
+        let item = item_of(row)?;
         let Some(rest) = left.checked_sub(bytes_of(&item)) else {
-            return Ok(Taken { items, is_cut: true });
+            is_cut = true;
+            return Ok(ControlFlow::Break(()));
         };
         *left = rest;
         items.push(item);
-    }
-    Ok(Taken { items, is_cut: false })
+        Ok(ControlFlow::Continue(()))
+    };
+    query.each(sql, take).await?;
+    Ok(Taken { items, is_cut })
 }

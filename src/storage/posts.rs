@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::sync::oneshot;
 
 use super::error::Error;
 use super::rows::{message_columns, message_of};
-use super::statements::statements;
+use super::sql::{Row, statements};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, RoomId, UserId};
@@ -70,13 +69,15 @@ impl Store {
 
     /// The message that was posted under the client id, as it is now.
     async fn posted_before(&self, room: RoomId, new: &NewMessage) -> Result<Message, Error> {
-        let query = POSTED_BEFORE.query().bind(room.uuid()).bind(new.author.uuid()).bind(new.client_id());
+        let client_id = new.client_id().map(str::to_owned);
+        let query = POSTED_BEFORE.bind(room).bind(new.author).bind(client_id);
+        let before = |row: &Row<'_>| Ok((message_of(row)?.1, row.get::<Option<Vec<u8>>, _>("client_hash")?));
         // The room may have been deleted, and the message purged, since the journal saw it.
-        let row = query.fetch_optional(&self.readers).await?.ok_or(Refusal::RoomNotFound)?;
-        if row.try_get::<Option<&[u8]>, _>("client_hash")? != new.client_hash() {
+        let (message, hash) = self.first(query, before).await?.ok_or(Refusal::RoomNotFound)?;
+        if hash.as_deref() != new.client_hash() {
             return Err(Refusal::ClientIdReused.into());
         }
-        Ok(message_of(&row)?.1)
+        Ok(message)
     }
 }
 

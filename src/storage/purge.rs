@@ -2,14 +2,12 @@
 //! over. What is to go is found by a reader; the journal takes it away in pieces, each in a transaction of its own, because
 //! posts wait for as long as a piece takes.
 
-use sqlx::Row;
-use sqlx::types::Uuid;
-
 use super::Store;
 use super::error::{Error, Stop};
-use super::statements::statements;
-use super::writing::Writing;
+use super::journal::Transaction;
+use super::sql::{Row, statements};
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::{Position, RoomId};
 
 /// Rows that one piece takes away. Each message of a deleted room touches pages all over the file, and posts wait for the piece.
 const PIECE: i64 = 16;
@@ -17,7 +15,10 @@ const PIECE: i64 = 16;
 const PIECE_OF_EVENTS: i64 = 256;
 
 statements! {
-    OLDEST_EVENTS = "SELECT position, at FROM events WHERE position > (SELECT floor FROM log) ORDER BY position LIMIT $1";
+    /// Events that no reader of the log of its own still needs.
+    OLDEST_EVENTS = "SELECT position, at FROM events WHERE position > (SELECT floor FROM log) \
+                     AND position <= coalesce((SELECT min(position) FROM consumers), 9223372036854775807) \
+                     ORDER BY position LIMIT $1";
     PURGE_EVENTS = "DELETE FROM events WHERE position <= $1";
     RAISE_FLOOR = "UPDATE log SET floor = $1";
     HAS_OLD_MEMBERSHIPS = "SELECT 1 FROM members WHERE until <= (SELECT floor FROM log) LIMIT 1";
@@ -25,7 +26,7 @@ statements! {
                          (SELECT room_id, user_id, since FROM members WHERE until <= (SELECT floor FROM log) LIMIT $1)";
     ROOM_TO_PURGE =
         "SELECT id FROM rooms WHERE deleted_at IS NOT NULL AND NOT purged ORDER BY deleted_at LIMIT 1";
-    OLDEST_MESSAGES = "SELECT min(position), max(position) FROM \
+    OLDEST_MESSAGES = "SELECT min(position) AS first, max(position) AS last FROM \
                        (SELECT position FROM messages WHERE room_id = $1 ORDER BY position LIMIT $2) AS piece";
     /// The log keeps the event, because its positions have no hole, without what was said. The events are found by their
     /// messages: there may be very many events of other kinds between two messages. Once messages can be edited, the events of
@@ -43,70 +44,67 @@ impl Store {
     /// Takes a piece of the log's beginning away, up to the first event that is not older than `before`, or of the
     /// memberships that ended there. False when there is nothing left to take.
     pub async fn purge_events(&self, before: Timestamp) -> Result<bool, Error> {
-        if HAS_OLD_MEMBERSHIPS.query().fetch_optional(&self.readers).await?.is_some() {
-            self.journal.write(|w| Box::pin(purge_memberships(w))).await?;
+        if self.first(HAS_OLD_MEMBERSHIPS.query(), |_| Ok(())).await?.is_some() {
+            self.journal.write(|tx| Box::pin(purge_memberships(tx))).await?;
             return Ok(true);
         }
-        let rows = OLDEST_EVENTS.query().bind(PIECE_OF_EVENTS).fetch_all(&self.readers).await?;
-        let mut floor = None;
-        for row in &rows {
-            if row.try_get::<i64, _>("at")? >= before.micros() {
-                break;
-            }
-            floor = Some(row.try_get::<i64, _>("position")?);
-        }
-        let Some(floor) = floor else { return Ok(false) };
-        self.journal.write(move |w| Box::pin(purge_events(w, floor))).await?;
+        let oldest =
+            |row: &Row<'_>| Ok((Position(row.get("position")?), Timestamp::from_micros(row.get("at")?)));
+        let oldest = self.all(OLDEST_EVENTS.bind(PIECE_OF_EVENTS), oldest).await?;
+        let old = oldest.into_iter().take_while(|(_, at)| *at < before);
+        let Some((floor, _)) = old.last() else { return Ok(false) };
+        self.journal.write(move |tx| Box::pin(purge_events(tx, floor))).await?;
         Ok(true)
     }
 
     /// Takes a piece of the messages of deleted rooms away, from the log too. False when there is nothing left to take.
     pub async fn purge_deleted_rooms(&self) -> Result<bool, Error> {
-        let Some(row) = ROOM_TO_PURGE.query().fetch_optional(&self.readers).await? else { return Ok(false) };
-        let room: Uuid = row.try_get(0)?;
-        let row = OLDEST_MESSAGES.query().bind(room).bind(PIECE).fetch_one(&self.readers).await?;
+        let room = |row: &Row<'_>| Ok(RoomId::from_uuid(row.get("id")?));
+        let Some(room) = self.first(ROOM_TO_PURGE.query(), room).await? else { return Ok(false) };
+        let ends =
+            |row: &Row<'_>| Ok((row.get::<Option<i64>, _>("first")?, row.get::<Option<i64>, _>("last")?));
+        let ends = self.first(OLDEST_MESSAGES.bind(room).bind(PIECE), ends).await?;
         // Nothing is posted to a deleted room, so one that has no messages will have none.
-        let piece = row.try_get::<Option<i64>, _>(0)?.zip(row.try_get::<Option<i64>, _>(1)?);
-        self.journal.write(move |w| Box::pin(purge_room(w, room, piece))).await?;
+        let piece = ends.and_then(|(first, last)| first.zip(last));
+        self.journal.write(move |tx| Box::pin(purge_room(tx, room, piece))).await?;
         Ok(true)
     }
 
     /// Takes a piece of the sessions away that were over before `at`, ended or not. False when there are no more.
     pub async fn purge_sessions(&self, at: Timestamp) -> Result<bool, Error> {
-        let over = HAS_OLD_SESSIONS.query().bind(at.micros()).fetch_optional(&self.readers).await?;
-        if over.is_none() {
+        if self.first(HAS_OLD_SESSIONS.bind(at), |_| Ok(())).await?.is_none() {
             return Ok(false);
         }
-        self.journal.write(move |w| Box::pin(purge_sessions(w, at))).await?;
+        self.journal.write(move |tx| Box::pin(purge_sessions(tx, at))).await?;
         Ok(true)
     }
 }
 
-async fn purge_memberships(w: &mut Writing) -> Result<(), Stop> {
-    PURGE_MEMBERSHIPS.query().bind(PIECE).execute(w.sql()).await?;
+async fn purge_memberships(tx: &mut Transaction) -> Result<(), Stop> {
+    PURGE_MEMBERSHIPS.bind(PIECE).run(tx.sql()).await?;
     Ok(())
 }
 
-async fn purge_events(w: &mut Writing, floor: i64) -> Result<(), Stop> {
-    PURGE_EVENTS.query().bind(floor).execute(w.sql()).await?;
-    RAISE_FLOOR.query().bind(floor).execute(w.sql()).await?;
+async fn purge_events(tx: &mut Transaction, floor: Position) -> Result<(), Stop> {
+    PURGE_EVENTS.bind(floor).run(tx.sql()).await?;
+    RAISE_FLOOR.bind(floor).run(tx.sql()).await?;
     Ok(())
 }
 
 /// The messages from one position to another, or the end of the work where there are none.
-async fn purge_room(w: &mut Writing, room: Uuid, piece: Option<(i64, i64)>) -> Result<(), Stop> {
+async fn purge_room(tx: &mut Transaction, room: RoomId, piece: Option<(i64, i64)>) -> Result<(), Stop> {
     let Some((first, last)) = piece else {
-        NOTE_PURGED.query().bind(room).execute(w.sql()).await?;
+        NOTE_PURGED.bind(room).run(tx.sql()).await?;
         return Ok(());
     };
     // The messages say which events are theirs, so they go last.
     for statement in [SCRUB_EVENTS, PURGE_MESSAGES] {
-        statement.query().bind(room).bind(first).bind(last).execute(w.sql()).await?;
+        statement.bind(room).bind(first).bind(last).run(tx.sql()).await?;
     }
     Ok(())
 }
 
-async fn purge_sessions(w: &mut Writing, at: Timestamp) -> Result<(), Stop> {
-    PURGE_SESSIONS.query().bind(at.micros()).bind(PIECE).execute(w.sql()).await?;
+async fn purge_sessions(tx: &mut Transaction, at: Timestamp) -> Result<(), Stop> {
+    PURGE_SESSIONS.bind(at).bind(PIECE).run(tx.sql()).await?;
     Ok(())
 }

@@ -1,16 +1,13 @@
 //! Rooms in the store: the directory, a person's rooms, making, changing and deleting them.
 
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
 use super::access::{Access, access, head};
-use super::error::{Error, Stop};
+use super::error::{Error, Failure, Stop};
+use super::journal::Transaction;
 use super::members::{self, add_member};
 use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{role_of, room_columns, room_of};
-use super::statements::{Query, statements};
-use super::writing::Writing;
-use super::{Made, Removed, Store};
+use super::sql::{Connection, Query, Row, statements};
+use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -19,7 +16,6 @@ use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{RoomRef, RoomState, RoomView, Visibility};
 use crate::domain::search::folded;
-use crate::domain::user::UserRef;
 
 /// Rooms that one page of a search looks at. A search without this bound would read every public room for a word that
 /// no room has.
@@ -100,15 +96,13 @@ pub struct DirectoryPage {
 
 impl Store {
     pub async fn room(&self, room: &RoomRef, user: UserId) -> Result<RoomView, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let access = access(&mut snapshot, room, user).await?;
-        Ok(RoomView { state: access.room, role: access.role, head })
+        let room = room.clone();
+        self.snapshot(move |sql| Box::pin(view(sql, room, user))).await
     }
 
     /// Whether there was a room with this id and it was deleted.
     pub async fn is_deleted(&self, room: RoomId) -> Result<bool, Error> {
-        Ok(IS_DELETED.query().bind(room.uuid()).fetch_optional(&self.readers).await?.is_some())
+        Ok(self.first(IS_DELETED.bind(room), |_| Ok(())).await?.is_some())
     }
 
     /// Public rooms by name, after `after`, at most `limit`.
@@ -118,10 +112,8 @@ impl Store {
         after: Option<&RoomName>,
         limit: i64,
     ) -> Result<DirectoryPage, Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let page = DIRECTORY.query().bind(user.uuid()).bind(after.map_or("", RoomName::as_str)).bind(limit);
-        read_directory(&mut snapshot, page, head).await
+        let after = after.cloned();
+        self.snapshot(move |sql| Box::pin(directory(sql, user, after, limit))).await
     }
 
     /// The same of the rooms that have `text`, as `folded` gives it, in name, title or topic. Looks at `LOOKED_AT` rooms
@@ -134,36 +126,17 @@ impl Store {
         limit: i64,
     ) -> Result<DirectoryPage, Error> {
         let pattern = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let after = after.map_or("", RoomName::as_str);
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let through =
-            NAME_BEHIND.query().bind(after).bind(LOOKED_AT - 1).fetch_optional(&mut *snapshot).await?;
-        let through = through.map(|row| row.try_get(0).map(RoomName::stored)).transpose()?;
-        let search = SEARCH
-            .query()
-            .bind(user.uuid())
-            .bind(after)
-            .bind(limit)
-            .bind(through.as_ref().map_or(BEHIND_ALL_NAMES, RoomName::as_str))
-            .bind(pattern);
-        let page = read_directory(&mut snapshot, search, head).await?;
-        let is_full = i64::try_from(page.rooms.len()).is_ok_and(|found| found >= limit);
-        Ok(DirectoryPage { through: page.through.or(through.filter(|_| !is_full)), ..page })
+        let after = after.cloned();
+        self.snapshot(move |sql| Box::pin(search(sql, user, pattern, after, limit))).await
     }
 
     /// Every room that a person is in, by name, and the end of the log: the snapshot that the person's stream goes on from.
     pub async fn rooms_of_user(&self, user: UserId) -> Result<(Vec<RoomView>, Position), Error> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = head(&mut snapshot).await?;
-        let rows = OF_PERSON.query().bind(user.uuid()).fetch_all(&mut *snapshot).await?;
-        let mut rooms = views(&rows, head)?;
-        rooms.sort_by(|a, b| (a.state.name.as_str(), a.state.id).cmp(&(b.state.name.as_str(), b.state.id)));
-        Ok((rooms, head))
+        self.snapshot(move |sql| Box::pin(of_user(sql, user))).await
     }
 
     pub async fn create_room(&self, room: NewRoom) -> Result<Made<RoomView>, Error> {
-        self.journal.write(move |w| Box::pin(create(w, room))).await
+        self.journal.write(move |tx| Box::pin(create(tx, room))).await
     }
 
     pub async fn update_room(
@@ -173,19 +146,61 @@ impl Store {
         changes: RoomChanges,
         at: Timestamp,
     ) -> Result<RoomView, Error> {
-        self.journal.write(move |w| Box::pin(update(w, room, user, changes, at))).await
+        self.journal.write(move |tx| Box::pin(update(tx, room, user, changes, at))).await
     }
 
     pub async fn delete_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(delete(w, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(delete(tx, room, user, at))).await
     }
 }
 
-async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
-    if let Some(room) = created_before(w, &new).await? {
+async fn view(sql: &mut Connection, room: RoomRef, user: UserId) -> Result<RoomView, Stop> {
+    let head = head(sql).await?;
+    let access = access(sql, &room, user).await?;
+    Ok(RoomView { state: access.room, role: access.role, head })
+}
+
+async fn directory(
+    sql: &mut Connection,
+    user: UserId,
+    after: Option<RoomName>,
+    limit: i64,
+) -> Result<DirectoryPage, Stop> {
+    let head = head(sql).await?;
+    let page = DIRECTORY.bind(user).bind(after.as_ref().map_or("", RoomName::as_str)).bind(limit);
+    Ok(read_directory(sql, page, head).await?)
+}
+
+async fn search(
+    sql: &mut Connection,
+    user: UserId,
+    pattern: String,
+    after: Option<RoomName>,
+    limit: i64,
+) -> Result<DirectoryPage, Stop> {
+    let head = head(sql).await?;
+    let after = after.as_ref().map_or("", RoomName::as_str);
+    let behind = NAME_BEHIND.bind(after).bind(LOOKED_AT - 1);
+    let through = behind.first(sql, |row| Ok(RoomName::stored(row.get("name")?))).await?;
+    let last = through.as_ref().map_or(BEHIND_ALL_NAMES, RoomName::as_str);
+    let search = SEARCH.bind(user).bind(after).bind(limit).bind(last).bind(pattern);
+    let page = read_directory(sql, search, head).await?;
+    let is_full = i64::try_from(page.rooms.len()).is_ok_and(|found| found >= limit);
+    Ok(DirectoryPage { through: page.through.or(through.filter(|_| !is_full)), ..page })
+}
+
+async fn of_user(sql: &mut Connection, user: UserId) -> Result<(Vec<RoomView>, Position), Stop> {
+    let head = head(sql).await?;
+    let mut rooms = OF_PERSON.bind(user).all(sql, |row| view_of(row, head)).await?;
+    rooms.sort_by(|a, b| (a.state.name.as_str(), a.state.id).cmp(&(b.state.name.as_str(), b.state.id)));
+    Ok((rooms, head))
+}
+
+async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, Stop> {
+    if let Some(room) = created_before(tx, &new).await? {
         return Ok(Made { value: room, new: false });
     }
-    let name_is_free = new.visibility == Visibility::Private || is_free(w.sql(), &new.name, new.id).await?;
+    let name_is_free = new.visibility == Visibility::Private || is_free(tx.sql(), &new.name, new.id).await?;
     if !name_is_free {
         return Err(Refusal::RoomNameTaken.into());
     }
@@ -200,49 +215,51 @@ async fn create(w: &mut Writing, new: NewRoom) -> Result<Made<RoomView>, Stop> {
         last_seq: 1,
     };
     let (client_id, client_hash) = new.client_id.unzip();
-    let insert = CREATE
-        .query()
-        .bind(room.id.uuid())
-        .bind(room.name.as_str())
-        .bind(room.title.as_ref().map(Title::as_str))
-        .bind(room.topic.as_ref().map(Topic::as_str))
-        .bind(room.visibility.as_str())
+    CREATE
+        .bind(room.id)
+        .bind(&room.name)
+        .bind(room.title.as_ref())
+        .bind(room.topic.as_ref())
+        .bind(room.visibility)
         .bind(search_text(&room))
-        .bind(new.at.micros())
-        .bind(new.owner.uuid())
-        .bind(client_id.as_ref().map(ClientId::as_str))
-        .bind(client_hash);
-    insert.execute(w.sql()).await?;
+        .bind(new.at)
+        .bind(new.owner)
+        .bind(client_id.as_ref())
+        .bind(client_hash)
+        .run(tx.sql())
+        .await?;
 
-    let owner = members::person(w.sql(), new.owner).await?;
-    w.append(&event(EventType::RoomCreated, &room, &owner, new.at)).await?;
-    let (room, _) = add_member(w, room, &owner, &owner, Role::Owner, new.at).await?;
-    let head = w.head();
+    let owner = members::person(tx.sql(), new.owner).await?;
+    tx.append(&NewEvent::of_room(EventType::RoomCreated, room.clone(), owner.clone(), new.at))?;
+    let (room, _) = add_member(tx, room, &owner, &owner, Role::Owner, new.at).await?;
+    let head = tx.head();
     Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
 }
 
 /// The room that an earlier call with the same client id has made, as it is now.
-async fn created_before(w: &mut Writing, new: &NewRoom) -> Result<Option<RoomView>, Stop> {
+async fn created_before(tx: &mut Transaction, new: &NewRoom) -> Result<Option<RoomView>, Stop> {
     let Some((client_id, hash)) = &new.client_id else { return Ok(None) };
-    let query = CREATED_BEFORE.query().bind(new.owner.uuid()).bind(client_id.as_str());
-    let Some(row) = query.fetch_optional(w.sql()).await? else { return Ok(None) };
-    let id = RoomId::from_uuid(row.try_get(0)?);
-    let access = access(w.sql(), &RoomRef::Id(id), new.owner).await?;
-    if row.try_get::<&[u8], _>(1)? != hash {
+    let before = CREATED_BEFORE.bind(new.owner).bind(client_id);
+    let before = before.first(tx.sql(), |row| {
+        Ok((RoomId::from_uuid(row.get("id")?), row.get::<Vec<u8>, _>("client_hash")?))
+    });
+    let Some((id, hash_before)) = before.await? else { return Ok(None) };
+    let access = access(tx.sql(), &RoomRef::Id(id), new.owner).await?;
+    if hash_before != *hash {
         return Err(Refusal::ClientIdReused.into());
     }
-    let head = w.head();
+    let head = tx.head();
     Ok(Some(RoomView { state: access.room, role: access.role, head }))
 }
 
 async fn update(
-    w: &mut Writing,
+    tx: &mut Transaction,
     room: RoomRef,
     user: UserId,
     changes: RoomChanges,
     at: Timestamp,
 ) -> Result<RoomView, Stop> {
-    let Access { room: before, role, person } = access(w.sql(), &room, user).await?.owner()?;
+    let Access { room: before, role, person } = access(tx.sql(), &room, user).await?.owner()?;
     let after = RoomState {
         name: changes.name.unwrap_or_else(|| before.name.clone()),
         title: changes.title.unwrap_or_else(|| before.title.clone()),
@@ -252,55 +269,39 @@ async fn update(
         ..before.clone()
     };
     if (RoomState { last_seq: before.last_seq, ..after.clone() }) == before {
-        let head = w.head();
+        let head = tx.head();
         return Ok(RoomView { state: before, role, head });
     }
-    if after.visibility == Visibility::Public && !is_free(w.sql(), &after.name, after.id).await? {
+    if after.visibility == Visibility::Public && !is_free(tx.sql(), &after.name, after.id).await? {
         return Err(Refusal::RoomNameTaken.into());
     }
-    let query = UPDATE
-        .query()
-        .bind(after.id.uuid())
-        .bind(after.name.as_str())
-        .bind(after.title.as_ref().map(Title::as_str))
-        .bind(after.topic.as_ref().map(Topic::as_str))
-        .bind(after.visibility.as_str())
+    UPDATE
+        .bind(after.id)
+        .bind(&after.name)
+        .bind(after.title.as_ref())
+        .bind(after.topic.as_ref())
+        .bind(after.visibility)
         .bind(search_text(&after))
-        .bind(after.last_seq);
-    query.execute(w.sql()).await?;
-    let head = w.append(&event(EventType::RoomUpdated, &after, &person, at)).await?;
+        .bind(after.last_seq)
+        .run(tx.sql())
+        .await?;
+    let head = tx.append(&NewEvent::of_room(EventType::RoomUpdated, after.clone(), person, at))?;
     Ok(RoomView { state: after, role, head })
 }
 
 /// The room is gone for everybody at once. The purge takes its messages away later, in pieces.
-async fn delete(w: &mut Writing, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
-    let Access { room: before, person, .. } = access(w.sql(), &room, user).await?.owner()?;
+async fn delete(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
+    let Access { room: before, person, .. } = access(tx.sql(), &room, user).await?.owner()?;
     let after = RoomState { last_seq: before.last_seq + 1, ..before };
-    let position = w.next_position();
-    CLOSE_MEMBERSHIPS.query().bind(after.id.uuid()).bind(position.0).execute(w.sql()).await?;
-    let deletion = DELETE.query().bind(after.id.uuid()).bind(at.micros()).bind(after.last_seq);
-    deletion.execute(w.sql()).await?;
-    w.append(&event(EventType::RoomDeleted, &after, &person, at)).await?;
-    w.afterwards().removed.push(Removed { room: after.id, user: None, position });
+    let position = tx.next_position();
+    CLOSE_MEMBERSHIPS.bind(after.id).bind(position).run(tx.sql()).await?;
+    DELETE.bind(after.id).bind(at).bind(after.last_seq).run(tx.sql()).await?;
+    tx.append(&NewEvent::of_room(EventType::RoomDeleted, after, person, at))?;
     Ok(())
 }
 
-async fn is_free(sql: &mut SqliteConnection, name: &RoomName, but: RoomId) -> Result<bool, sqlx::Error> {
-    let other = OTHER_OF_NAME.query().bind(name.as_str()).bind(but.uuid());
-    Ok(other.fetch_optional(sql).await?.is_none())
-}
-
-fn event(kind: EventType, room: &RoomState, actor: &UserRef, at: Timestamp) -> NewEvent {
-    NewEvent {
-        kind,
-        room: room.id,
-        seq: room.last_seq,
-        at,
-        actor: actor.clone(),
-        message: None,
-        member: None,
-        room_state: Some(room.clone()),
-    }
+async fn is_free(sql: &mut Connection, name: &RoomName, but: RoomId) -> Result<bool, Failure> {
+    Ok(!OTHER_OF_NAME.bind(name).bind(but).any(sql).await?)
 }
 
 /// The text of a room that the directory searches.
@@ -312,10 +313,10 @@ fn search_text(room: &RoomState) -> String {
 
 /// Reads the rooms of a page, as far as their texts have room on it.
 async fn read_directory(
-    sql: &mut SqliteConnection,
+    sql: &mut Connection,
     query: Query<'_>,
     head: Position,
-) -> Result<DirectoryPage, Error> {
+) -> Result<DirectoryPage, Failure> {
     let bytes_of = |room: &RoomView| {
         let (title, topic) = (room.state.title.as_ref(), room.state.topic.as_ref());
         title.map_or(0, |title| title.as_str().len()) + topic.map_or(0, |topic| topic.as_str().len())
@@ -326,10 +327,6 @@ async fn read_directory(
     Ok(DirectoryPage { rooms: taken.items, through })
 }
 
-fn views(rows: &[SqliteRow], head: Position) -> Result<Vec<RoomView>, Error> {
-    Ok(rows.iter().map(|row| view_of(row, head)).collect::<Result<_, _>>()?)
-}
-
-fn view_of(row: &SqliteRow, head: Position) -> Result<RoomView, sqlx::Error> {
+fn view_of(row: &Row<'_>, head: Position) -> Result<RoomView, Failure> {
     Ok(RoomView { state: room_of(row)?, role: role_of(row)?, head })
 }

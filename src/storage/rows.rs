@@ -1,8 +1,7 @@
 //! What rows mean: the columns that several nouns select, and the domain types that they become.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
+use super::error::Failure;
+use super::sql::Row;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::membership::{Member, Role};
@@ -36,71 +35,72 @@ macro_rules! message_columns {
 }
 pub(super) use message_columns;
 
-pub(super) fn room_of(row: &SqliteRow) -> Result<RoomState, sqlx::Error> {
+pub(super) fn room_of(row: &Row<'_>) -> Result<RoomState, Failure> {
     Ok(RoomState {
-        id: RoomId::from_uuid(row.try_get("id")?),
-        name: RoomName::stored(row.try_get("name")?),
-        title: row.try_get::<Option<String>, _>("title")?.map(Title::stored),
-        topic: row.try_get::<Option<String>, _>("topic")?.map(Topic::stored),
+        id: RoomId::from_uuid(row.get("id")?),
+        name: RoomName::stored(row.get("name")?),
+        title: row.get::<Option<String>, _>("title")?.map(Title::stored),
+        topic: row.get::<Option<String>, _>("topic")?.map(Topic::stored),
         visibility: visibility_of(row)?,
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
-        member_count: row.try_get("member_count")?,
-        last_seq: row.try_get("head")?,
+        created_at: Timestamp::from_micros(row.get("created_at")?),
+        member_count: row.get("member_count")?,
+        last_seq: row.get("head")?,
     })
 }
 
-pub(super) fn visibility_of(row: &SqliteRow) -> Result<Visibility, sqlx::Error> {
-    Visibility::parse(row.try_get("visibility")?).ok_or_else(|| unknown("visibility"))
+pub(super) fn visibility_of(row: &Row<'_>) -> Result<Visibility, Failure> {
+    Visibility::parse(&row.get::<String, _>("visibility")?).ok_or_else(|| unknown("visibility"))
 }
 
 /// None where the row has no member.
-pub(super) fn role_of(row: &SqliteRow) -> Result<Option<Role>, sqlx::Error> {
-    let role: Option<&str> = row.try_get("role")?;
-    role.map(|text| Role::parse(text).ok_or_else(|| unknown("role"))).transpose()
+pub(super) fn role_of(row: &Row<'_>) -> Result<Option<Role>, Failure> {
+    let role: Option<String> = row.get("role")?;
+    role.map(|text| Role::parse(&text).ok_or_else(|| unknown("role"))).transpose()
 }
 
-pub(super) fn member_of(row: &SqliteRow) -> Result<Member, sqlx::Error> {
-    let role = role_of(row)?.ok_or(sqlx::Error::RowNotFound)?;
-    let joined_at = Timestamp::from_micros(row.try_get("joined_at")?);
+pub(super) fn member_of(row: &Row<'_>) -> Result<Member, Failure> {
+    let role = role_of(row)?.ok_or_else(|| unknown("role"))?;
+    let joined_at = Timestamp::from_micros(row.get("joined_at")?);
     Ok(Member { user: user_ref_of(row)?, role, joined_at })
 }
 
 /// The person of a row with `id`, `username`, `display_name`, `created_at`.
-pub(super) fn user_of(row: &SqliteRow) -> Result<User, sqlx::Error> {
+pub(super) fn user_of(row: &Row<'_>) -> Result<User, Failure> {
     Ok(User {
-        id: UserId::from_uuid(row.try_get("id")?),
-        username: Username::stored(row.try_get("username")?),
-        display_name: DisplayName::stored(row.try_get("display_name")?),
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        id: UserId::from_uuid(row.get("id")?),
+        username: Username::stored(row.get("username")?),
+        display_name: DisplayName::stored(row.get("display_name")?),
+        created_at: Timestamp::from_micros(row.get("created_at")?),
     })
 }
 
 /// The person of a row with `user_id`, `username`, `display_name`.
-pub(super) fn user_ref_of(row: &SqliteRow) -> Result<UserRef, sqlx::Error> {
+pub(super) fn user_ref_of(row: &Row<'_>) -> Result<UserRef, Failure> {
     Ok(UserRef {
-        id: UserId::from_uuid(row.try_get("user_id")?),
-        username: Username::stored(row.try_get("username")?),
-        display_name: DisplayName::stored(row.try_get("display_name")?),
+        id: UserId::from_uuid(row.get("user_id")?),
+        username: Username::stored(row.get("username")?),
+        display_name: DisplayName::stored(row.get("display_name")?),
     })
 }
 
 /// A message and the position of its first event.
-pub(super) fn message_of(row: &SqliteRow) -> Result<(Position, Message), sqlx::Error> {
+pub(super) fn message_of(row: &Row<'_>) -> Result<(Position, Message), Failure> {
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     let message = Message {
-        id: MessageId::from_uuid(row.try_get("id")?),
-        room: RoomId::from_uuid(row.try_get("room_id")?),
-        seq: row.try_get("seq")?,
+        id: MessageId::from_uuid(row.get("id")?),
+        room: RoomId::from_uuid(row.get("room_id")?),
+        seq: row.get("seq")?,
         author: user_ref_of(row)?,
-        body: MessageBody::stored(row.try_get("body")?),
-        client_id: row.try_get::<Option<String>, _>("client_id")?.map(ClientId::stored),
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
-        edited_at: time(row.try_get("edited_at")?),
-        deleted_at: time(row.try_get("deleted_at")?),
+        body: MessageBody::stored(row.get("body")?),
+        client_id: row.get::<Option<String>, _>("client_id")?.map(ClientId::stored),
+        created_at: Timestamp::from_micros(row.get("created_at")?),
+        edited_at: time(row.get("edited_at")?),
+        deleted_at: time(row.get("deleted_at")?),
     };
-    Ok((Position(row.try_get("position")?), message))
+    Ok((Position(row.get("position")?), message))
 }
 
-fn unknown(column: &'static str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("a {column} that this version does not know").into())
+/// A value that this version cannot read.
+pub(super) fn unknown(column: &'static str) -> Failure {
+    Failure::fault(format!("a {column} that this version does not know"))
 }

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
 use super::Store;
-use super::error::{Error, Stop};
+use super::error::{Error, Failure, Stop};
+use super::journal::Transaction;
 use super::networks;
 use super::rows::user_of;
-use super::statements::{Query, statements};
-use super::writing::Writing;
+use super::sql::{Query, Row, statements};
 use crate::domain::clock::Timestamp;
+use crate::domain::event::NewEvent;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::network::NetworkTag;
 use crate::domain::refusal::Refusal;
@@ -32,7 +30,7 @@ statements! {
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC";
     ADD = "INSERT INTO sessions \
            (id, user_id, transport, user_agent, generation, seen, created_at, rotated_at, ends_at, expires_at) \
-           SELECT $1, id, $3, $4, 1, 1, $5, $5, $6, $7 FROM users WHERE id = $2 AND password = $8";
+           SELECT $1, user_id, $3, $4, 1, 1, $5, $5, $6, $7 FROM credentials WHERE user_id = $2 AND password = $8";
     /// Ends the oldest sessions of a person: all except the `$3` newest.
     END_SURPLUS = "UPDATE sessions SET ended_at = $2 WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
                    AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $3) \
@@ -112,11 +110,11 @@ const REMEMBERED: i64 = 100_000;
 
 impl Store {
     pub async fn add_session(&self, session: NewSession) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(add(w, session))).await
+        self.journal.write(move |tx| Box::pin(add(tx, session))).await
     }
 
     pub async fn refresh_session(&self, presented: Presented) -> Result<Refreshed, Error> {
-        self.journal.write(move |w| Box::pin(refresh(w, presented))).await
+        self.journal.write(move |tx| Box::pin(refresh(tx, presented))).await
     }
 
     /// None if the session has ended or never existed.
@@ -125,14 +123,10 @@ impl Store {
         session: SessionId,
         at: Timestamp,
     ) -> Result<Option<SessionState>, Error> {
-        let row = STATE.query().bind(session.uuid()).bind(at.micros()).fetch_optional(&self.readers).await?;
-        let state = |row: SqliteRow| {
-            Ok::<_, sqlx::Error>(SessionState {
-                user: UserId::from_uuid(row.try_get(0)?),
-                seen: row.try_get(1)?,
-            })
+        let state = |row: &Row<'_>| {
+            Ok(SessionState { user: UserId::from_uuid(row.get("user_id")?), seen: row.get("seen")? })
         };
-        Ok(row.map(state).transpose()?)
+        self.first(STATE.bind(session).bind(at), state).await
     }
 
     /// Live sessions that were made or refreshed after `after`, the newest first, at most `REMEMBERED`.
@@ -141,65 +135,58 @@ impl Store {
         after: Timestamp,
         at: Timestamp,
     ) -> Result<Vec<RecentSession>, Error> {
-        let query = RECENT.query().bind(after.micros()).bind(at.micros()).bind(REMEMBERED);
-        let recent = |row: &SqliteRow| {
-            let state = SessionState { user: UserId::from_uuid(row.try_get(1)?), seen: row.try_get(2)? };
-            let rotated_at = Timestamp::from_micros(row.try_get(3)?);
-            Ok(RecentSession { id: SessionId::from_uuid(row.try_get(0)?), state, rotated_at })
+        let recent = |row: &Row<'_>| {
+            let state = SessionState { user: UserId::from_uuid(row.get("user_id")?), seen: row.get("seen")? };
+            let rotated_at = Timestamp::from_micros(row.get("rotated_at")?);
+            Ok(RecentSession { id: SessionId::from_uuid(row.get("id")?), state, rotated_at })
         };
-        let rows = query.fetch_all(&self.readers).await?;
-        Ok(rows.iter().map(recent).collect::<Result<_, sqlx::Error>>()?)
+        self.all(RECENT.bind(after).bind(at).bind(REMEMBERED), recent).await
     }
 
     /// Notes that a token of a generation has been presented, so the generation before it is spent.
     pub async fn mark_seen(&self, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(mark_seen(w, session, generation, at))).await
+        self.journal.write(move |tx| Box::pin(mark_seen(tx, session, generation, at))).await
     }
 
     pub async fn sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, Error> {
-        let rows = OF_USER.query().bind(user.uuid()).bind(at.micros()).fetch_all(&self.readers).await?;
-        Ok(rows.iter().map(session_of).collect::<Result<_, _>>()?)
+        self.all(OF_USER.bind(user).bind(at), session_of).await
     }
 
     /// Ends one of the person's sessions. Refuses one that is over or belongs to another person.
     pub async fn end_session(&self, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(end_one(w, user, session, at))).await
+        self.journal.write(move |tx| Box::pin(end_one(tx, user, session, at))).await
     }
 
     /// Ends the session of a refresh token that was presented. Does nothing if it is over.
     pub async fn sign_out(&self, session: SessionId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |w| Box::pin(sign_out(w, session, at))).await
+        self.journal.write(move |tx| Box::pin(sign_out(tx, session, at))).await
     }
 }
 
-async fn add(w: &mut Writing, new: NewSession) -> Result<(), Stop> {
+async fn add(tx: &mut Transaction, new: NewSession) -> Result<(), Stop> {
     let insert = ADD
-        .query()
-        .bind(new.id.uuid())
-        .bind(new.user.uuid())
+        .bind(new.id)
+        .bind(new.user)
         .bind(transport_text(new.transport))
-        .bind(&new.user_agent)
-        .bind(new.at.micros())
-        .bind(new.ends_at.micros())
-        .bind(new.expires_at.micros())
-        .bind(&new.password_hash);
-    if insert.execute(w.sql()).await?.rows_affected() == 0 {
+        .bind(new.user_agent)
+        .bind(new.at)
+        .bind(new.ends_at)
+        .bind(new.expires_at)
+        .bind(new.password_hash);
+    if insert.run(tx.sql()).await? == 0 {
         return Err(Refusal::WrongCredentials.into());
     }
     if let Some(network) = new.network {
-        networks::note(w, new.user, network, new.at).await?;
+        networks::note(tx, new.user, network, new.at).await?;
     }
-    w.afterwards().extended.push((new.id, new.access_expires_at));
-    let surplus =
-        END_SURPLUS.query().bind(new.user.uuid()).bind(new.at.micros()).bind(new.most).bind(SURPLUS);
-    note_ended(w, surplus).await
+    tx.extend(new.id, new.access_expires_at);
+    end_by(tx, END_SURPLUS.bind(new.user).bind(new.at).bind(new.most).bind(SURPLUS), new.at).await
 }
 
-async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Stop> {
-    let select = LOOK.query().bind(presented.session.uuid()).bind(presented.at.micros());
-    let row = select.fetch_optional(w.sql()).await?.ok_or(Refusal::InvalidRefreshToken)?;
-    let (generation, seen): (i64, i64) = (row.try_get("generation")?, row.try_get("seen")?);
-    let rotated_at = Timestamp::from_micros(row.try_get("rotated_at")?);
+async fn refresh(tx: &mut Transaction, presented: Presented) -> Result<Refreshed, Stop> {
+    let look = LOOK.bind(presented.session).bind(presented.at);
+    let found = look.first(tx.sql(), found_of).await?.ok_or(Refusal::InvalidRefreshToken)?;
+    let Found { generation, seen, rotated_at, ends_at, transport, user } = found;
 
     let is_newest = presented.generation == generation;
     let answer_may_be_lost = presented.generation == generation - 1
@@ -208,64 +195,55 @@ async fn refresh(w: &mut Writing, presented: Presented) -> Result<Refreshed, Sto
         return Err(Refusal::InvalidRefreshToken.into());
     }
     if !is_newest && !answer_may_be_lost {
-        sign_out(w, presented.session, presented.at).await?;
+        sign_out(tx, presented.session, presented.at).await?;
         return Ok(Refreshed::Reused);
     }
     let generation = if is_newest { generation + 1 } else { generation };
     if is_newest {
-        let ends_at = Timestamp::from_micros(row.try_get("ends_at")?);
         let expires_at = presented.at.plus(presented.idle).min(ends_at);
-        let rotate = ROTATE
-            .query()
-            .bind(presented.session.uuid())
-            .bind(generation)
-            .bind(presented.at.micros())
-            .bind(expires_at.micros());
-        rotate.execute(w.sql()).await?;
+        let rotate = ROTATE.bind(presented.session).bind(generation).bind(presented.at).bind(expires_at);
+        rotate.run(tx.sql()).await?;
     }
-    w.afterwards().extended.push((presented.session, presented.access_expires_at));
-    let transport = match row.try_get::<&str, _>("transport")? {
-        "cookie" => Transport::Cookie,
-        _ => Transport::Bearer,
-    };
-    Ok(Refreshed::Rotated { generation, user: user_of(&row)?, transport })
+    tx.extend(presented.session, presented.access_expires_at);
+    Ok(Refreshed::Rotated { generation, user, transport })
 }
 
-async fn mark_seen(w: &mut Writing, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Stop> {
-    let update = SEE.query().bind(session.uuid()).bind(generation).bind(at.micros());
-    update.execute(w.sql()).await?;
+async fn mark_seen(
+    tx: &mut Transaction,
+    session: SessionId,
+    generation: i64,
+    at: Timestamp,
+) -> Result<(), Stop> {
+    SEE.bind(session).bind(generation).bind(at).run(tx.sql()).await?;
     Ok(())
 }
 
-async fn end_one(w: &mut Writing, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Stop> {
-    let update = END_OWN.query().bind(session.uuid()).bind(user.uuid()).bind(at.micros());
-    if update.execute(w.sql()).await?.rows_affected() == 0 {
+async fn end_one(tx: &mut Transaction, user: UserId, session: SessionId, at: Timestamp) -> Result<(), Stop> {
+    if END_OWN.bind(session).bind(user).bind(at).run(tx.sql()).await? == 0 {
         return Err(Refusal::SessionNotFound.into());
     }
-    w.afterwards().ended.push(session);
+    tx.append(&NewEvent::session_ended(session, at))?;
     Ok(())
 }
 
-async fn sign_out(w: &mut Writing, session: SessionId, at: Timestamp) -> Result<(), Stop> {
-    let query = END.query().bind(session.uuid()).bind(at.micros());
-    note_ended(w, query).await
+async fn sign_out(tx: &mut Transaction, session: SessionId, at: Timestamp) -> Result<(), Stop> {
+    end_by(tx, END.bind(session).bind(at), at).await
 }
 
 /// Ends every session of a person except `keep`.
 pub(super) async fn end_all(
-    w: &mut Writing,
+    tx: &mut Transaction,
     user: UserId,
     keep: Option<SessionId>,
     at: Timestamp,
 ) -> Result<(), Stop> {
-    let query = END_ALL.query().bind(user.uuid()).bind(at.micros()).bind(keep.map(SessionId::uuid));
-    note_ended(w, query).await
+    end_by(tx, END_ALL.bind(user).bind(at).bind(keep), at).await
 }
 
-async fn note_ended(w: &mut Writing, ending: Query<'_>) -> Result<(), Stop> {
-    for row in ending.fetch_all(w.sql()).await? {
-        let session = SessionId::from_uuid(row.try_get(0)?);
-        w.afterwards().ended.push(session);
+/// Ends the sessions that a statement finds. Every node learns of it by the log.
+async fn end_by(tx: &mut Transaction, ending: Query<'_>, at: Timestamp) -> Result<(), Stop> {
+    for session in ending.all(tx.sql(), |row| Ok(SessionId::from_uuid(row.get("id")?))).await? {
+        tx.append(&NewEvent::session_ended(session, at))?;
     }
     Ok(())
 }
@@ -277,12 +255,37 @@ const fn transport_text(transport: Transport) -> &'static str {
     }
 }
 
-fn session_of(row: &SqliteRow) -> Result<Session, sqlx::Error> {
+/// A live session whose refresh token was presented.
+struct Found {
+    generation: i64,
+    seen: i64,
+    rotated_at: Timestamp,
+    ends_at: Timestamp,
+    transport: Transport,
+    user: User,
+}
+
+fn found_of(row: &Row<'_>) -> Result<Found, Failure> {
+    let transport = match &*row.get::<String, _>("transport")? {
+        "cookie" => Transport::Cookie,
+        _ => Transport::Bearer,
+    };
+    Ok(Found {
+        generation: row.get("generation")?,
+        seen: row.get("seen")?,
+        rotated_at: Timestamp::from_micros(row.get("rotated_at")?),
+        ends_at: Timestamp::from_micros(row.get("ends_at")?),
+        transport,
+        user: user_of(row)?,
+    })
+}
+
+fn session_of(row: &Row<'_>) -> Result<Session, Failure> {
     Ok(Session {
-        id: SessionId::from_uuid(row.try_get("id")?),
-        created_at: Timestamp::from_micros(row.try_get("created_at")?),
-        last_used_at: Timestamp::from_micros(row.try_get("rotated_at")?),
-        expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
-        user_agent: row.try_get("user_agent")?,
+        id: SessionId::from_uuid(row.get("id")?),
+        created_at: Timestamp::from_micros(row.get("created_at")?),
+        last_used_at: Timestamp::from_micros(row.get("rotated_at")?),
+        expires_at: Timestamp::from_micros(row.get("expires_at")?),
+        user_agent: row.get("user_agent")?,
     })
 }

@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use parlor::domain::clock::Clock;
+use parlor::domain::event::{Event, EventType, Place};
 use parlor::domain::ids::{Ids, Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::live::Start;
-use parlor::storage::{Committed, Removed};
+use parlor::storage::Committed;
 use tokio::task::JoinSet;
 
 use crate::support::Server;
@@ -19,8 +20,15 @@ use crate::support::store::{OpenStore, next_on, on_a_socket, reader};
 fn time_of_a_deletion(parlor: &OpenStore) -> Duration {
     let mut times: Vec<Duration> = (0..101)
         .map(|_| {
-            let removed = vec![Removed { room: Ids::SYSTEM.room(), user: None, position: Position(1) }];
-            let committed = Committed { removed, ..Committed::default() };
+            let deleted = Event {
+                position: Position(1),
+                kind: EventType::RoomDeleted,
+                place: Some(Place { room: Ids::SYSTEM.room(), seq: 1 }),
+                subject: None,
+                at: Clock::SYSTEM.now(),
+                data: "{}".into(),
+            };
+            let committed = Committed { events: vec![deleted], ..Committed::default() };
             let began = Instant::now();
             parlor.live.registry().committed(&committed);
             began.elapsed()

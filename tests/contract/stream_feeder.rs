@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use parlor::domain::event::{Event, EventType};
+use parlor::domain::clock::Clock;
+use parlor::domain::event::{Event, EventType, Place};
 use parlor::domain::ids::{Ids, Position};
 use parlor::live::{Hub, Live, LiveNode, Start, feeder};
 
@@ -35,9 +36,14 @@ async fn the_feeder_ends_with_the_journal_even_when_it_is_behind() {
     let parlor = OpenStore::new().await;
     let (commits, feeder) = feeder();
     let following = feeder.start(parlor.live.node().store.clone(), Arc::new(Hub::default())).await.unwrap();
-    let room = Ids::SYSTEM.room();
-    let far_ahead =
-        Event { position: Position(7), room, kind: EventType::RoomCreated, person: None, data: "{}".into() };
+    let far_ahead = Event {
+        position: Position(7),
+        kind: EventType::RoomCreated,
+        place: Some(Place { room: Ids::SYSTEM.room(), seq: 1 }),
+        subject: None,
+        at: Clock::SYSTEM.now(),
+        data: "{}".into(),
+    };
     commits.committed(vec![far_ahead]);
     parlor.store().close().await;
     drop(commits);

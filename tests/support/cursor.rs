@@ -14,12 +14,11 @@ pub async fn of_event(server: &Server, cursor: &str) -> String {
     let mut sql = file.connect().await.expect("the database can be read");
     let key: Vec<u8> =
         sqlx::query_scalar("SELECT cursor_key FROM log").fetch_one(&mut sql).await.expect("a key");
-    let epochs: Vec<(u32, i64)> = sqlx::query_as(
-        "SELECT epoch, first_position FROM epochs WHERE epoch >= 0 ORDER BY first_position, rowid",
-    )
-    .fetch_all(&mut sql)
-    .await
-    .expect("the epochs");
+    let epochs: Vec<(u32, i64)> =
+        sqlx::query_as("SELECT epoch, first_position FROM epochs WHERE epoch >= 0 ORDER BY number")
+            .fetch_all(&mut sql)
+            .await
+            .expect("the epochs");
     let start = |(epoch, first)| EpochStart { epoch: Epoch(epoch), first: Position(first) };
     let epochs = epochs.into_iter().map(start).collect();
     let cursors = Cursors::new(&key.try_into().expect("16 bytes"), epochs);

@@ -161,7 +161,9 @@ impl Source {
         for (at, token) in others.iter().enumerate() {
             let begins = matches!(*token, "crate" | "super" | "self");
             let is_path = others.get(at + 1..at + 3).is_some_and(|next| next == [":", ":"]);
-            if begins && is_path && (at == 0 || others[at - 1] != ":") {
+            // `pub(in path)` says who may see it, and needs nothing from there.
+            let is_named = at > 0 && matches!(others[at - 1], ":" | "in");
+            if begins && is_path && !is_named {
                 source.paths.push(path_at(&others[at..]));
             }
         }
@@ -328,6 +330,8 @@ fn a_circle_is_found_by_whatever_paths_it_goes() {
     assert_eq!(found(&one_way), "");
     let said = "// use super::open::Live;\nconst A: &str = \"super::Live\"; #[cfg(test)] mod tests { use super::super::Live; }";
     assert_eq!(found(&[live, ("src/live/hub.rs", said), ("src/live/open.rs", "use super::Hub;")]), "");
+    let seen = "pub(in crate::live) struct Hub;";
+    assert_eq!(found(&[("src/live/mod.rs", "mod hub; fn f() { hub::Hub }"), ("src/live/hub.rs", seen)]), "");
     let face = ("src/live/mod.rs", "mod hub; use self::hub::Hub; pub struct Live(Hub);");
     let hub = ("src/live/hub.rs", "use super::Live;");
     assert_eq!(found(&[face, hub]), "", "a face and the files of its folder are one part");

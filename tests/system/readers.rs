@@ -10,8 +10,9 @@ use tokio::time::timeout;
 use crate::support::strace::Strace;
 use crate::support::{Server, wait_for};
 
-/// Every lock of the database takes eight seconds, which is longer than a read waits for a connection. A read takes a lock.
-const SLOW_LOCKS: &str = "inject=fcntl:delay_enter=8000000";
+/// Taking a lock of the database lasts three seconds, and giving it back, too. A read does both, which is longer than the next one
+/// waits for a connection. SQLite may let the reads with a connection take the lock one after the other.
+const SLOW_LOCKS: &str = "inject=fcntl:delay_enter=3000000";
 /// More than there are connections.
 const READS: usize = 12;
 /// How often the log is looked at while a stream gives nothing.

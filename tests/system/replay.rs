@@ -51,8 +51,8 @@ impl Busy {
     async fn fill(&mut self, rooms: &[RoomId], is_adas: &str) {
         let fill = format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {LOG}) \
-             INSERT INTO events (position, room_id, seq, type, data, at) \
-             SELECT head + i, CASE WHEN NOT ({is_adas}) THEN $3 WHEN i % 2 THEN $1 ELSE $2 END, \
+             INSERT INTO events (position, audience, room_id, seq, type, data, at) \
+             SELECT head + i, 'room', CASE WHEN NOT ({is_adas}) THEN $3 WHEN i % 2 THEN $1 ELSE $2 END, \
              0, 'message.posted', '{{}}', 0 FROM n, log; \
              UPDATE events SET seq = counted.seq FROM (SELECT position AS at_position, row_number() \
              OVER (PARTITION BY room_id ORDER BY position) AS seq FROM events) AS counted \

@@ -4,10 +4,10 @@ use std::mem::take;
 
 use tokio::time::Instant;
 
+use crate::domain::event::Removed;
 use crate::domain::ids::{Position, RoomId};
 use crate::live::deletions::Heard;
 use crate::live::node::LiveNode;
-use crate::storage::Removed;
 
 pub struct Shared {
     pub node: LiveNode,

@@ -5,6 +5,7 @@
 //! Weaker orders of atomics than sequential consistency are not tried. Tokio's channels and wakers are taken for granted;
 //! time stands still, and a log in memory answers for the store.
 
+mod events;
 mod node;
 mod pipe;
 mod pipes;

@@ -12,13 +12,14 @@ use shuttle::{sync::mpsc, thread};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
+pub use super::events::{ADA, HOME, OTHER, SESSION};
+use super::events::{event, signed_out};
 use super::ground;
 use super::pipe::{Pipe, PipeOutlet};
 use crate::domain::clock::Clock;
 use crate::domain::event::{Event, EventType};
-use crate::domain::ids::{Ids, Position, RoomId, SessionId, UserId};
+use crate::domain::ids::{Ids, Position, RoomId};
 use crate::domain::session::Caller;
 use crate::live::frame::Run;
 use crate::live::hub::Hub;
@@ -32,17 +33,12 @@ use crate::live::writer::mailbox::Mailbox;
 use crate::live::writer::note::Note;
 use crate::live::writer::reads::Waiting;
 use crate::live::writer::task::Writer;
-use crate::storage::{Committed, Error, Removed};
+use crate::storage::{Committed, Error};
 
 /// Events read from the log at once.
 const PAGE: usize = 2;
 /// How often the store is too busy for a read.
 const BUSY: f64 = 0.1;
-
-pub const HOME: RoomId = RoomId::from_uuid(Uuid::from_u128(1));
-pub const OTHER: RoomId = RoomId::from_uuid(Uuid::from_u128(2));
-pub const ADA: UserId = UserId::from_uuid(Uuid::from_u128(3));
-pub const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(4));
 
 /// One commit.
 pub enum Step {
@@ -53,7 +49,7 @@ pub enum Step {
     Joins(RoomId),
     Leaves(RoomId),
     Deletes(RoomId),
-    /// Ada's session ends; nothing is written to the log.
+    /// Ada's session ends.
     SignsOut,
 }
 
@@ -109,7 +105,7 @@ impl Node {
             for step in steps {
                 let committed = node.log.lock().expect("no task fails").write(step);
                 node.parts.registry.committed(&committed);
-                if let Some(removed) = committed.removed.last() {
+                if let Some(removed) = committed.events.iter().rev().find_map(Event::removed) {
                     node.knows.store(removed.position.0, Ordering::SeqCst);
                 }
                 feed.send(committed.events).expect("the feeder outlives the journal");
@@ -234,7 +230,6 @@ impl Log {
 
     fn write(&mut self, step: &Step) -> Committed {
         let at = self.head().next();
-        let event = |room, kind, person, position| Event { position, room, kind, person, data: "{}".into() };
         let own = |room, kind| vec![event(room, kind, Some(ADA), at)];
         let mut committed = Committed::default();
         match *step {
@@ -251,16 +246,14 @@ impl Log {
             }
             Step::Leaves(room) => {
                 committed.events = own(room, EventType::MemberLeft);
-                committed.removed.push(Removed { room, user: Some(ADA), position: at });
                 self.rooms.retain(|(other, _)| *other != room);
             }
             Step::Deletes(room) => {
                 committed.events = vec![event(room, EventType::RoomDeleted, None, at)];
-                committed.removed.push(Removed { room, user: None, position: at });
                 self.rooms.retain(|(other, _)| *other != room);
                 self.deleted.push((room, at));
             }
-            Step::SignsOut => committed.ended.push(SESSION),
+            Step::SignsOut => committed.events = vec![signed_out(at)],
         }
         self.events.extend(committed.events.iter().cloned());
         committed
@@ -270,13 +263,13 @@ impl Log {
         let What::Page(after, upto) = read.what else { unreachable!("nothing is purged") };
         assert!(upto <= self.head(), "asked for what is not committed");
         let is_shown = |event: &&Event| match read.scope {
-            Scope::Room(room) => event.room == room,
-            Scope::Person => {
-                let since = self.rooms.iter().find(|(room, _)| *room == event.room);
-                event.person == Some(ADA)
+            Scope::Room(room) => event.room() == Some(room),
+            Scope::Person => event.room().is_some_and(|in_room| {
+                let since = self.rooms.iter().find(|(room, _)| *room == in_room);
+                event.person() == Some(ADA)
                     || since.is_some_and(|(_, since)| event.position >= *since)
-                    || self.deleted.contains(&(event.room, event.position))
-            }
+                    || self.deleted.contains(&(in_room, event.position))
+            }),
         };
         let asked = self.events.iter().filter(|event| after < event.position && event.position <= upto);
         let mut events: Vec<_> = asked.filter(is_shown).take(PAGE + 1).cloned().collect();

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use shuttle::thread;
 
+use super::events::{event, signed_out};
 use super::explore;
 use super::node::{ADA, HOME, SESSION};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::event::EventType;
 use crate::domain::ids::{Position, UserId};
 use crate::domain::session::Caller;
 use crate::live::handle::removal_from;
 use crate::live::registry::{Registration, Registry, SessionCheck, StreamLimits};
 use crate::live::sync::Mutex;
-use crate::storage::{Committed, Removed};
+use crate::storage::Committed;
 
 const AN_HOUR: Duration = Duration::from_hours(1);
 
@@ -32,7 +34,7 @@ fn a_session_that_ends_is_refused_or_its_stream_is_told() {
         let registry = registry(None);
         let other = registry.clone();
         let journal = thread::spawn(move || {
-            other.committed(&Committed { ended: vec![SESSION], ..Committed::default() });
+            other.committed(&Committed { events: vec![signed_out(Position(1))], ..Committed::default() });
         });
         let place = register(&registry, Clock::SYSTEM.now()).expect("there are no limits");
         let is_refused = registry.check(SESSION) == SessionCheck::Ended;
@@ -49,8 +51,9 @@ fn a_removal_is_seen_in_the_store_or_told() {
         let (other, store) = (registry.clone(), is_member.clone());
         let journal = thread::spawn(move || {
             *store.lock().expect("no task fails") = false;
-            let removed = vec![Removed { room: HOME, user: of, position: Position(1) }];
-            other.committed(&Committed { removed, ..Committed::default() });
+            let kind = of.map_or(EventType::RoomDeleted, |_| EventType::MemberLeft);
+            let events = vec![event(HOME, kind, of, Position(1))];
+            other.committed(&Committed { events, ..Committed::default() });
         });
         let mut place = register(&registry, Clock::SYSTEM.now()).expect("there are no limits");
         let was_member = *is_member.lock().expect("no task fails");

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use shuttle::future::block_on;
 use shuttle::thread;
 
+use super::events::event;
 use super::node::HOME;
 use super::{explore, ground};
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::EventType;
 use crate::domain::ids::Position;
 use crate::live::hub::Hub;
 use crate::live::writer::subscriptions::{Source, Step, Subscriptions};
@@ -46,9 +47,7 @@ impl Listener {
 
 fn publish(hub: &Hub) {
     for position in (1..=LAST).map(Position) {
-        let event =
-            Event { position, room: HOME, kind: EventType::MessagePosted, person: None, data: "{}".into() };
-        hub.publish(&[event], ground().store.cursors());
+        hub.publish(&[event(HOME, EventType::MessagePosted, None, position)], ground().store.cursors());
     }
 }
 

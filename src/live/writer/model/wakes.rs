@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use super::node::{ADA, HOME, OTHER, SESSION};
 use super::{exhaust, explore};
 use crate::domain::clock::Timestamp;
+use crate::domain::event::Removed;
 use crate::domain::ids::{Position, RoomId};
 use crate::live::frame::ByeReason;
 use crate::live::handle::Handle;
 use crate::live::writer::mailbox::Mailbox;
 use crate::live::writer::note::Stir;
-use crate::storage::Removed;
 
 /// A writer that listens to a handle until it has heard of so many removals and, if it waits for that, of the end.
 fn listen(handle: &Handle, removals: usize, waits_for_end: bool) {

@@ -3,11 +3,11 @@
 
 use super::Stream;
 use crate::domain::event::EventType;
+use crate::domain::event::Removed;
 use crate::live::frame::{self, ByeReason, Frame, Framing};
 use crate::live::handle::removal_from;
 use crate::live::scope::Scope;
 use crate::live::writer::shared::Shared;
-use crate::storage::Removed;
 
 /// When to come back after `slow`, in ms.
 const SLOW_RETRY_MS: (u64, u64) = (2_000, 5_000);

@@ -18,13 +18,13 @@ use super::adoption::Adoption;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
+use crate::domain::event::Removed;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::live::frame::{ByeReason, Chunk, Frame};
 use crate::live::meters::End;
 use crate::live::outlet::Outlet;
 use crate::live::registry::Registration;
 use crate::live::scope::Scope;
-use crate::storage::Removed;
 
 /// Most bytes of one write: more would only wait in the kernel.
 pub const SHARE: usize = 64 * 1024;

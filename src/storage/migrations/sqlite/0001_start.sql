@@ -3,9 +3,14 @@ CREATE TABLE users (
     id           BLOB    NOT NULL PRIMARY KEY,
     username     TEXT    NOT NULL UNIQUE,
     display_name TEXT    NOT NULL,
-    password     TEXT    NOT NULL,
     admin        BOOLEAN NOT NULL,
     created_at   BIGINT  NOT NULL
+) WITHOUT ROWID;
+
+-- What a person signs in with: the hash of a password, as a PHC string. Reading a person never reads it.
+CREATE TABLE credentials (
+    user_id  BLOB NOT NULL PRIMARY KEY REFERENCES users (id),
+    password TEXT NOT NULL
 ) WITHOUT ROWID;
 
 -- One sign-in on one device. `generation` counts refreshes; `seen` is the newest one whose tokens came back to us.
@@ -93,17 +98,19 @@ CREATE TABLE messages (
 CREATE INDEX messages_of_room ON messages (room_id, position);
 CREATE UNIQUE INDEX messages_client_id ON messages (room_id, author_id, client_id) WHERE client_id IS NOT NULL;
 
--- The log. `data` is the JSON of the event without its cursor; `ref` is the message or person that it is about.
+-- The log. `data` is the JSON of the event without its cursor; `ref` is the message, person or session that it is about. An
+-- event of the audience `room` has a room and a seq; one of the audience `node` has neither.
 CREATE TABLE events (
     position INTEGER NOT NULL PRIMARY KEY,
-    room_id  BLOB    NOT NULL,
-    seq      BIGINT  NOT NULL,
+    audience TEXT    NOT NULL,
+    room_id  BLOB,
+    seq      BIGINT,
     type     TEXT    NOT NULL,
     ref      BLOB,
     data     TEXT    NOT NULL,
     at       BIGINT  NOT NULL
 );
-CREATE INDEX events_of_room ON events (room_id, position);
+CREATE INDEX events_of_room ON events (room_id, position) WHERE room_id IS NOT NULL;
 CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
 
 -- One row: the newest position, the newest purged one, and the key of the cursors.
@@ -114,11 +121,20 @@ CREATE TABLE log (
     cursor_key BLOB    NOT NULL
 );
 
--- Every opening of the database for serving, and the position that came next.
+-- Every opening of the database for serving, and the position that came next. `number` is the order in which they began: several
+-- may begin at one position.
 CREATE TABLE epochs (
-    epoch          BIGINT NOT NULL PRIMARY KEY,
-    first_position BIGINT NOT NULL
+    number         INTEGER NOT NULL PRIMARY KEY,
+    epoch          BIGINT  NOT NULL UNIQUE,
+    first_position BIGINT  NOT NULL
 );
+
+-- How far whoever reads the log for a purpose of its own has come. Events after that are not purged.
+CREATE TABLE consumers (
+    name     TEXT   NOT NULL PRIMARY KEY,
+    position BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX consumers_by_position ON consumers (position);
 
 -- At most one row. Whoever asks whether the server can write has it filled anew, with as many bytes as the largest post writes.
 CREATE TABLE trial (

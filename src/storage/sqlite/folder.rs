@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::error::OpenError;
+use crate::storage::error::OpenError;
 
 /// The mode of every file: the owner may read and write, nobody else may do anything.
 const PRIVATE: u32 = 0o600;

@@ -5,17 +5,18 @@
 //! is soon complete. A passive checkpoint cannot restart a log that somebody reads all the time. When such a log has grown large, the
 //! journal restarts it between two batches.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Row};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Connection;
 use super::settings::LOCK_WAIT;
+use crate::storage::error::Failure;
 
 /// Frames (of one page, 4 KiB) after which a checkpoint is worth its two syncs at once, 16 MiB. Writes are not counted for this:
 /// one may be a frame or a hundred.
@@ -34,7 +35,7 @@ const KEPT_FRAMES: i64 = 1024;
 /// as many frames more; otherwise every batch would wait for that reader.
 const RESTART_FRAMES: i64 = 16 * 1024;
 /// How long a restart may wait for readers.
-const RESTART_WAIT_MS: u32 = 20;
+const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// How long the last checkpoint may wait for another program that reads the file.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 /// After a failed checkpoint (a full disk) the next one waits this long, and for the journal's restart at most this long.
@@ -63,7 +64,7 @@ pub(super) enum LastError {
     #[error("another program reads the database")]
     InUse,
     #[error(transparent)]
-    Engine(#[from] sqlx::Error),
+    Engine(#[from] Failure),
 }
 
 impl Default for Checkpoints {
@@ -81,8 +82,16 @@ impl Default for Checkpoints {
 }
 
 impl Checkpoints {
-    /// Called by the journal between two batches. `frames_now` is the length of the log.
-    pub async fn after_batch(&self, connection: &mut SqliteConnection, writes: usize, frames_now: i64) {
+    /// Called by the journal between two batches. It may wait for the disk.
+    pub fn after_batch(&self, connection: &Connection, writes: usize) {
+        // Asking takes no lock and reads no file.
+        let frames_now = connection.checkpoint("NOOP").map_or_else(
+            |error| {
+                tracing::warn!(%error, "the length of the write-ahead log could not be read");
+                0
+            },
+            |(_, frames, _)| frames,
+        );
         let before = self.writes.fetch_add(writes, Ordering::Relaxed);
         if before == 0 {
             self.written.notify_one();
@@ -95,7 +104,7 @@ impl Checkpoints {
             return;
         }
         self.frames.store(0, Ordering::Relaxed);
-        let restarted = restart(connection).await.unwrap_or_else(|error| {
+        let restarted = restart(connection).unwrap_or_else(|error| {
             tracing::warn!(%error, "the write-ahead log could not be restarted");
             false
         });
@@ -116,16 +125,15 @@ impl Checkpoints {
 
     /// Checkpoints whenever it is worth it, until told to stop, and closes the connection, which must wait for no lock.
     ///
-    /// A checkpoint that was begun is always finished. If this future were dropped in the middle of one, the connection's thread
-    /// would go on with it and hold SQLite's lock, and the last checkpoint would fail.
-    pub async fn run(&self, mut connection: SqliteConnection, stop: &CancellationToken) {
+    /// It blocks its thread during a checkpoint.
+    pub async fn run(&self, connection: Connection, stop: &CancellationToken) {
         // Opening the database has written, too.
         self.written.notify_one();
         // The most frames that the log had since its file was last cut.
         let mut largest = 0;
         let mut is_failing = false;
         while let Some(is_quiet) = stop.run_until_cancelled(self.worth_it()).await {
-            match self.checkpoint(&mut connection, is_quiet, &mut largest).await {
+            match self.checkpoint(&connection, is_quiet, &mut largest) {
                 Ok(true) => is_failing = false,
                 // Somebody still reads an old state, or writes just now: the next quiet moment is waited for.
                 Ok(false) => self.written.notify_one(),
@@ -143,9 +151,6 @@ impl Checkpoints {
                 let tried = tokio::time::timeout(PAUSE, self.tried.notified());
                 stop.run_until_cancelled(tried).await;
             }
-        }
-        if let Err(error) = connection.close().await {
-            tracing::warn!(%error, "the connection of the checkpoints was not closed cleanly");
         }
     }
 
@@ -171,16 +176,15 @@ impl Checkpoints {
     }
 
     /// True when nothing is left to do until the next write.
-    async fn checkpoint(
+    fn checkpoint(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &Connection,
         is_quiet: bool,
         largest: &mut i64,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, Failure> {
         self.writes.store(0, Ordering::Relaxed);
-        let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await?;
-        let (busy, frames, folded): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if busy != 0 {
+        let (is_busy, frames, folded) = connection.checkpoint("PASSIVE")?;
+        if is_busy {
             // The journal restarts the log just now.
             return Ok(false);
         }
@@ -197,7 +201,7 @@ impl Checkpoints {
             return Ok(true);
         }
         // Everything is folded back, so the writers' lock is held only while the file is cut.
-        if !truncate(connection).await? {
+        if !truncate(connection)? {
             return Ok(false);
         }
         self.frames.store(0, Ordering::Relaxed);
@@ -207,31 +211,23 @@ impl Checkpoints {
 }
 
 /// Folds everything back when all other connections are closed, and removes the log: from then on the database is one file.
-pub(super) async fn last(options: SqliteConnectOptions) -> Result<(), LastError> {
-    let mut connection = options.busy_timeout(LAST_WAIT).connect().await?;
-    let is_done = truncate(&mut connection).await?;
-    connection.close().await?;
-    if is_done { Ok(()) } else { Err(LastError::InUse) }
+pub(super) fn last(file: &Path) -> Result<(), LastError> {
+    let connection = Connection::open(file)?;
+    connection.wait_for_locks(LAST_WAIT)?;
+    if truncate(&connection)? { Ok(()) } else { Err(LastError::InUse) }
 }
 
 /// Folds everything back and empties the log's file. False when somebody else still needs it.
-pub(super) async fn truncate(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
-    Ok(row.try_get::<i64, _>(0)? == 0)
+pub(super) fn truncate(connection: &Connection) -> Result<bool, Failure> {
+    let (is_busy, ..) = connection.checkpoint("TRUNCATE")?;
+    Ok(!is_busy)
 }
 
 /// False when a reader still needs the log as it is.
-async fn restart(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    set_lock_wait(connection, RESTART_WAIT_MS).await?;
-    let outcome = sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut *connection).await;
-    let usual = u32::try_from(LOCK_WAIT.as_millis()).unwrap_or(u32::MAX);
-    set_lock_wait(connection, usual).await?;
-    Ok(outcome?.try_get::<i64, _>(0)? == 0)
-}
-
-async fn set_lock_wait(connection: &mut SqliteConnection, ms: u32) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {ms}")))
-        .execute(connection)
-        .await
-        .map(drop)
+fn restart(connection: &Connection) -> Result<bool, Failure> {
+    connection.wait_for_locks(RESTART_WAIT)?;
+    let outcome = connection.checkpoint("RESTART");
+    connection.wait_for_locks(LOCK_WAIT)?;
+    let (is_busy, ..) = outcome?;
+    Ok(!is_busy)
 }

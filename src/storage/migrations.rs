@@ -1,0 +1,52 @@
+//! The schema, step by step: each step is a pair of files, one for each engine. A database says which steps it has.
+
+use super::error::{Failure, OpenError};
+use super::sql::{Connection, statements};
+
+statements! {
+    TABLE = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL PRIMARY KEY, is_additive BOOLEAN NOT NULL)";
+    NEWEST = "SELECT version, is_additive FROM migrations ORDER BY version DESC LIMIT 1";
+    NOTE = "INSERT INTO migrations (version, is_additive) VALUES ($1, $2)";
+}
+
+/// One step. Its version is its place in the list, from 1 on.
+struct Migration {
+    /// Whether the version of Parlor before this step can still serve the database after it.
+    is_additive: bool,
+    for_sqlite: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { is_additive: false, for_sqlite: include_str!("migrations/sqlite/0001_start.sql") }];
+
+/// Brings a database up to date, all or nothing. `named` is how the operator knows the database.
+pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenError> {
+    let broken = |failure| OpenError::Migration(named.to_owned(), failure);
+    sql.begin().await.map_err(broken)?;
+    let newer = apply(sql).await;
+    if !matches!(newer, Ok(None)) {
+        sql.roll_back().await.map_err(broken)?;
+    }
+    match newer {
+        Ok(None) => sql.commit().await.map_err(broken),
+        Ok(Some(version)) => Err(OpenError::NewerSchema(named.to_owned(), version)),
+        Err(failure) => Err(broken(failure)),
+    }
+}
+
+/// The version of a schema that is too new; none if the database is now as this version wants it.
+async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
+    TABLE.query().run(sql).await?;
+    let newest = NEWEST.query().first(sql, |row| Ok((row.get("version")?, row.get("is_additive")?))).await?;
+    let (version, is_additive): (i64, bool) = newest.unwrap_or((0, true));
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        let can_serve = version == known + 1 && is_additive;
+        return Ok((!can_serve).then_some(version));
+    }
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or(0)) {
+        sql.run_all(migration.for_sqlite).await?;
+        NOTE.bind(version).bind(migration.is_additive).run(sql).await?;
+    }
+    Ok(None)
+}
