@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use poem::{Endpoint, Response};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -90,11 +91,12 @@ pub async fn serve<E>(
             stop: stop.clone(),
             cut: cut.clone(),
         };
-        connections.spawn(async move {
-            if let Some(Detached { stream, socket }) = connection.run(stream).await {
+        // Not an `async` block: that would keep room for the connection's future twice, 2 KiB for each client.
+        connections.spawn(connection.run(stream).map(move |detached| {
+            if let Some(Detached { stream, socket }) = detached {
                 stream.write_to(Box::new(socket), Box::new(pass));
             }
-        });
+        }));
         accepted += 1;
         if accepted.is_multiple_of(ACCEPTS) {
             tokio::task::yield_now().await;
