@@ -15,7 +15,7 @@ use parlor::domain::session::Transport;
 use parlor::domain::user::User;
 use parlor::secrets::{Secrets, TokenKey};
 use parlor::storage::sessions::NewSession;
-use parlor::storage::{NewRoom, Purpose, Store};
+use parlor::storage::{NewRoom, Place, Purpose, Store};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -69,7 +69,9 @@ impl Seeding {
         let folder = tempfile::tempdir().expect("a folder");
         let on_commit = Box::new(|_| ());
         let store =
-            Store::open(folder.path(), Purpose::Command, Ids::SYSTEM, on_commit).await.expect("a database");
+            Store::open(&Place::Folder(folder.path().into()), Purpose::Command, Ids::SYSTEM, on_commit)
+                .await
+                .expect("a database");
         let secrets = Secrets::open(folder.path(), Ids::SYSTEM).expect("keys");
         Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock::SYSTEM.now() }
     }

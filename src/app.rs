@@ -1,9 +1,11 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
+use std::fs::DirBuilder;
 use std::future::ready;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use crate::live::{self, Hub, Live, LiveNode, Registry, StreamLimits};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::stderr::Stderr;
-use crate::storage::{Committed, Purpose, Store};
+use crate::storage::{Committed, Place, Purpose, Server, Store};
 
 /// How often old events and forgotten sessions are cleared away.
 const TIDY_EVERY: Duration = Duration::from_mins(1);
@@ -153,7 +155,7 @@ impl House {
                 commits.committed(committed.events);
             })
         };
-        let store = Arc::new(Store::open(&config.storage.data, purpose, ids, on_commit).await?);
+        let store = Arc::new(Store::open(&place(config)?, purpose, ids, on_commit).await?);
         let secrets = Secrets::open(&config.storage.data, ids)?;
         // Before the first write: whatever is written from now on is published.
         let following = feeder.start(store.clone(), hub.clone()).await.context("the log cannot be read")?;
@@ -193,6 +195,18 @@ impl House {
             stopped(self.feeder).await;
         }
     }
+}
+
+/// Where the configuration says that the database is.
+fn place(config: &Config) -> anyhow::Result<Place> {
+    let Some(url) = &config.storage.url else { return Ok(Place::Folder(config.storage.data.clone())) };
+    let server = Server::parse(url.secret()).map_err(|error| anyhow!("storage.url: {error}"))?;
+    // For the server's keys.
+    let data = &config.storage.data;
+    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
+        format!("the data folder {} cannot be made; name another one with --data", data.display())
+    })?;
+    Ok(Place::Server(Arc::new(server)))
 }
 
 /// The one clock of the process, from which everything else gets the time.

@@ -13,6 +13,7 @@ mod reader;
 mod rules;
 mod section;
 mod sources;
+mod url;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub use problems::ConfigErrors;
 pub use rate::Rate;
 pub use rules::Registration;
 pub use sources::Overrides;
+pub use url::ServiceUrl;
 
 use keys::SECTIONS;
 use reader::Reader;

@@ -16,6 +16,7 @@ use super::rules::{
     Text, Threads,
 };
 use super::section::{Key, Section};
+use super::url::{ServiceUrl, UrlOrNone};
 
 macro_rules! sections {
     ($(
@@ -104,6 +105,10 @@ sections! {
         /// The folder of the database and the server's keys. If it is missing it is made, and only its owner can read it. A
         /// relative path begins at the folder in which the server is started.
         "data" => data: PathBuf = "data", Folder;
+        /// The PostgreSQL database of several nodes, such as `postgres://user:password@host:5432/database`. Then the folder has no
+        /// database, only the server's keys. `?sslmode=disable` or `require` says whether the connection is encrypted; by default
+        /// it is unless the database is on this machine. Empty: an embedded database in the folder.
+        "url" => url: Option<ServiceUrl> = "", UrlOrNone { schemes: &["postgres", "postgresql"], example: "postgres://user:password@host:5432/database" };
     }
 
     /// The log of events, from which streams resume. Messages are kept for ever, whatever is set here.

@@ -2,6 +2,7 @@
 
 use super::rules::Rule;
 use super::sources::{Found, Sources};
+use super::url::without_password;
 
 /// One line per key: the value in force and the source that set it. For `parlor check`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Reader {
         let lines = keys.filter_map(|(section, key)| {
             let found = self.sources.values.get(&(section, key))?.last()?;
             let place = found.place.as_ref().map(|place| format!("  # {place}")).unwrap_or_default();
-            Some(format!("{section}.{key} = {}{place}", found.raw))
+            Some(format!("{section}.{key} = {}{place}", without_password(&found.raw.to_string())))
         });
         Effective(lines.collect())
     }

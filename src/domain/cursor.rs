@@ -17,8 +17,8 @@
 //! It would show nothing that its reader may not see: a cursor says where to read, not what.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
@@ -42,8 +42,8 @@ pub struct EpochStart {
 #[derive(Clone)]
 pub struct Cursors {
     cipher: Aes128,
-    /// In the order of their beginnings; the last one is now.
-    epochs: Vec<EpochStart>,
+    /// In the order of their beginnings; the last one is now. Locked for a few instructions.
+    epochs: Arc<RwLock<Vec<EpochStart>>>,
     /// How many snapshots have been given a cursor.
     readings: Arc<AtomicU32>,
 }
@@ -58,7 +58,11 @@ impl Cursors {
     /// `epochs` in the order of their beginnings, the present one last; it must not be empty.
     pub fn new(key: &[u8; 16], epochs: Vec<EpochStart>) -> Self {
         assert!(!epochs.is_empty(), "opening the database begins an epoch");
-        Self { cipher: Aes128::new(&Array::from(*key)), epochs, readings: Arc::default() }
+        Self {
+            cipher: Aes128::new(&Array::from(*key)),
+            epochs: Arc::new(RwLock::new(epochs)),
+            readings: Arc::default(),
+        }
     }
 
     /// The cursor of an event: the same each time, in the present epoch.
@@ -72,8 +76,23 @@ impl Cursors {
         self.encode(head, reading)
     }
 
+    /// Takes over the epochs that there are now, in the same order.
+    pub fn learn(&self, epochs: Vec<EpochStart>) {
+        assert!(!epochs.is_empty(), "an epoch that has begun stays");
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
+    }
+
+    /// Whether a cursor is well-formed, and of an epoch that is none of ours.
+    pub fn is_of_unknown_epoch(&self, cursor: &str) -> bool {
+        self.read(cursor).is_some_and(|(epoch, _)| !self.epochs().iter().any(|start| start.epoch == epoch))
+    }
+
+    fn epochs(&self) -> RwLockReadGuard<'_, Vec<EpochStart>> {
+        self.epochs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn encode(&self, Position(position): Position, reading: u32) -> String {
-        let Epoch(epoch) = self.epochs[self.epochs.len() - 1].epoch;
+        let Epoch(epoch) = self.epochs().last().map_or(Epoch(0), |start| start.epoch);
         let mut block = [0; 16];
         block[..6].copy_from_slice(&position.to_be_bytes()[2..]);
         block[6..10].copy_from_slice(&epoch.to_be_bytes());
@@ -85,15 +104,20 @@ impl Cursors {
 
     /// The position that a cursor names; none when it is malformed, forged, foreign, or beyond `head`.
     pub fn decode(&self, cursor: &str, head: Position) -> Option<Position> {
+        let (epoch, position) = self.read(cursor)?;
+        let epochs = self.epochs();
+        let at = epochs.iter().position(|start| start.epoch == epoch)?;
+        let last = epochs.get(at + 1).map_or(head, |next| Position(next.first.0 - 1));
+        (position <= last).then_some(position)
+    }
+
+    fn read(&self, cursor: &str) -> Option<(Epoch, Position)> {
         let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
         let mut block = Array::from(bytes);
         self.cipher.decrypt_block(&mut block);
         let [p0, p1, p2, p3, p4, p5, e0, e1, e2, e3, _, _, _, _, 0, 0] = block.0 else { return None };
         let position = Position(i64::from_be_bytes([0, 0, p0, p1, p2, p3, p4, p5]));
-        let epoch = Epoch(u32::from_be_bytes([e0, e1, e2, e3]));
-        let at = self.epochs.iter().position(|start| start.epoch == epoch)?;
-        let last = self.epochs.get(at + 1).map_or(head, |next| Position(next.first.0 - 1));
-        (position <= last).then_some(position)
+        Some((Epoch(u32::from_be_bytes([e0, e1, e2, e3])), position))
     }
 }
 

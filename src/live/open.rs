@@ -180,6 +180,8 @@ impl Live {
         scope: Scope,
         caller: Caller,
     ) -> Result<Beginning, OpenError> {
+        let cursors = [&start.after, &start.last_event_id];
+        self.node.store.meet(cursors.into_iter().flatten().map(String::as_str)).await?;
         let wanted = wanted(start, self.node.store.cursors(), snapshot);
         let (&Beginning::After(after, _), Some(most)) = (&wanted, start.max_replay) else {
             return Ok(wanted);

@@ -47,6 +47,8 @@ pub enum OpenError {
     Database(String, Failure),
     #[error("the database {0} could not be brought up to date: {1}")]
     Migration(String, Failure),
+    #[error("the database {0} cannot be used: {1}")]
+    Unfit(String, String),
     #[error("the database {0} cannot make writes durable on this file system: {1}")]
     NotDurable(PathBuf, &'static str),
 }
@@ -68,6 +70,8 @@ enum Kind {
     Busy,
     /// A statement broke a constraint. It is undone, and the transaction goes on unless a trigger has rolled it back.
     Constraint,
+    /// The connection to the database was lost, and with it the transaction unless that was being committed.
+    Lost,
     /// The engine, the disk or the program is at fault.
     Fault,
 }
@@ -85,22 +89,28 @@ pub(super) enum BatchFailure {
     /// Rolled back: nothing of it was written.
     #[error("{0}")]
     Undone(Failure),
-    /// The commit failed, or a rollback did. Nobody knows whether the transaction is on the disk.
+    /// The connection was lost at the commit. Nobody knows whether the transaction is on the disk.
     #[error("{0}")]
-    AtCommit(Failure),
+    Unknown(Failure),
+    /// The same, because the disk failed at the commit or a rollback failed: only a recovery finds it out.
+    #[error("{0}")]
+    Fatal(Failure),
 }
 
 impl BatchFailure {
-    /// The failure of a commit. If the disk was full, nothing was written; otherwise nobody knows.
-    pub fn of_commit(failure: Failure) -> Self {
-        if failure.is_full() { Self::Undone(failure) } else { Self::AtCommit(failure) }
-    }
-
     pub fn as_error(&self) -> Error {
         match self {
             Self::Undone(failure) => failure.clone().into(),
-            Self::AtCommit(_) => Error::OutcomeUnknown,
+            Self::Unknown(_) | Self::Fatal(_) => Error::OutcomeUnknown,
         }
+    }
+}
+
+impl From<BatchFailure> for Failure {
+    fn from(failure: BatchFailure) -> Self {
+        let (BatchFailure::Undone(failure) | BatchFailure::Unknown(failure) | BatchFailure::Fatal(failure)) =
+            failure;
+        failure
     }
 }
 
@@ -108,6 +118,20 @@ impl Failure {
     /// Something that must not be: the engine, the disk or the program is at fault.
     pub(super) fn fault(text: String) -> Self {
         Self { text, kind: Kind::Fault }
+    }
+
+    pub(super) fn lost(text: &str) -> Self {
+        Self { text: text.into(), kind: Kind::Lost }
+    }
+
+    /// Whether the connection was lost, or could not be had.
+    pub(super) fn is_lost(&self) -> bool {
+        self.kind == Kind::Lost
+    }
+
+    /// Whether a later try may succeed.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.kind, Kind::Lost | Kind::Busy)
     }
 
     pub fn is_full(&self) -> bool {
@@ -120,6 +144,22 @@ impl Failure {
 }
 
 impl Kind {
+    /// By PostgreSQL's SQLSTATE.
+    fn of_state(state: &str) -> Self {
+        match state {
+            // disk_full
+            "53100" => Self::Full,
+            // Another transaction was in the way, or there is no more of something: connections, memory, locks, time.
+            "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            // The server stops or starts, or has ended this session.
+            "57P01" | "57P02" | "57P03" | "25P03" | "57P05" => Self::Lost,
+            state if state.starts_with("53") => Self::Busy,
+            state if state.starts_with("08") => Self::Lost,
+            state if state.starts_with("23") => Self::Constraint,
+            _ => Self::Fault,
+        }
+    }
+
     /// By `SQLite`'s result code, extended or not.
     fn of_code(code: i32) -> Self {
         match code & 0xff {
@@ -130,6 +170,28 @@ impl Kind {
             // SQLITE_CONSTRAINT
             19 => Self::Constraint,
             _ => Self::Fault,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else {
+            // Neither a type nor a row that does not fit says anything about the connection.
+            let kind = if error.is_closed()
+                || std::error::Error::source(&error)
+                    .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+            {
+                Kind::Lost
+            } else {
+                Kind::Fault
+            };
+            return Self { text: error.to_string(), kind };
+        };
+        // Not the detail, which has values of rows in it.
+        Self {
+            text: format!("{} ({})", said.message(), said.code().code()),
+            kind: Kind::of_state(said.code().code()),
         }
     }
 }
@@ -151,7 +213,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             Kind::Full => Self::Full,
-            Kind::Busy => Self::Overloaded,
+            Kind::Busy | Kind::Lost => Self::Overloaded,
             Kind::Constraint | Kind::Fault => Self::Engine(failure.text),
         }
     }

@@ -22,7 +22,7 @@ pub struct Meters {
     commit: Histogram,
     /// Requests that wait for their batch.
     pub(super) queue: Gauge,
-    log: WriteAheadLog,
+    log: Option<WriteAheadLog>,
 }
 
 /// The size of the write-ahead log, read from its file at each scrape.
@@ -30,12 +30,12 @@ pub struct Meters {
 struct WriteAheadLog(PathBuf);
 
 impl Meters {
-    pub(super) fn new(write_ahead_log: PathBuf) -> Self {
+    pub(super) fn new(write_ahead_log: Option<PathBuf>) -> Self {
         Self {
             batch: Histogram::new(REQUESTS),
             commit: Histogram::new(SECONDS),
             queue: Gauge::default(),
-            log: WriteAheadLog(write_ahead_log),
+            log: write_ahead_log.map(WriteAheadLog),
         }
     }
 
@@ -52,7 +52,9 @@ impl Meters {
         registry.register_with_unit("parlor_journal_commit", commit, Unit::Seconds, self.commit.clone());
         let queue = "Writes that wait for their transaction";
         registry.register("parlor_journal_queue", queue, self.queue.clone());
-        registry.register_collector(Box::new(self.log.clone()));
+        if let Some(log) = &self.log {
+            registry.register_collector(Box::new(log.clone()));
+        }
     }
 }
 

@@ -14,21 +14,25 @@ struct Migration {
     /// Whether the version of Parlor before this step can still serve the database after it.
     is_additive: bool,
     for_sqlite: &'static str,
+    for_postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { is_additive: false, for_sqlite: include_str!("migrations/sqlite/0001_start.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    is_additive: false,
+    for_sqlite: include_str!("migrations/sqlite/0001_start.sql"),
+    for_postgres: include_str!("migrations/postgres/0001_start.sql"),
+}];
 
 /// Brings a database up to date, all or nothing. `named` is how the operator knows the database.
 pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenError> {
     let broken = |failure| OpenError::Migration(named.to_owned(), failure);
-    sql.begin().await.map_err(broken)?;
+    sql.begin().map_err(broken)?;
     let newer = apply(sql).await;
     if !matches!(newer, Ok(None)) {
         sql.roll_back().await.map_err(broken)?;
     }
     match newer {
-        Ok(None) => sql.commit().await.map_err(broken),
+        Ok(None) => sql.commit().await.map_err(|failure| broken(failure.into())),
         Ok(Some(version)) => Err(OpenError::NewerSchema(named.to_owned(), version)),
         Err(failure) => Err(broken(failure)),
     }
@@ -36,6 +40,8 @@ pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenErr
 
 /// The version of a schema that is too new; none if the database is now as this version wants it.
 async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
+    // Two nodes may start at once.
+    sql.lock_out_others().await?;
     TABLE.query().run(sql).await?;
     let newest = NEWEST.query().first(sql, |row| Ok((row.get("version")?, row.get("is_additive")?))).await?;
     let (version, is_additive): (i64, bool) = newest.unwrap_or((0, true));
@@ -45,7 +51,11 @@ async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
         return Ok((!can_serve).then_some(version));
     }
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or(0)) {
-        sql.run_all(migration.for_sqlite).await?;
+        let statements = match sql {
+            Connection::Sqlite(_) => migration.for_sqlite,
+            Connection::Postgres(_) => migration.for_postgres,
+        };
+        sql.run_all(statements).await?;
         NOTE.bind(version).bind(migration.is_additive).run(sql).await?;
     }
     Ok(None)

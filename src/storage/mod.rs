@@ -3,6 +3,8 @@
 
 mod access;
 pub mod accounts;
+mod database;
+mod epochs;
 pub mod error;
 pub mod events;
 mod journal;
@@ -13,6 +15,7 @@ mod migrations;
 mod networks;
 mod open;
 mod paging;
+mod postgres;
 mod posting;
 mod posts;
 mod probe;
@@ -30,12 +33,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::cursor::Cursors;
 
+pub use database::Place;
 pub use error::{Error, OpenError};
 pub use events::{Membership, Page, Snapshot};
 pub use journal::{Committed, OnCommit};
 pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
 pub use open::Purpose;
+pub use postgres::{Server, UrlError};
 pub use posts::{Admission, NewMessage};
 pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
 pub use sql::Statement;
@@ -50,7 +55,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     messages::STATEMENTS,
     migrations::STATEMENTS,
     networks::STATEMENTS,
-    open::STATEMENTS,
+    epochs::STATEMENTS,
     posting::STATEMENTS,
     posts::STATEMENTS,
     probe::STATEMENTS,
@@ -68,7 +73,7 @@ pub struct Made<T> {
 
 /// The open database: many readers, one journal.
 pub struct Store {
-    database: sqlite::Database,
+    database: database::Database,
     readers: readers::Readers,
     journal: journal::Journal,
     meters: Arc<Meters>,
@@ -82,6 +87,11 @@ pub struct Store {
 impl Store {
     pub fn cursors(&self) -> &Cursors {
         &self.cursors
+    }
+
+    /// Whether other nodes write to the same database.
+    pub fn is_shared(&self) -> bool {
+        self.database.is_shared()
     }
 
     pub fn meters(&self) -> &Meters {
@@ -105,7 +115,7 @@ impl Store {
         self.readers.close().await;
         // The recovery of the next start decides about what a failed commit has left behind.
         if !self.has_failed() {
-            self.database.fold_back().await;
+            self.database.tidy().await;
         }
     }
 }

@@ -8,7 +8,7 @@ use super::error::{Error, Failure};
 use super::journal::Transaction;
 use super::posts::{NewMessage, Outcome, Post};
 use super::rows::{role_of, user_ref_of, visibility_of};
-use super::sql::{Row, statements};
+use super::sql::{Query, Row, statements};
 use crate::domain::event::NewEvent;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::message::Message;
@@ -52,18 +52,16 @@ struct Written {
 
 /// Writes posts. Each of them then has its outcome.
 pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<(), Failure> {
-    let mut found = Vec::with_capacity(posts.len());
-    for post in &*posts {
-        found.push(look(tx, &post.new).await?);
-    }
+    let looks: Vec<_> = posts.iter().map(|post| look_of(&post.new)).collect();
+    let found = Query::first_of_each(&looks, tx.sql(), found_of).await?;
     let mut written = Written::default();
     for (post, found) in posts.iter_mut().zip(found) {
-        post.outcome = match found {
+        post.outcome = match found.unwrap_or(Err(Refusal::RoomNotFound)) {
             Ok(found) => decide(tx, post, found, &mut written)?,
             Err(refusal) => Outcome::Refused(refusal.into()),
         };
     }
-    for (position, message, client_hash) in &written.messages {
+    let messages = written.messages.iter().map(|(position, message, client_hash)| {
         MESSAGE
             .bind(*position)
             .bind(message.id)
@@ -74,23 +72,19 @@ pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<()
             .bind(message.client_id.as_ref())
             .bind(client_hash.as_deref())
             .bind(message.created_at)
-            .run(tx.sql())
-            .await?;
-    }
-    for (room, seq) in written.seqs {
-        ROOM.bind(room).bind(seq).run(tx.sql()).await?;
-    }
-    Ok(())
+    });
+    Query::run_each(&messages.collect::<Vec<_>>(), tx.sql()).await?;
+    let rooms: Vec<_> = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq)).collect();
+    Query::run_each(&rooms, tx.sql()).await
 }
 
-/// Finds the room of a post for its author.
-async fn look(tx: &mut Transaction, new: &NewMessage) -> Result<Result<Found, Refusal>, Failure> {
+/// The question for the room of a post, as its author finds it.
+fn look_of(new: &NewMessage) -> Query<'_> {
     let (id, name) = match &new.room {
         RoomRef::Id(id) => (Some(*id), None),
         RoomRef::Name(name) => (None, Some(name)),
     };
-    let look = LOOK.bind(new.author).bind(id).bind(name).bind(new.client_id());
-    Ok(look.first(tx.sql(), found_of).await?.unwrap_or(Err(Refusal::RoomNotFound)))
+    LOOK.bind(new.author).bind(id).bind(name).bind(new.client_id())
 }
 
 /// Gives a post its place in the log, unless a rule refuses it or it is a repeat.

@@ -75,7 +75,7 @@ impl Store {
         if self.first(HAS_OLD_SESSIONS.bind(at), |_| Ok(())).await?.is_none() {
             return Ok(false);
         }
-        self.journal.write(move |tx| Box::pin(purge_sessions(tx, at))).await?;
+        self.journal.write_plain(move |tx| Box::pin(purge_sessions(tx, at))).await?;
         Ok(true)
     }
 }

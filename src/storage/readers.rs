@@ -21,10 +21,20 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Readers {
     count: u32,
+    kind: Kind,
     /// One permit for each connection that is idle.
     free: Arc<Semaphore>,
     /// Locked for a few instructions.
     idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// What a statement does while the engine works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It blocks the thread.
+    Blocking,
+    /// It waits for the server.
+    Waiting,
 }
 
 /// What the statements of a read see of the database.
@@ -75,10 +85,10 @@ impl Store {
 }
 
 impl Readers {
-    pub fn new(connections: Vec<Connection>) -> Self {
+    pub fn new(kind: Kind, connections: Vec<Connection>) -> Self {
         let count = u32::try_from(connections.len()).unwrap_or(u32::MAX);
         let free = Arc::new(Semaphore::new(connections.len()));
-        Self { count, free, idle: Arc::new(Mutex::new(connections)) }
+        Self { count, kind, free, idle: Arc::new(Mutex::new(connections)) }
     }
 
     async fn read<T, F>(&self, sight: Sight, work: F) -> Result<T, Error>
@@ -90,18 +100,24 @@ impl Readers {
         // None was free in time, or the store has closed.
         let Ok(Ok(permit)) = permit else { return Err(Error::Overloaded) };
         let this = self.clone();
-        let read = tokio::task::spawn_blocking(move || this.read_now(permit, sight, work));
+        // A task of its own, so that a read whose client hangs up ends as every other one, and its connection is as it was.
+        let read = match self.kind {
+            Kind::Blocking => tokio::task::spawn_blocking(move || {
+                let read = this.read_now(permit, sight, work).now_or_never();
+                read.expect("a statement is done when it has been asked for")
+            }),
+            Kind::Waiting => tokio::spawn(async move { this.read_now(permit, sight, work).await }),
+        };
         // A task that was never begun: the program ends.
         read.await.unwrap_or(Err(Error::Overloaded))
     }
 
-    fn read_now<T, F>(&self, permit: OwnedSemaphorePermit, sight: Sight, work: F) -> Result<T, Error>
+    async fn read_now<T, F>(&self, permit: OwnedSemaphorePermit, sight: Sight, work: F) -> Result<T, Error>
     where
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, Stop>>,
     {
         let mut connection = self.idle().pop().ok_or(Error::Overloaded)?;
-        let reading = AssertUnwindSafe(run(&mut connection, sight, work)).catch_unwind();
-        let read = reading.now_or_never().expect("a statement is done when it has been asked for");
+        let read = AssertUnwindSafe(run(&mut connection, sight, work)).catch_unwind().await;
         self.idle().push(connection);
         drop(permit);
         read.unwrap_or(Err(Error::Panicked))
@@ -124,12 +140,12 @@ async fn run<T, F>(connection: &mut Connection, sight: Sight, work: F) -> Result
 where
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, Stop>>,
 {
+    // An earlier read that panicked may have left its snapshot open.
     if sight == Sight::Statement {
+        connection.begin_nothing();
         return Ok(work(connection).await?);
     }
-    // An earlier read that panicked may have left its snapshot open.
-    connection.roll_back().await?;
-    connection.begin_snapshot().await?;
+    connection.begin_snapshot()?;
     let read = work(connection).await;
     let ended: Result<(), Failure> = connection.roll_back().await;
     let read = read?;

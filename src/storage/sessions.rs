@@ -114,7 +114,12 @@ impl Store {
     }
 
     pub async fn refresh_session(&self, presented: Presented) -> Result<Refreshed, Error> {
-        self.journal.write(move |tx| Box::pin(refresh(tx, presented))).await
+        let refreshed = self.journal.write_plain(move |tx| Box::pin(refresh(tx, presented))).await?;
+        if matches!(refreshed, Refreshed::Reused) {
+            // Every node learns of the end by the log. Nobody can make the session live again meanwhile.
+            self.sign_out(presented.session, presented.at).await?;
+        }
+        Ok(refreshed)
     }
 
     /// None if the session has ended or never existed.
@@ -145,7 +150,7 @@ impl Store {
 
     /// Notes that a token of a generation has been presented, so the generation before it is spent.
     pub async fn mark_seen(&self, session: SessionId, generation: i64, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |tx| Box::pin(mark_seen(tx, session, generation, at))).await
+        self.journal.write_plain(move |tx| Box::pin(mark_seen(tx, session, generation, at))).await
     }
 
     pub async fn sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, Error> {
@@ -195,7 +200,6 @@ async fn refresh(tx: &mut Transaction, presented: Presented) -> Result<Refreshed
         return Err(Refusal::InvalidRefreshToken.into());
     }
     if !is_newest && !answer_may_be_lost {
-        sign_out(tx, presented.session, presented.at).await?;
         return Ok(Refreshed::Reused);
     }
     let generation = if is_newest { generation + 1 } else { generation };

@@ -17,7 +17,7 @@ use parlor::domain::user::User;
 use parlor::live::{
     CommitQueue, EventStream, Framing, Hub, Live, LiveNode, Reader, Registry, StreamSocket, feeder,
 };
-use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Purpose, Store};
+use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Place, Purpose, Store};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -60,7 +60,13 @@ impl OpenStore {
                 }
             }
         };
-        let store = Store::open(folder.path(), Purpose::Serve, Ids::SYSTEM, Box::new(on_commit)).await;
+        let store = Store::open(
+            &Place::Folder(folder.path().into()),
+            Purpose::Serve,
+            Ids::SYSTEM,
+            Box::new(on_commit),
+        )
+        .await;
         let store = Arc::new(store.expect("the store opens"));
         let hub = Arc::new(Hub::default());
         tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));

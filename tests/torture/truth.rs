@@ -6,7 +6,7 @@ use std::path::Path;
 
 use parlor::domain::event::Event;
 use parlor::domain::ids::{Ids, Position, RoomId};
-use parlor::storage::{Purpose, Store};
+use parlor::storage::{Place, Purpose, Store};
 use serde_json::Value;
 
 use super::reader::digest;
@@ -46,7 +46,7 @@ pub struct Truth {
 impl Truth {
     /// Reads the log of a server that is stopped.
     pub async fn read(data: &Path) -> Self {
-        let store = Store::open(data, Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
+        let store = Store::open(&Place::Folder(data.into()), Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
             .await
             .expect("the store opens");
         let (mut entries, mut places, mut deleted) = (Vec::new(), HashMap::new(), HashSet::new());

@@ -45,7 +45,7 @@ impl Batch {
         };
         let committed = tx.take();
         if let Err(BatchFailure::Undone(_)) = written {
-            tx.roll_back().await.map_err(BatchFailure::AtCommit)?;
+            tx.roll_back().await.map_err(BatchFailure::Fatal)?;
         }
         written.map(|()| committed)
     }
@@ -100,13 +100,13 @@ async fn apart(
     tx: &mut Transaction,
     work: impl AsyncFnOnce(&mut Transaction) -> Result<(), Stop>,
 ) -> Result<Option<Error>, Failure> {
-    tx.begin_request().await?;
+    tx.begin_request()?;
     let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
     let Some(refused) = refused(outcome)? else {
-        tx.end_request().await?;
+        tx.end_request()?;
         return Ok(None);
     };
-    tx.undo_request().await?;
+    tx.undo_request()?;
     Ok(Some(refused))
 }
 

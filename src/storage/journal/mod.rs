@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::{Batch, Request};
 pub use self::committed::Committed;
-pub(super) use self::transaction::Transaction;
+pub(super) use self::transaction::{Lane, Transaction};
 use super::error::{BatchFailure, Error, Stop};
 use super::meters::Meters;
 use super::posts::Post;
@@ -29,12 +29,18 @@ const BATCH: usize = 256;
 /// Called after a commit and before its requests are answered. It must not block.
 pub type OnCommit = Box<dyn Fn(Committed) + Send + Sync>;
 
-/// The end of the queue into which requests are put.
+/// Where requests are handed in.
 #[derive(Clone)]
 pub(super) struct Journal {
-    queue: mpsc::Sender<Write>,
+    queue: Queue,
+    /// For writes without an event, where they need not wait for those with one.
+    plain: Queue,
     meters: Arc<Meters>,
 }
+
+/// The end of a queue into which requests are put.
+#[derive(Clone)]
+pub(super) struct Queue(mpsc::Sender<Write>);
 
 /// A request in the queue. Posts are written together, everything else one by one.
 enum Write {
@@ -57,7 +63,7 @@ pub(super) struct Committer {
     pub requests: Requests,
     pub transaction: Transaction,
     pub after_batch: AfterBatch,
-    pub on_commit: OnCommit,
+    pub on_commit: Arc<OnCommit>,
     /// Cancelled when a commit fails in a way that leaves its outcome unknown: the process must end then, and recover at
     /// its next start.
     pub fatal: CancellationToken,
@@ -92,11 +98,17 @@ where
     }
 }
 
+/// A queue of the journal: the end that takes requests, and the other one for a `Committer`.
+pub(super) fn queue() -> (Queue, Requests) {
+    let (queue, requests) = mpsc::channel(QUEUE);
+    (Queue(queue), Requests(requests))
+}
+
 impl Journal {
-    /// A journal, and the other end of its queue for a `Committer`.
-    pub fn new(meters: Arc<Meters>) -> (Self, Requests) {
-        let (queue, requests) = mpsc::channel(QUEUE);
-        (Self { queue, meters }, Requests(requests))
+    /// Without a queue of their own, plain writes go through the same as others.
+    pub fn new(queue: Queue, plain: Option<Queue>, meters: Arc<Meters>) -> Self {
+        let plain = plain.unwrap_or_else(|| queue.clone());
+        Self { queue, plain, meters }
     }
 
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.
@@ -105,19 +117,41 @@ impl Journal {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
     {
+        self.write_to(&self.queue, work).await
+    }
+
+    /// The same for a write that adds no event to the log.
+    pub async fn write_plain<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
+    {
+        self.write_to(&self.plain, work).await
+    }
+
+    async fn write_to<T, F>(&self, queue: &Queue, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let pending = Pending { work: Some(work), outcome: Err(Error::OutcomeUnknown), reply };
-        self.put(Write::Other(Box::new(pending)), answer).await
+        self.put(queue, Write::Other(Box::new(pending)), answer).await
     }
 
     /// The same for a post.
     pub async fn post<T>(&self, post: Post, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
-        self.put(Write::Post(Box::new(post)), answer).await
+        self.put(&self.queue, Write::Post(Box::new(post)), answer).await
     }
 
-    async fn put<T>(&self, write: Write, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+    async fn put<T>(
+        &self,
+        Queue(queue): &Queue,
+        write: Write,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
         // The queue is full, or closed because the server stops. Nothing was written.
-        let place = self.queue.try_reserve().map_err(|_| Error::Overloaded)?;
+        let place = queue.try_reserve().map_err(|_| Error::Overloaded)?;
         self.meters.queue.inc();
         place.send(write);
         answer.await.unwrap_or(Err(Error::OutcomeUnknown))
@@ -162,7 +196,7 @@ impl Committer {
             }
             Err(failure) => {
                 tracing::error!(error = %failure, requests = size, "a batch of writes failed");
-                if matches!(failure, BatchFailure::AtCommit(_)) {
+                if matches!(failure, BatchFailure::Fatal(_)) {
                     self.fatal.cancel();
                 }
                 batch.refuse(&failure);

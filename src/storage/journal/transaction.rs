@@ -7,26 +7,38 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::ids::{Position, SessionId};
 use crate::storage::error::{BatchFailure, Failure};
-use crate::storage::sql::{Connection, Value, statements};
+use crate::storage::sql::{Connection, Query, statements};
 
 statements! {
-    HEAD = "SELECT head FROM log";
+    /// The row of the log is the lock of all transactions that add to it, on whatever node. SQLite has one for the file.
+    HEAD = "SELECT head FROM log FOR UPDATE", sqlite "SELECT head FROM log";
     MOVE_HEAD = "UPDATE log SET head = $1";
     STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+}
+
+/// What the transactions of a journal may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Lane {
+    /// Everything. Only one transaction of all nodes at a time can be in it.
+    Log,
+    /// What adds no event to the log.
+    Plain,
 }
 
 /// The running transaction of the journal.
 pub(in crate::storage) struct Transaction {
     connection: Connection,
     tail: Tail,
+    /// Whether it may add to the log.
+    lane: Lane,
     /// The state before the running request; none until the request has its savepoint.
     began: Option<Mark>,
 }
 
 impl Transaction {
-    pub fn new(connection: Connection) -> Self {
-        Self { connection, tail: Tail::default(), began: None }
+    pub fn new(connection: Connection, lane: Lane) -> Self {
+        Self { connection, tail: Tail::default(), lane, began: None }
     }
 
     pub fn sql(&mut self) -> &mut Connection {
@@ -35,32 +47,36 @@ impl Transaction {
 
     /// Begins the transaction of a batch.
     pub(super) async fn begin(&mut self) -> Result<(), Failure> {
-        self.connection.begin().await?;
+        self.connection.begin()?;
+        self.tail = Tail::default();
+        if self.lane == Lane::Plain {
+            return Ok(());
+        }
         let head = HEAD.query().one(&mut self.connection, |row| row.get(0)).await?;
         self.tail = Tail::after(Position(head));
         Ok(())
     }
 
     /// Opens the savepoint of a request.
-    pub(super) async fn begin_request(&mut self) -> Result<(), Failure> {
+    pub(super) fn begin_request(&mut self) -> Result<(), Failure> {
         self.began = None;
-        self.connection.savepoint().await?;
+        self.connection.savepoint()?;
         self.began = Some(self.tail.mark());
         Ok(())
     }
 
     /// Ends a request that has written what it should.
-    pub(super) async fn end_request(&mut self) -> Result<(), Failure> {
+    pub(super) fn end_request(&mut self) -> Result<(), Failure> {
         self.began = None;
-        self.connection.release().await
+        self.connection.release()
     }
 
     /// Undoes the running request, if it has its savepoint.
-    pub(super) async fn undo_request(&mut self) -> Result<(), Failure> {
+    pub(super) fn undo_request(&mut self) -> Result<(), Failure> {
         let Some(mark) = self.began.take() else { return Ok(()) };
         self.tail.cut(mark);
-        self.connection.undo().await?;
-        self.connection.release().await
+        self.connection.undo()?;
+        self.connection.release()
     }
 
     /// The position of the last event.
@@ -75,6 +91,9 @@ impl Transaction {
 
     /// Adds an event to the log. A request calls it last, after all rules were checked.
     pub fn append(&mut self, event: &NewEvent) -> Result<Position, Failure> {
+        if self.lane == Lane::Plain {
+            return Err(Failure::fault("an event was written where the log is not locked".into()));
+        }
         Ok(self.tail.add(event)?)
     }
 
@@ -85,7 +104,7 @@ impl Transaction {
 
     /// Stores the events that were added. They are stored together at the end, unless a request has to change them.
     pub async fn store_events(&mut self) -> Result<(), Failure> {
-        for event in self.tail.take_unstored() {
+        let events = self.tail.take_unstored().iter().map(|event| {
             STORE_EVENT
                 .bind(event.position)
                 .bind(event.kind.audience().as_str())
@@ -93,12 +112,10 @@ impl Transaction {
                 .bind(event.place.map(|place| place.seq))
                 .bind(event.kind.as_str())
                 .bind(event.subject.map(Subject::uuid))
-                .bind(Value::from(&event.data))
+                .bind(&event.data)
                 .bind(event.at)
-                .run(&mut self.connection)
-                .await?;
-        }
-        Ok(())
+        });
+        Query::run_each(&events.collect::<Vec<_>>(), &mut self.connection).await
     }
 
     /// Ends the batch: stores its events and commits, with a sync.
@@ -106,7 +123,7 @@ impl Transaction {
         if !self.tail.committed.events.is_empty() {
             self.end_log().await.map_err(BatchFailure::Undone)?;
         }
-        self.connection.commit().await.map_err(BatchFailure::of_commit)
+        self.connection.commit().await
     }
 
     async fn end_log(&mut self) -> Result<(), Failure> {

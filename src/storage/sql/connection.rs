@@ -4,49 +4,72 @@ use std::ops::ControlFlow;
 
 use super::row::Row;
 use super::statement::Query;
-use crate::storage::error::Failure;
-use crate::storage::sqlite;
+use crate::storage::error::{BatchFailure, Failure};
+use crate::storage::{postgres, sqlite};
 
 /// A connection to one of the engines.
 pub(in crate::storage) enum Connection {
     Sqlite(sqlite::Connection),
+    Postgres(Box<postgres::Connection>),
 }
 
 /// Transactions.
-#[allow(clippy::unused_async, reason = "an engine behind a network waits")]
 impl Connection {
-    /// Begins a transaction that no other transaction which writes entries of the log can overtake.
-    pub async fn begin(&mut self) -> Result<(), Failure> {
+    /// Begins a transaction that writes.
+    pub fn begin(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin(),
+            Self::Postgres(postgres) => {
+                postgres.begin();
+                Ok(())
+            }
         }
     }
 
     /// Opens a savepoint. Fails if the engine has ended the transaction by itself: nothing is written outside it.
-    pub async fn savepoint(&mut self) -> Result<(), Failure> {
+    pub fn savepoint(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.savepoint(),
+            Self::Postgres(postgres) => {
+                postgres.savepoint();
+                Ok(())
+            }
         }
     }
 
     /// Forgets the savepoint. What was done since then stays done.
-    pub async fn release(&mut self) -> Result<(), Failure> {
+    pub fn release(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.release(),
+            Self::Postgres(postgres) => {
+                postgres.release();
+                Ok(())
+            }
         }
     }
 
     /// Undoes everything since the savepoint, which stays open.
-    pub async fn undo(&mut self) -> Result<(), Failure> {
+    pub fn undo(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.undo(),
+            Self::Postgres(postgres) => {
+                postgres.undo();
+                Ok(())
+            }
         }
     }
 
     /// Commits. What is committed is on the disk.
-    pub async fn commit(&mut self) -> Result<(), Failure> {
+    pub async fn commit(&mut self) -> Result<(), BatchFailure> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.commit(),
+            Self::Sqlite(sqlite) => sqlite.commit().map_err(|failure| {
+                // A full disk has written nothing; after any other failure nobody knows.
+                if failure.is_full() { BatchFailure::Undone(failure) } else { BatchFailure::Fatal(failure) }
+            }),
+            Self::Postgres(postgres) => postgres.commit().await.map_err(|failure| {
+                // What the server says is true. Without its answer nobody knows.
+                if failure.is_lost() { BatchFailure::Unknown(failure) } else { BatchFailure::Undone(failure) }
+            }),
         }
     }
 
@@ -54,6 +77,23 @@ impl Connection {
     pub async fn roll_back(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.roll_back(),
+            Self::Postgres(postgres) => postgres.roll_back().await,
+        }
+    }
+
+    /// What tells this database from a copy, an earlier state or a successor of it; none where that cannot be told.
+    pub async fn identity(&mut self) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => postgres.identity().await.map(Some),
+        }
+    }
+
+    /// Begins nothing: what follows are statements each for itself. A connection that was lost is opened again.
+    pub fn begin_nothing(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(postgres) => postgres.begin_nothing(),
         }
     }
 
@@ -61,24 +101,38 @@ impl Connection {
     pub async fn run_all(&mut self, statements: &'static str) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.run_all(statements),
+            Self::Postgres(postgres) => postgres.run_all(statements).await,
+        }
+    }
+
+    /// Waits until no other node does what only one may do at a time, and keeps others from it until the transaction ends.
+    pub async fn lock_out_others(&mut self) -> Result<(), Failure> {
+        match self {
+            // The transaction is the only one that writes.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.lock_out_others().await,
         }
     }
 
     /// Begins a transaction that only reads. All its statements see one state.
-    pub async fn begin_snapshot(&mut self) -> Result<(), Failure> {
+    pub fn begin_snapshot(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin_snapshot(),
+            Self::Postgres(postgres) => {
+                postgres.begin_snapshot();
+                Ok(())
+            }
         }
     }
 }
 
 /// Running a statement.
-#[allow(clippy::unused_async, reason = "an engine behind a network waits")]
 impl Query<'_> {
     /// Returns how many rows it has changed.
     pub async fn run(self, on: &mut Connection) -> Result<u64, Failure> {
         match on {
             Connection::Sqlite(sqlite) => sqlite.run(&self),
+            Connection::Postgres(postgres) => postgres.run(&self).await,
         }
     }
 
@@ -90,6 +144,29 @@ impl Query<'_> {
     ) -> Result<(), Failure> {
         match on {
             Connection::Sqlite(sqlite) => sqlite.each(&self, &mut take),
+            Connection::Postgres(postgres) => postgres.each(&self, &mut take).await,
+        }
+    }
+
+    /// Runs a statement for each of several rows of values. All of them are of one statement.
+    pub async fn run_each(queries: &[Self], on: &mut Connection) -> Result<(), Failure> {
+        match on {
+            Connection::Sqlite(sqlite) => queries.iter().try_for_each(|query| sqlite.run(query).map(drop)),
+            Connection::Postgres(postgres) => postgres.run_each(queries).await,
+        }
+    }
+
+    /// The first row of a statement for each of several rows of values, in their order. All of them are of one statement.
+    pub async fn first_of_each<T: Send>(
+        queries: &[Self],
+        on: &mut Connection,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Failure> + Send,
+    ) -> Result<Vec<Option<T>>, Failure> {
+        match on {
+            Connection::Sqlite(sqlite) => {
+                queries.iter().map(|query| sqlite.first(query, &mut read)).collect()
+            }
+            Connection::Postgres(postgres) => postgres.first_of_each(queries, &mut read).await,
         }
     }
 

@@ -63,14 +63,17 @@ pub(in crate::storage) const fn text_of(bytes: &'static [u8]) -> &'static str {
     }
 }
 
-/// Declares the statements of a file, and `STATEMENTS`, the list of them.
+/// Declares the statements of a file, and `STATEMENTS`, the list of them. A statement that SQLite needs in other words has those
+/// behind it.
 macro_rules! statements {
-    ($($(#[$doc:meta])* $visibility:vis $name:ident = $sql:expr;)+) => {
+    ($($(#[$doc:meta])* $visibility:vis $name:ident = $sql:expr $(, sqlite $own:expr)?;)+) => {
         $(
             $(#[$doc])*
             $visibility const $name: $crate::storage::sql::Statement = {
                 const SQL: &str = $sql;
-                const FOR_SQLITE: [u8; SQL.len()] = $crate::storage::sql::question_marks(SQL);
+                const OWN: &[&str] = &[SQL, $($own)?];
+                const LAST: &str = OWN[OWN.len() - 1];
+                const FOR_SQLITE: [u8; LAST.len()] = $crate::storage::sql::question_marks(LAST);
                 $crate::storage::sql::Statement {
                     name: concat!(module_path!(), "::", stringify!($name)),
                     sql: SQL,

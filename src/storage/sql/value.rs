@@ -1,8 +1,11 @@
 //! Values on their way into a statement: what each type of the domain is stored as.
 
 use std::borrow::Cow;
+use std::error::Error;
 
-use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef};
+use bytes::BytesMut;
+use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use tokio_postgres::types::{IsNull, ToSql, Type};
 use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
@@ -22,16 +25,50 @@ pub(in crate::storage) enum Value<'v> {
     Bytes(Cow<'v, [u8]>),
 }
 
-impl ToSql for Value<'_> {
+impl rusqlite::ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
-            Self::Null => Null.to_sql(),
-            Self::Bool(value) => value.to_sql(),
-            Self::Int(value) => value.to_sql(),
+            Self::Null => rusqlite::ToSql::to_sql(&Null),
+            Self::Bool(value) => rusqlite::ToSql::to_sql(value),
+            Self::Int(value) => rusqlite::ToSql::to_sql(value),
             Self::Uuid(value) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(value.as_bytes()))),
             Self::Text(value) => Ok(ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes()))),
             Self::Bytes(value) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(value))),
         }
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Bool(value) => value.to_sql(kind, out),
+            Self::Int(value) => value.to_sql(kind, out),
+            Self::Uuid(value) => value.to_sql(kind, out),
+            Self::Text(value) => (&**value).to_sql(kind, out),
+            Self::Bytes(value) => (&**value).to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    /// The server says by the statement what type a parameter has, and a value of another type must not be sent as if it were.
+    fn to_sql_checked(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let fits = match self {
+            Self::Null => true,
+            Self::Bool(_) => *kind == Type::BOOL,
+            Self::Int(_) => *kind == Type::INT8,
+            Self::Uuid(_) => *kind == Type::UUID,
+            Self::Text(_) => *kind == Type::TEXT,
+            Self::Bytes(_) => *kind == Type::BYTEA,
+        };
+        if fits { self.to_sql(kind, out) } else { Err(format!("a value that is no {kind}").into()) }
     }
 }
 

@@ -125,6 +125,19 @@ impl Connection {
         Ok(())
     }
 
+    pub fn first<T>(
+        &mut self,
+        query: &Query<'_>,
+        read: &mut impl FnMut(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let mut first = None;
+        self.each(query, &mut |row| {
+            first = Some(read(row)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
+    }
+
     fn prepare(&self, query: &Query<'_>) -> Result<CachedStatement<'_>, Failure> {
         Ok(self.0.prepare_cached(query.statement.for_sqlite)?)
     }

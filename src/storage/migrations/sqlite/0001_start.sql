@@ -113,15 +113,17 @@ CREATE TABLE events (
 CREATE INDEX events_of_room ON events (room_id, position) WHERE room_id IS NOT NULL;
 CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
 
--- One row: the newest position, the newest purged one, and the key of the cursors.
+-- One row: the newest position, the newest purged one, the key of the cursors, and what the database looked like when the present
+-- epoch began, where many nodes share it.
 CREATE TABLE log (
     id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     head       BIGINT  NOT NULL,
     floor      BIGINT  NOT NULL,
-    cursor_key BLOB    NOT NULL
+    cursor_key BLOB    NOT NULL,
+    identity   TEXT
 );
 
--- Every opening of the database for serving, and the position that came next. `number` is the order in which they began: several
+-- Each epoch, and the position that came next when it began. `number` is the order in which they began: several
 -- may begin at one position.
 CREATE TABLE epochs (
     number         INTEGER NOT NULL PRIMARY KEY,

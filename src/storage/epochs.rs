@@ -1,0 +1,87 @@
+//! Epochs: stretches of time in which the database has lost nothing. A cursor of an epoch that another one has followed is good up
+//! to where that one began. So a database that was put back to an earlier state notices the cursors of the time that it has lost.
+//!
+//! SQLite begins an epoch whenever it is opened for serving: the file may be a copy. PostgreSQL, which many nodes share, begins one
+//! when the database is another one than before.
+
+use super::Store;
+use super::error::{Error, Failure};
+use super::sql::{Connection, Row, statements};
+use crate::domain::cursor::{Cursors, Epoch, EpochStart};
+use crate::domain::ids::{Ids, Position};
+
+/// Epochs that are kept in memory. A cursor of an older epoch leads to a reset, which is always safe.
+const EPOCHS: i64 = 10_000;
+
+statements! {
+    FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
+    LOG = "SELECT cursor_key, identity FROM log FOR UPDATE", sqlite "SELECT cursor_key, identity FROM log";
+    BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
+             SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, $1, head + 1 FROM log";
+    NOTE_IDENTITY = "UPDATE log SET identity = $1";
+    KNOWN = "SELECT epoch, first_position FROM epochs ORDER BY number DESC LIMIT $1";
+}
+
+/// Reads what cursors are made of, which comes with the database. Begins a new epoch where one has to begin, if the database is
+/// opened for serving.
+pub(super) async fn begin(sql: &mut Connection, serves: bool, ids: Ids) -> Result<Cursors, Failure> {
+    sql.begin()?;
+    let key = begin_in_transaction(sql, serves, ids).await;
+    if key.is_err() {
+        sql.roll_back().await?;
+    }
+    let key = key?;
+    sql.commit().await?;
+    sql.begin_nothing();
+    Ok(Cursors::new(&key, known(sql).await?))
+}
+
+/// A number of an epoch that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The
+/// next start draws another number.
+async fn begin_in_transaction(sql: &mut Connection, serves: bool, ids: Ids) -> Result<[u8; 16], Failure> {
+    FIRST_START.bind(ids.random_bytes::<16>().to_vec()).run(sql).await?;
+    let log =
+        |row: &Row<'_>| Ok((row.get::<Vec<u8>, _>("cursor_key")?, row.get::<Option<String>, _>("identity")?));
+    let (key, identity) = LOG.query().one(sql, log).await?;
+    let now = sql.identity().await?;
+    let is_same = now.is_some() && now == identity;
+    if serves && !is_same {
+        BEGIN.bind(i64::from(u32::from_be_bytes(ids.random_bytes()))).run(sql).await?;
+        NOTE_IDENTITY.bind(now).run(sql).await?;
+    }
+    key.try_into().map_err(|_| Failure::fault("the cursor key has not 16 bytes".into()))
+}
+
+/// In the order in which they began.
+async fn known(sql: &mut Connection) -> Result<Vec<EpochStart>, Failure> {
+    let mut epochs = KNOWN.bind(EPOCHS).all(sql, epoch_of).await?;
+    epochs.reverse();
+    if epochs.is_empty() {
+        epochs.push(EpochStart { epoch: Epoch(0), first: Position(1) });
+    }
+    Ok(epochs)
+}
+
+fn epoch_of(row: &Row<'_>) -> Result<EpochStart, Failure> {
+    let epoch = u32::try_from(row.get::<i64, _>("epoch")?)
+        .map_err(|_| Failure::fault("an epoch is no number of 32 bits".into()))?;
+    Ok(EpochStart { epoch: Epoch(epoch), first: Position(row.get("first_position")?) })
+}
+
+impl Store {
+    /// Looks whether another node has begun an epoch, if one of these cursors is of an epoch that this node does not know.
+    pub async fn meet(&self, cursors: impl IntoIterator<Item = &str>) -> Result<(), Error> {
+        let is_new = |cursor| self.cursors.is_of_unknown_epoch(cursor);
+        if self.is_shared() && cursors.into_iter().any(is_new) {
+            self.learn_epochs().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads which epochs there are.
+    pub async fn learn_epochs(&self) -> Result<(), Error> {
+        let epochs = self.read(|sql| Box::pin(async move { Ok(known(sql).await?) })).await?;
+        self.cursors.learn(epochs);
+        Ok(())
+    }
+}

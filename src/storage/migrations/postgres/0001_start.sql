@@ -1,0 +1,145 @@
+-- Accounts. A row is never deleted, so a username is never given to another.
+CREATE TABLE users (
+    id           UUID    NOT NULL PRIMARY KEY,
+    username     TEXT COLLATE "C"    NOT NULL UNIQUE,
+    display_name TEXT    NOT NULL,
+    admin        BOOLEAN NOT NULL,
+    created_at   BIGINT  NOT NULL
+);
+
+-- What a person signs in with: the hash of a password, as a PHC string. Reading a person never reads it.
+CREATE TABLE credentials (
+    user_id  UUID NOT NULL PRIMARY KEY REFERENCES users (id),
+    password TEXT NOT NULL
+);
+
+-- One sign-in on one device. `generation` counts refreshes; `seen` is the newest one whose tokens came back to us.
+CREATE TABLE sessions (
+    id           UUID   NOT NULL PRIMARY KEY,
+    user_id      UUID   NOT NULL REFERENCES users (id),
+    transport    TEXT   NOT NULL,
+    user_agent   TEXT,
+    generation   BIGINT NOT NULL,
+    seen         BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    rotated_at   BIGINT NOT NULL,
+    ends_at      BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    ended_at     BIGINT
+);
+CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_over ON sessions (expires_at);
+
+-- Networks that a person signed in from: failures of others there or elsewhere do not slow the person down from them.
+-- `network` is a keyed hash of account and network, so no address is stored.
+CREATE TABLE known_networks (
+    user_id UUID   NOT NULL REFERENCES users (id),
+    network BYTEA   NOT NULL,
+    used_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, network)
+);
+CREATE INDEX known_networks_of_user ON known_networks (user_id, used_at);
+CREATE INDEX known_networks_recent ON known_networks (used_at);
+
+-- `head` is the seq of the room's newest event; `search` is what the directory searches, folded. A deleted room keeps its
+-- row, so that the log can name it; `purged` says that its messages have been taken away.
+CREATE TABLE rooms (
+    id           UUID   NOT NULL PRIMARY KEY,
+    name         TEXT COLLATE "C"   NOT NULL,
+    title        TEXT,
+    topic        TEXT,
+    visibility   TEXT   NOT NULL,
+    search       TEXT   NOT NULL,
+    head         BIGINT NOT NULL,
+    member_count BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    deleted_at   BIGINT,
+    purged       BOOLEAN NOT NULL,
+    created_by   UUID   NOT NULL REFERENCES users (id),
+    client_id    TEXT,
+    client_hash  BYTEA
+);
+CREATE UNIQUE INDEX rooms_public_name ON rooms (name) WHERE visibility = 'public' AND deleted_at IS NULL;
+CREATE INDEX rooms_to_purge ON rooms (deleted_at) WHERE deleted_at IS NOT NULL AND NOT purged;
+CREATE UNIQUE INDEX rooms_client_id ON rooms (created_by, client_id) WHERE client_id IS NOT NULL;
+
+-- A membership holds from the position `since` to the position `until`; it is closed, not deleted. `username` repeats that of
+-- the user, which never changes: by it the members of a room are listed.
+CREATE TABLE members (
+    room_id   UUID   NOT NULL REFERENCES rooms (id),
+    user_id   UUID   NOT NULL REFERENCES users (id),
+    username  TEXT COLLATE "C"   NOT NULL,
+    since     BIGINT NOT NULL,
+    until     BIGINT,
+    role      TEXT   NOT NULL,
+    joined_at BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id, since)
+);
+CREATE UNIQUE INDEX members_present ON members (user_id, room_id) WHERE until IS NULL;
+CREATE INDEX members_by_name ON members (room_id, username) WHERE until IS NULL;
+CREATE INDEX members_by_role ON members (room_id, role, until) WHERE until IS NULL;
+CREATE INDEX members_closed ON members (until) WHERE until IS NOT NULL;
+CREATE INDEX members_who_left ON members (user_id, until) WHERE until IS NOT NULL;
+
+-- The present state of every message ever posted; `position` is that of its first event.
+CREATE TABLE messages (
+    position    BIGINT NOT NULL PRIMARY KEY,
+    id          UUID    NOT NULL UNIQUE,
+    room_id     UUID    NOT NULL REFERENCES rooms (id),
+    seq         BIGINT  NOT NULL,
+    author_id   UUID    NOT NULL REFERENCES users (id),
+    body        TEXT    NOT NULL,
+    client_id   TEXT,
+    client_hash BYTEA,
+    created_at  BIGINT  NOT NULL,
+    edited_at   BIGINT,
+    deleted_at  BIGINT
+);
+CREATE INDEX messages_of_room ON messages (room_id, position);
+CREATE UNIQUE INDEX messages_client_id ON messages (room_id, author_id, client_id) WHERE client_id IS NOT NULL;
+
+-- The log. `data` is the JSON of the event without its cursor; `ref` is the message, person or session that it is about. An
+-- event of the audience `room` has a room and a seq; one of the audience `node` has neither.
+CREATE TABLE events (
+    position BIGINT NOT NULL PRIMARY KEY,
+    audience TEXT    NOT NULL,
+    room_id  UUID,
+    seq      BIGINT,
+    type     TEXT    NOT NULL,
+    ref      UUID,
+    data     TEXT    NOT NULL,
+    at       BIGINT  NOT NULL
+);
+CREATE INDEX events_of_room ON events (room_id, position) WHERE room_id IS NOT NULL;
+CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
+
+-- One row: the newest position, the newest purged one, the key of the cursors, and what the database looked like when the present
+-- epoch began, where many nodes share it.
+CREATE TABLE log (
+    id         BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    head       BIGINT  NOT NULL,
+    floor      BIGINT  NOT NULL,
+    cursor_key BYTEA    NOT NULL,
+    identity   TEXT
+);
+
+-- Each epoch, and the position that came next when it began. `number` is the order in which they began: several
+-- may begin at one position.
+CREATE TABLE epochs (
+    number         BIGINT NOT NULL PRIMARY KEY,
+    epoch          BIGINT  NOT NULL UNIQUE,
+    first_position BIGINT  NOT NULL
+);
+
+-- How far whoever reads the log for a purpose of its own has come. Events after that are not purged.
+CREATE TABLE consumers (
+    name     TEXT COLLATE "C"   NOT NULL PRIMARY KEY,
+    position BIGINT NOT NULL
+);
+CREATE INDEX consumers_by_position ON consumers (position);
+
+-- At most one row. Whoever asks whether the server can write has it filled anew, with as many bytes as the largest post writes.
+CREATE TABLE trial (
+    id      BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    filling BYTEA    NOT NULL
+);

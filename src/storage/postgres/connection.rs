@@ -1,0 +1,234 @@
+//! A connection to the server. Statements are prepared once; what begins a transaction or a savepoint goes out together with
+//! the next statement, without a wait for its answer.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::{TryStreamExt, future};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, RowStream};
+
+use super::server::Server;
+use crate::storage::error::Failure;
+use crate::storage::sql::{Query, Row};
+
+/// The number of the advisory lock: any that no other program uses in this database.
+const ONE_NODE: i64 = 7_088_201;
+
+/// A connection that is opened when it is needed, and again after it was lost.
+pub(in crate::storage) struct Connection {
+    server: Arc<Server>,
+    open: Option<Open>,
+    /// Whether it may be opened anew: nothing is going on that would be lost.
+    may_open: bool,
+    /// Plain statements that go out with the next one.
+    ahead: String,
+}
+
+/// A client and the statements that are prepared on its connection, by their names.
+struct Open {
+    client: Client,
+    prepared: HashMap<&'static str, tokio_postgres::Statement>,
+}
+
+impl Connection {
+    /// Connects when it is first used.
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { server, open: None, may_open: true, ahead: String::new() }
+    }
+
+    /// Connects at once, so that a server that cannot be used is noticed.
+    pub async fn open(server: Arc<Server>) -> Result<Self, Failure> {
+        let mut this = Self::new(server);
+        this.client().await?;
+        Ok(this)
+    }
+
+    /// The value of a setting of the server.
+    pub async fn setting(&self, name: &'static str) -> Result<String, Failure> {
+        let open = self.open.as_ref().ok_or_else(|| Failure::lost("there is no connection"))?;
+        let row = open.client.query_one("SELECT current_setting($1)", &[&name]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Begins a transaction that may write.
+    pub fn begin(&mut self) {
+        self.begin_with("BEGIN");
+    }
+
+    /// Begins a transaction that only reads, and whose statements all see one state.
+    pub fn begin_snapshot(&mut self) {
+        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    }
+
+    /// What follows are statements each for itself.
+    pub fn begin_nothing(&mut self) {
+        self.begin_with("");
+    }
+
+    fn begin_with(&mut self, statement: &str) {
+        self.may_open = true;
+        self.ahead = statement.into();
+    }
+
+    pub fn savepoint(&mut self) {
+        self.later("SAVEPOINT request");
+    }
+
+    pub fn release(&mut self) {
+        self.later("RELEASE request");
+    }
+
+    pub fn undo(&mut self) {
+        self.later("ROLLBACK TO request");
+    }
+
+    /// Commits. Whatever was to go out before goes out with it.
+    pub async fn commit(&mut self) -> Result<(), Failure> {
+        self.later("COMMIT");
+        self.flush().await
+    }
+
+    /// Ends the transaction. A connection on which that fails is given up.
+    pub async fn roll_back(&mut self) -> Result<(), Failure> {
+        self.ahead.clear();
+        let Some(open) = &self.open else { return Ok(()) };
+        if open.client.batch_execute("ROLLBACK").await.is_err() {
+            self.open = None;
+        }
+        Ok(())
+    }
+
+    /// Several statements, as a migration has them.
+    pub async fn run_all(&mut self, statements: &str) -> Result<(), Failure> {
+        self.later(statements);
+        self.flush().await
+    }
+
+    pub async fn run(&mut self, query: &Query<'_>) -> Result<u64, Failure> {
+        let (ahead, client, statement) = self.prepare(query).await?;
+        let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
+        let run = client.execute_raw(&statement, values);
+        Ok(after(client, &ahead, run).await?)
+    }
+
+    pub async fn each(
+        &mut self,
+        query: &Query<'_>,
+        take: &mut (dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, Failure> + Send),
+    ) -> Result<(), Failure> {
+        let (ahead, client, statement) = self.prepare(query).await?;
+        let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
+        let rows: RowStream = after(client, &ahead, client.query_raw(&statement, values)).await?;
+        let mut rows = pin!(rows);
+        while let Some(row) = rows.try_next().await? {
+            if take(&Row::Postgres(&row))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one statement for each row of values, without waiting for one before the next goes out.
+    pub async fn run_each(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
+        let Some(first) = queries.first() else { return Ok(()) };
+        let (ahead, client, statement) = self.prepare(first).await?;
+        let runs = queries.iter().map(|query| {
+            let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
+            client.execute_raw(&statement, values)
+        });
+        after(client, &ahead, future::try_join_all(runs)).await?;
+        Ok(())
+    }
+
+    /// The first row of one statement for each row of values, without waiting for one before the next goes out.
+    pub async fn first_of_each<T>(
+        &mut self,
+        queries: &[Query<'_>],
+        read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
+    ) -> Result<Vec<Option<T>>, Failure> {
+        let Some(first) = queries.first() else { return Ok(Vec::new()) };
+        let (ahead, client, statement) = self.prepare(first).await?;
+        let reads = queries.iter().map(|query| {
+            let values: Vec<_> = query.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+            let statement = &statement;
+            async move { client.query_opt(statement, &values).await }
+        });
+        let rows = after(client, &ahead, future::try_join_all(reads)).await?;
+        rows.iter().map(|row| row.as_ref().map(|row| read(&Row::Postgres(row))).transpose()).collect()
+    }
+
+    /// Waits for the lock of what only one node may do at a time. It is held until the transaction ends.
+    pub async fn lock_out_others(&mut self) -> Result<(), Failure> {
+        self.run_all(&format!("SELECT pg_advisory_xact_lock({ONE_NODE})")).await
+    }
+
+    /// What changes when the database is another one than before: the cluster and its timeline, the database in it, the start of the
+    /// server, and the file of the table `log`, which a restore in place makes anew.
+    pub async fn identity(&mut self) -> Result<String, Failure> {
+        let identity = "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+                        left(pg_walfile_name(pg_current_wal_lsn()), 8), \
+                        (SELECT oid FROM pg_database WHERE datname = current_database()), \
+                        extract(epoch FROM pg_postmaster_start_time()), pg_relation_filenode('log'))";
+        let row = self.client().await?.client.query_one(identity, &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    fn later(&mut self, statement: &str) {
+        if !self.ahead.is_empty() {
+            self.ahead.push_str("; ");
+        }
+        self.ahead.push_str(statement);
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        let ahead = std::mem::take(&mut self.ahead);
+        Ok(self.client().await?.client.batch_execute(&ahead).await?)
+    }
+
+    async fn prepare(
+        &mut self,
+        query: &Query<'_>,
+    ) -> Result<(String, &Client, tokio_postgres::Statement), Failure> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let name = query.statement.name;
+        let open = self.client().await?;
+        if let Some(statement) = open.prepared.get(name) {
+            return Ok((ahead, &open.client, statement.clone()));
+        }
+        let statement = open.client.prepare(query.statement.sql).await?;
+        open.prepared.insert(name, statement.clone());
+        Ok((ahead, &open.client, statement))
+    }
+
+    async fn client(&mut self) -> Result<&mut Open, Failure> {
+        if self.open.as_ref().is_some_and(|open| open.client.is_closed()) {
+            self.open = None;
+        }
+        if self.open.is_none() {
+            if !self.may_open {
+                return Err(Failure::lost("the connection to the database was lost"));
+            }
+            let client = self.server.connect().await?;
+            self.open = Some(Open { client, prepared: HashMap::new() });
+        }
+        self.may_open = false;
+        Ok(self.open.as_mut().expect("it was opened above"))
+    }
+}
+
+/// Sends plain statements and then a prepared one, without waiting between them. The first failure counts.
+async fn after<T>(
+    client: &Client,
+    ahead: &str,
+    run: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, tokio_postgres::Error> {
+    if ahead.is_empty() {
+        return run.await;
+    }
+    let (before, run) = future::join(client.batch_execute(ahead), run).await;
+    before?;
+    run
+}

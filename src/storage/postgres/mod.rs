@@ -1,0 +1,9 @@
+//! PostgreSQL, for more than one machine: connections, and what durability rests on there. Knows no noun.
+
+mod connection;
+mod database;
+mod server;
+
+pub(super) use connection::Connection;
+pub(super) use database::Database;
+pub use server::{Server, UrlError};
