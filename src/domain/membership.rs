@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::clock::Timestamp;
 use super::user::UserRef;
 
-/// A member's rights in one room. Every room has at least one owner.
+/// What a member is in one room; `rights` says what each may do. Every room has at least one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {

@@ -10,6 +10,7 @@ pub mod names;
 pub mod network;
 pub mod password;
 pub mod refusal;
+pub mod rights;
 pub mod room;
 pub mod search;
 pub mod session;

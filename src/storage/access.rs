@@ -1,5 +1,5 @@
-//! Who may know of a room: every use of a room for a person finds it here first. Finding is the authorization; what is
-//! done with the room stands elsewhere.
+//! Who may use a room: every use of a room for a person finds it here first, and names the permission that it needs. That is the
+//! authorization. The table of rights is `domain::rights`; what is done with the room stands elsewhere.
 
 use super::error::{Failure, Stop};
 use super::rows::{role_of, room_columns, room_of, user_ref_of};
@@ -7,7 +7,8 @@ use super::sql::{Connection, Row, statements};
 use crate::domain::ids::{Position, UserId};
 use crate::domain::membership::Role;
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{RoomRef, RoomState, Visibility};
+use crate::domain::rights::{self, Permission};
+use crate::domain::room::{RoomRef, RoomState};
 use crate::domain::user::UserRef;
 
 /// A room beside the person `$2` and their present membership.
@@ -38,37 +39,24 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub fn member(self) -> Result<Self, Refusal> {
-        if self.role.is_some() { Ok(self) } else { Err(Refusal::NotAMember) }
-    }
-
-    pub fn owner(self) -> Result<Self, Refusal> {
-        match self.member()? {
-            access if access.role == Some(Role::Owner) => Ok(access),
-            _ => Err(Refusal::NotAnOwner),
-        }
+    fn may(self, permission: Permission) -> Result<Self, Refusal> {
+        rights::may(self.role, self.room.visibility, permission).map(|()| self)
     }
 }
 
-/// Finds a room for a person. Only its members find a private room.
-pub(super) async fn access(sql: &mut Connection, room: &RoomRef, user: UserId) -> Result<Access, Stop> {
+/// Finds a room for a person who wants to do something in it. Refuses those who may not.
+pub(super) async fn access(
+    sql: &mut Connection,
+    room: &RoomRef,
+    user: UserId,
+    permission: Permission,
+) -> Result<Access, Stop> {
     let query = match room {
         RoomRef::Id(id) => BY_ID.bind(*id),
         RoomRef::Name(name) => BY_NAME.bind(name),
     };
     let access = query.bind(user).first(sql, access_of).await?.ok_or(Refusal::RoomNotFound)?;
-    if access.role.is_none() && access.room.visibility == Visibility::Private {
-        return Err(Refusal::RoomNotFound.into());
-    }
-    Ok(access)
-}
-
-/// The refusal for a person who has to be a member of a room of this visibility, and is not.
-pub(super) fn refusal_of_outsider(visibility: Visibility) -> Refusal {
-    match visibility {
-        Visibility::Public => Refusal::NotAMember,
-        Visibility::Private => Refusal::RoomNotFound,
-    }
+    Ok(access.may(permission)?)
 }
 
 /// The end of the log. Where it is the first read of a transaction it also fixes the transaction's snapshot.

@@ -6,14 +6,15 @@
 use uuid::Uuid;
 
 use super::Store;
-use super::access::{head, refusal_of_outsider};
+use super::access::head;
 use super::error::{Error, Failure, Stop};
-use super::rows::{unknown, visibility_of};
+use super::rows::{role_of, unknown, visibility_of};
 use super::sql::{Connection, Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType, Place};
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::refusal::Refusal;
+use crate::domain::rights::{self, Permission};
 use crate::domain::room::RoomRef;
 
 /// Positions that a page of a person's events spans at first. It spans more where the person's rooms are quiet.
@@ -35,7 +36,7 @@ macro_rules! event_columns {
 /// A room as a stream of the person `$2` finds it, beside the ends of the log.
 macro_rules! room_for_stream {
     () => {
-        "l.head, l.floor, r.visibility, m.room_id, m.since FROM log l CROSS JOIN rooms r \
+        "l.head, l.floor, r.visibility, m.role, m.room_id, m.since FROM log l CROSS JOIN rooms r \
          LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $2 AND m.until IS NULL \
          WHERE r.deleted_at IS NULL AND "
     };
@@ -175,7 +176,7 @@ pub struct Page {
 }
 
 impl Store {
-    /// The snapshot of one room's stream: refuses whoever is not a member.
+    /// The snapshot of one room's stream: refuses people who may not follow it.
     pub async fn open_room_events(&self, room: &RoomRef, user: UserId) -> Result<Snapshot, Error> {
         let query = match room {
             RoomRef::Id(id) => OPEN_ROOM_BY_ID.bind(*id),
@@ -183,14 +184,12 @@ impl Store {
         };
         let open = |row: &Row<'_>| {
             let rooms = membership_of(row)?.into_iter().collect::<Vec<_>>();
-            Ok((visibility_of(row)?, Snapshot { head: head_of(row)?, floor: floor_of(row)?, rooms }))
+            let right = rights::may(role_of(row)?, visibility_of(row)?, Permission::Stream);
+            let snapshot = Snapshot { head: head_of(row)?, floor: floor_of(row)?, rooms };
+            Ok(right.map(|()| snapshot))
         };
         let found = self.first(query.bind(user), open).await?;
-        let (visibility, snapshot) = found.ok_or(Refusal::RoomNotFound)?;
-        if snapshot.rooms.is_empty() {
-            return Err(refusal_of_outsider(visibility).into());
-        }
-        Ok(snapshot)
+        Ok(found.ok_or(Refusal::RoomNotFound)??)
     }
 
     /// The snapshot of a person's stream.

@@ -12,6 +12,7 @@ use crate::domain::ids::{Position, UserId};
 use crate::domain::membership::{Member, Role};
 use crate::domain::names::Username;
 use crate::domain::refusal::Refusal;
+use crate::domain::rights::Permission;
 use crate::domain::room::{RoomRef, RoomState};
 use crate::domain::user::UserRef;
 
@@ -105,7 +106,7 @@ async fn page(
     limit: i64,
 ) -> Result<MembersPage, Stop> {
     let head = head(sql).await?;
-    let room = access(sql, &room, user).await?.member()?.room;
+    let room = access(sql, &room, user, Permission::ListMembers).await?.room;
     let page = PAGE.bind(room.id).bind(after.as_ref().map_or("", Username::as_str)).bind(limit);
     let members = page.all(sql, member_of).await?;
     Ok(MembersPage { members, head, last_seq: room.last_seq })
@@ -117,7 +118,7 @@ async fn join(
     user: UserId,
     at: Timestamp,
 ) -> Result<Made<Member>, Stop> {
-    let Access { room, role, person } = access(tx.sql(), &room, user).await?;
+    let Access { room, role, person } = access(tx.sql(), &room, user, Permission::Join).await?;
     if role.is_some() {
         return Ok(Made { value: member(tx.sql(), &room, user).await?, new: false });
     }
@@ -126,7 +127,7 @@ async fn join(
 }
 
 async fn leave(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
-    let Access { room, role, person } = access(tx.sql(), &room, user).await?;
+    let Access { room, role, person } = access(tx.sql(), &room, user, Permission::Leave).await?;
     let Some(role) = role else { return Ok(()) };
     if role == Role::Owner && is_last_owner(tx.sql(), &room).await? {
         return Err(Refusal::LastOwner.into());
@@ -140,7 +141,8 @@ async fn leave(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp)
 }
 
 async fn put(tx: &mut Transaction, new: NewMember) -> Result<Made<Member>, Stop> {
-    let Access { room, person: actor, .. } = access(tx.sql(), &new.room, new.actor).await?.owner()?;
+    let Access { room, person: actor, .. } =
+        access(tx.sql(), &new.room, new.actor, Permission::PutMembers).await?;
     let person = PERSON_BY_NAME.bind(&new.username).first(tx.sql(), user_ref_of).await?;
     let person = person.ok_or(Refusal::UserNotFound)?;
     let Some(present) = find_member(tx.sql(), &room, person.id).await? else {

@@ -9,6 +9,7 @@ use super::sql::{Connection, Statement, statements};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::message::{Message, MessagePage, PageStart};
 use crate::domain::refusal::Refusal;
+use crate::domain::rights::Permission;
 use crate::domain::room::{RoomRef, RoomState};
 
 statements! {
@@ -51,7 +52,7 @@ impl Store {
 }
 
 async fn message(sql: &mut Connection, room: RoomRef, user: UserId, id: MessageId) -> Result<Message, Stop> {
-    let room = access(sql, &room, user).await?.member()?.room;
+    let room = access(sql, &room, user, Permission::ReadMessages).await?.room;
     Ok(find(sql, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
 }
 
@@ -63,7 +64,7 @@ async fn history(
     limit: usize,
 ) -> Result<MessagePage, Stop> {
     let head = head(sql).await?;
-    let room = access(sql, &room, user).await?.member()?.room;
+    let room = access(sql, &room, user, Permission::ReadMessages).await?.room;
     let mut page = Page { room: room.id, left: MAX_PAGE_BYTES };
     let rows = match start {
         PageStart::Newest => page.older(sql, Position(i64::MAX), limit).await?,

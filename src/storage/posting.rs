@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::access::refusal_of_outsider;
 use super::error::{Error, Failure};
 use super::journal::Transaction;
 use super::posts::{NewMessage, Outcome, Post};
@@ -14,6 +13,7 @@ use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::message::Message;
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
+use crate::domain::rights::{self, Permission};
 use crate::domain::room::RoomRef;
 use crate::domain::user::UserRef;
 
@@ -112,8 +112,8 @@ fn decide(
 }
 
 fn found_of(row: &Row<'_>) -> Result<Result<Found, Refusal>, Failure> {
-    if role_of(row)?.is_none() {
-        return Ok(Err(refusal_of_outsider(visibility_of(row)?)));
+    if let Err(refusal) = rights::may(role_of(row)?, visibility_of(row)?, Permission::Post) {
+        return Ok(Err(refusal));
     }
     Ok(Ok(Found {
         room: RoomId::from_uuid(row.get("id")?),

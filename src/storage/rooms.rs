@@ -14,6 +14,7 @@ use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::membership::Role;
 use crate::domain::names::{ClientId, RoomName, Title, Topic};
 use crate::domain::refusal::Refusal;
+use crate::domain::rights::Permission;
 use crate::domain::room::{RoomRef, RoomState, RoomView, Visibility};
 use crate::domain::search::folded;
 
@@ -156,7 +157,7 @@ impl Store {
 
 async fn view(sql: &mut Connection, room: RoomRef, user: UserId) -> Result<RoomView, Stop> {
     let head = head(sql).await?;
-    let access = access(sql, &room, user).await?;
+    let access = access(sql, &room, user, Permission::See).await?;
     Ok(RoomView { state: access.room, role: access.role, head })
 }
 
@@ -244,7 +245,7 @@ async fn created_before(tx: &mut Transaction, new: &NewRoom) -> Result<Option<Ro
         Ok((RoomId::from_uuid(row.get("id")?), row.get::<Vec<u8>, _>("client_hash")?))
     });
     let Some((id, hash_before)) = before.await? else { return Ok(None) };
-    let access = access(tx.sql(), &RoomRef::Id(id), new.owner).await?;
+    let access = access(tx.sql(), &RoomRef::Id(id), new.owner, Permission::See).await?;
     if hash_before != *hash {
         return Err(Refusal::ClientIdReused.into());
     }
@@ -259,7 +260,7 @@ async fn update(
     changes: RoomChanges,
     at: Timestamp,
 ) -> Result<RoomView, Stop> {
-    let Access { room: before, role, person } = access(tx.sql(), &room, user).await?.owner()?;
+    let Access { room: before, role, person } = access(tx.sql(), &room, user, Permission::ChangeRoom).await?;
     let after = RoomState {
         name: changes.name.unwrap_or_else(|| before.name.clone()),
         title: changes.title.unwrap_or_else(|| before.title.clone()),
@@ -291,7 +292,7 @@ async fn update(
 
 /// The room is gone for everybody at once. The purge takes its messages away later, in pieces.
 async fn delete(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
-    let Access { room: before, person, .. } = access(tx.sql(), &room, user).await?.owner()?;
+    let Access { room: before, person, .. } = access(tx.sql(), &room, user, Permission::DeleteRoom).await?;
     let after = RoomState { last_seq: before.last_seq + 1, ..before };
     let position = tx.next_position();
     CLOSE_MEMBERSHIPS.bind(after.id).bind(position).run(tx.sql()).await?;

@@ -3,6 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use parlor::api::code::Code;
+use parlor::api::problem::Problem;
+use parlor::domain::membership::Role;
+use parlor::domain::rights::{self, Permission};
+use parlor::domain::room::Visibility;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -94,6 +99,70 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
         let is_about_a_room = matches!(operation.row(), Row::Room { .. });
         assert_eq!(is_about_a_room, operation.path.contains("{room}"), "{}", operation.id);
     }
+}
+
+/// The cells of each row of the table of rights in docs/architecture.md, without their marks.
+fn rights_of_the_docs() -> Vec<Vec<String>> {
+    let page = include_str!("../../docs/architecture.md");
+    let (_, rights) = page.split_once("\n## Rights\n").expect("a section about rights");
+    let rows =
+        rights.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| {
+        row.trim_matches('|').split('|').map(|cell| cell.replace('`', "").trim().to_owned()).collect()
+    };
+    rows.skip(2).map(cells).collect()
+}
+
+/// What the code says in the order of the columns: an outsider of a private and of a public room, a member and an owner.
+fn rights_of_the_code(permission: Permission) -> [Result<(), Code>; 4] {
+    let askers = [
+        (None, Visibility::Private),
+        (None, Visibility::Public),
+        (Some(Role::Member), Visibility::Public),
+        (Some(Role::Owner), Visibility::Public),
+    ];
+    askers.map(|(role, visibility)| {
+        let right = rights::may(role, visibility, permission);
+        if role.is_some() {
+            assert_eq!(
+                right,
+                rights::may(role, Visibility::Private, permission),
+                "it is for public rooms, too"
+            );
+        }
+        right.map_err(|refusal| Problem::from(refusal).code)
+    })
+}
+
+#[test]
+fn the_table_of_rights_in_the_docs_is_that_of_the_code_and_of_the_operations() {
+    let mut documented = rights_of_the_docs();
+    let mut operations = BTreeSet::new();
+    for permission in Permission::ALL {
+        let name = format!("{permission:?}");
+        let at = documented.iter().position(|row| row[0] == name);
+        let row =
+            documented.remove(at.unwrap_or_else(|| panic!("{name} has no row in docs/architecture.md")));
+        let rights = rights_of_the_code(*permission);
+        let cells = rights.map(|right| right.err().map_or("yes", Code::as_str));
+        assert_eq!(row[2..], cells, "{name}");
+
+        for operation in row[1].split(' ') {
+            assert!(operations.insert(operation.to_owned()), "{operation} is there twice");
+            let (_, asked) = ROWS.iter().find(|(id, _)| *id == operation).expect("an operation");
+            let Row::Room { public, private } = asked else { panic!("{operation} is not about a room") };
+            let answered = [private[1], public[1], public[3], public[4]];
+            for (right, status) in rights.into_iter().zip(answered) {
+                // The owner of the rooms here is the last one, who may leave no room.
+                let is_refused = matches!(status, 403 | 404);
+                let refused_by = right.err().map(|code| code.status().as_u16());
+                assert_eq!(is_refused.then_some(status), refused_by, "{operation}");
+            }
+        }
+    }
+    assert!(documented.is_empty(), "rows without a permission: {documented:?}");
+    let of_rooms = ROWS.iter().filter(|(_, row)| matches!(row, Row::Room { .. }));
+    assert_eq!(operations, of_rooms.map(|(id, _)| (*id).to_owned()).collect());
 }
 
 #[tokio::test]
