@@ -15,6 +15,7 @@ pub mod log;
 mod nginx;
 mod person;
 pub mod pipe;
+pub mod postgres;
 mod program;
 pub mod proxy;
 pub mod reached;

@@ -11,6 +11,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::client::Client;
 use super::person::Person;
+use super::postgres;
 use super::program::{command, signal};
 use super::{DEADLINE, PASSWORD};
 
@@ -27,6 +28,8 @@ const CLOCK: &str = "PARLOR_TEST_CLOCK";
 pub struct Server {
     folder: TempDir,
     env: Vec<(String, String)>,
+    /// Where it keeps everything in a run on PostgreSQL; else in the data folder.
+    database: Option<postgres::Database>,
     /// The command that becomes the program; none: it is started as it is.
     launcher: Vec<String>,
     address: SocketAddr,
@@ -95,10 +98,13 @@ impl Server {
 
     async fn launch(launcher: Vec<String>, env: &[(&str, &str)], is_heard: bool) -> Self {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
+        let database = if postgres::is_chosen() { Some(postgres::Database::create().await) } else { None };
+        all.extend(database.iter().map(|database| ("PARLOR_STORAGE__URL".to_owned(), database.url())));
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut server = Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
             env: all,
+            database,
             launcher,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
@@ -240,6 +246,16 @@ impl Server {
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The file of the database. None, and a line that gives the reason, on PostgreSQL, where the test is to be skipped.
+    pub fn sqlite_file(&self, reason: &str) -> Option<PathBuf> {
+        (!postgres::skips(reason)).then(|| self.data().join("parlor.db"))
+    }
+
+    /// The database in a run on PostgreSQL.
+    pub fn database(&self) -> Option<&postgres::Database> {
+        self.database.as_ref()
     }
 
     /// The folder around the data folder, for what a test keeps beside it.

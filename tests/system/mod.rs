@@ -16,6 +16,7 @@ mod log_pipe;
 mod one_file;
 mod operations;
 mod plans;
+mod postgres;
 mod privacy;
 mod proxies;
 mod purge;

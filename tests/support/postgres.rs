@@ -1,0 +1,184 @@
+//! One PostgreSQL for all tests of this process, made when the first test asks for it, and a database of its own for each server.
+//! Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::getuid;
+
+/// The password of both roles, with characters that a URL must escape.
+const PASSWORD: &str = "p@ss:w/rd%1";
+const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%251";
+
+/// Makes the cluster, starts it, says so, and waits for the end of its standard input, which comes when the test process has
+/// ended, in whatever way. Then PostgreSQL ends and the folder is removed. The arguments after the first three are a command that
+/// runs another as somebody who is not root, because PostgreSQL refuses to run as root. The locale sorts otherwise than by
+/// bytes, as that of most databases does, and autovacuum would look through each database of each test.
+const SUPERVISOR: &str = r#"
+bin=$1 port=$2 password=$3
+shift 3
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+printf %s "$password" >password
+chmod 644 password
+mkdir data
+if [ $# -gt 0 ]; then chmod 711 . && chown 65534:65534 data; fi
+settings="-c port=$port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB"
+if "$@" "$bin/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 \
+    --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >log 2>&1 </dev/null &&
+  "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start >>log 2>&1 </dev/null
+then
+  echo ready
+  exec >/dev/null
+  cat >/dev/null
+  "$@" "$bin/pg_ctl" -D data -m immediate -w stop >/dev/null 2>&1
+else
+  cat log data/log 2>/dev/null
+fi
+"#;
+
+/// The running PostgreSQL.
+struct Postgres {
+    bin: PathBuf,
+    port: u16,
+    /// PostgreSQL ends when its standard input is closed. A static is never dropped: the kernel closes it when the process ends.
+    _supervisor: Child,
+}
+
+/// An empty database, removed at the end of the test. Its owner is a role without other rights.
+pub struct Database {
+    name: String,
+}
+
+/// Whether servers run on PostgreSQL in this run of the tests.
+pub fn is_chosen() -> bool {
+    match std::env::var("PARLOR_TEST_STORE").as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite") | Err(std::env::VarError::NotPresent) => false,
+        other => panic!("PARLOR_TEST_STORE is postgres or sqlite, not {other:?}"),
+    }
+}
+
+/// Whether the test is to be skipped because it is about SQLite's own ways; prints the reason.
+pub fn skips(reason: &str) -> bool {
+    if is_chosen() {
+        println!("skipped on PostgreSQL: {reason}");
+    }
+    is_chosen()
+}
+
+impl Postgres {
+    fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let bin = programs();
+        let port = free_port();
+        let mut supervisor = Command::new("sh");
+        supervisor.args(["-c", SUPERVISOR, "sh"]).arg(&bin).args([&port.to_string(), PASSWORD]);
+        if getuid().is_root() {
+            // The user nobody, who has no files.
+            supervisor.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        }
+        // In a group of its own, a Ctrl-C at the terminal does not end it before it has cleaned up.
+        supervisor.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut supervisor = supervisor.spawn().expect("sh starts");
+        let mut said = String::new();
+        supervisor.stdout.take().expect("stdout is piped").read_to_string(&mut said).expect("it says text");
+        assert!(said == "ready\n", "PostgreSQL does not start:\n{said}");
+        let postgres = Self { bin, port, _supervisor: supervisor };
+        postgres.run("postgres", &format!("CREATE ROLE parlor LOGIN PASSWORD '{PASSWORD}'"));
+        postgres
+    }
+
+    /// Runs statements as the superuser, each in a transaction of its own; gives the rows, one a line, with `|` between columns.
+    fn run(&self, database: &str, statements: &str) -> String {
+        self.psql("postgres", database, statements)
+    }
+
+    fn psql(&self, role: &str, database: &str, statements: &str) -> String {
+        let mut psql = Command::new(self.bin.join("psql"))
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-U", role, "-d", database, "-f", "-"])
+            .env("PGPASSWORD", PASSWORD)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("psql starts");
+        psql.stdin.take().expect("stdin is piped").write_all(statements.as_bytes()).expect("psql reads");
+        let finished = psql.wait_with_output().expect("psql ends");
+        let said = String::from_utf8_lossy(&finished.stderr);
+        assert!(finished.status.success(), "{statements}\n{said}");
+        String::from_utf8(finished.stdout).expect("the database is UTF-8")
+    }
+}
+
+impl Database {
+    /// Starts PostgreSQL if no test has done so before, which takes seconds.
+    pub async fn create() -> Self {
+        tokio::task::spawn_blocking(Self::create_now).await.expect("the database is made")
+    }
+
+    fn create_now() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("parlor_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        Postgres::shared()
+            .run("postgres", &format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
+        Self { name }
+    }
+
+    /// What `storage.url` is set to.
+    pub fn url(&self) -> String {
+        format!("postgres://parlor:{PASSWORD_IN_URL}@127.0.0.1:{}/{}", Postgres::shared().port, self.name)
+    }
+
+    /// Where PostgreSQL listens.
+    pub fn port() -> u16 {
+        Postgres::shared().port
+    }
+
+    /// Runs statements as the role of the server, each in a transaction of its own; gives the rows, one a line, with `|` between
+    /// columns.
+    pub async fn run(&self, statements: &str) -> String {
+        let (name, statements) = (self.name.clone(), statements.to_owned());
+        let run = move || Postgres::shared().psql("parlor", &name, &statements);
+        tokio::task::spawn_blocking(run).await.expect("psql runs them")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        Postgres::shared().run("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// The folder of the programs of the newest PostgreSQL here.
+fn programs() -> PathBuf {
+    let major = |bin: &Path| bin.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let debians = installed.map(|version| version.path().join("bin"));
+    let others = std::env::var_os("PATH");
+    let others: Vec<PathBuf> = others.iter().flat_map(std::env::split_paths).collect();
+    debians
+        .chain(others)
+        .filter(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
+        .max_by_key(|bin| major(bin))
+        .expect("PostgreSQL 15 or newer is not installed (Debian: sudo apt-get install postgresql); `make test` installs it for root")
+}
+
+/// A free port below those that the kernel gives to whoever asks for any, so that no server of another test takes it first.
+fn free_port() -> u16 {
+    let listens = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let ports = 20_000..32_000;
+    let first = std::process::id() as usize % ports.len();
+    ports.cycle().skip(first).take(100).find(listens).expect("a port is free")
+}
