@@ -27,7 +27,7 @@ pub async fn run(table: &mut Table) {
     let rooms = seeding.rooms("room", &[&owner, &owner]).await;
     let folder = seeding.done().await;
     // Written while no server runs: a million posts would only measure posting.
-    fill::posts(folder.path(), "room-1", messages as i64).await;
+    fill::posts(folder.path(), "room-1", messages as i64);
 
     let quiet = {
         let server = Server::start(folder.path());
@@ -42,9 +42,9 @@ pub async fn run(table: &mut Table) {
     let server = Server::start(folder.path());
     let owner = Client::connect(server.address, &owner.token).await;
     tokio::time::sleep(SETTLE).await;
-    let before = fill::count_messages(folder.path(), rooms[1]).await;
+    let before = fill::count_messages(folder.path(), rooms[1]);
     let busy = measure(&owner, &messages_of(rooms[0])).await;
-    let after = fill::count_messages(folder.path(), rooms[1]).await;
+    let after = fill::count_messages(folder.path(), rooms[1]);
     println!("  {} messages of {messages} were taken away meanwhile", before - after);
     let name = format!("post p99 while a room of {messages} messages is deleted");
     let row = Row::ratio(name, busy / quiet, Target::AtMost(2.0));

@@ -27,8 +27,8 @@ pub async fn run(table: &mut Table) {
         (create("small").await, create("large").await)
     };
     // Written while no server runs: a million posts would only measure posting.
-    fill::messages(folder.path(), "small", FEW).await;
-    fill::messages(folder.path(), "large", many).await;
+    fill::messages(folder.path(), "small", FEW);
+    fill::messages(folder.path(), "large", many);
 
     let server = Server::start(folder.path());
     let mut ada = Client::connect(server.address, "").await;

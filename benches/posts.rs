@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use parlor::domain::clock::Clock;
 use parlor::domain::ids::{Ids, RoomId};
+use rusqlite::{Connection, OpenFlags, ToSql, params};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 
 use super::client::Client;
+use super::fill;
 use super::people::{Person, Seeding, messages_of};
 use super::scale;
 use super::server::Server;
@@ -23,6 +23,13 @@ const CLIENTS: [usize; 2] = [64, 256];
 const POSTS: usize = 12_800;
 const ROUNDS: usize = 3;
 const BODY: &str = "the quick brown fox jumps over the lazy dog, and nobody minds";
+
+/// The rows of a post.
+const MESSAGE: &str = "INSERT INTO messages \
+    (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, x'00112233445566778899aabbccddeeff', ?8)";
+const EVENT: &str = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
+    VALUES (?1, 'room', ?2, ?3, 'message.posted', ?4, ?5, ?6)";
 
 pub async fn run(table: &mut Table) {
     let (folder, room, author) = seed().await;
@@ -38,7 +45,7 @@ pub async fn run(table: &mut Table) {
         ada.exchange("POST", &path, &body).await;
         posts.push(began.elapsed().as_secs_f64() * 1e3);
         let began = Instant::now();
-        bare.commit(1).await;
+        bare.commit(1);
         commits.push(began.elapsed().as_secs_f64() * 1e3);
     }
     let (post, commit) = (median(&posts), median(&commits));
@@ -94,7 +101,7 @@ async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folde
         let rows = (batch.round() as usize).max(1);
         let began = Instant::now();
         for _ in 0..(each * clients).div_ceil(rows) {
-            bare.commit(rows).await;
+            bare.commit(rows);
         }
         let written = (each * clients).div_ceil(rows) * rows;
         straight.push(written as f64 / began.elapsed().as_secs_f64());
@@ -128,7 +135,7 @@ fn commits(folder: &Path) -> u32 {
 
 /// The yardstick: the rows of a post, one synced transaction for a batch, no server.
 struct Bare {
-    connection: SqliteConnection,
+    connection: Connection,
     room: RoomId,
     author: Person,
     /// The last position, and what the room has counted.
@@ -140,33 +147,33 @@ struct Bare {
 impl Bare {
     async fn open() -> Self {
         let (folder, room, author) = seed().await;
-        let options = SqliteConnectOptions::new().filename(folder.path().join("parlor.db"));
-        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let mut connection = options.disable_statement_logging().connect().await.expect("a database");
-        let sql = "SELECT log.head, rooms.head FROM log, rooms";
-        let heads = sqlx::query(sql).fetch_one(&mut connection).await.expect("heads");
-        Self { connection, room, author, last: heads.get(0), seq: heads.get(1), _folder: folder }
+        let connection = fill::open(folder.path(), OpenFlags::SQLITE_OPEN_READ_WRITE);
+        connection.pragma_update(None, "journal_mode", "WAL").expect("write-ahead logging");
+        connection.pragma_update(None, "synchronous", "FULL").expect("synced commits");
+        let heads = "SELECT log.head, rooms.head FROM log, rooms";
+        let heads = connection.query_row(heads, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (last, seq) = heads.expect("heads");
+        Self { connection, room, author, last, seq, _folder: folder }
     }
 
-    async fn commit(&mut self, rows: usize) {
-        let mut transaction = self.connection.begin().await.expect("a transaction");
-        let room = self.room.uuid();
+    fn commit(&mut self, rows: usize) {
+        let transaction = self.connection.transaction().expect("a transaction");
+        let run = |sql: &str, values: &[&dyn ToSql]| {
+            let statement = transaction.prepare_cached(sql);
+            statement.and_then(|mut statement| statement.execute(values)).expect("it is written");
+        };
+        let (room, author) = (self.room.uuid(), self.author.id.uuid());
         for _ in 0..rows {
             self.last += 1;
             self.seq += 1;
-            let id = Ids::SYSTEM.message().uuid();
-            let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, x'00112233445566778899aabbccddeeff', $8); \
-                       INSERT INTO events (position, room_id, seq, type, ref, data, at) VALUES ($1, $3, $4, 'message.posted', $2, $9, $8); \
-                       UPDATE rooms SET head = $4 WHERE id = $3";
-            let insert = sqlx::query(sql).bind(self.last).bind(id).bind(room).bind(self.seq);
-            let insert = insert.bind(self.author.id.uuid()).bind(BODY).bind(format!("alone-{}", self.last));
-            let insert = insert.bind(Clock::SYSTEM.now().micros()).bind(event_of(&id));
-            insert.execute(&mut *transaction).await.expect("a row");
+            let (last, seq, id) = (self.last, self.seq, Ids::SYSTEM.message().uuid());
+            let (client_id, at) = (format!("alone-{last}"), Clock::SYSTEM.now().micros());
+            run(MESSAGE, params![last, id, room, seq, author, BODY, client_id, at]);
+            run(EVENT, params![last, room, seq, id, event_of(&id), at]);
+            run("UPDATE rooms SET head = ?2 WHERE id = ?1", params![room, seq]);
         }
-        let sql = "UPDATE log SET head = $1";
-        sqlx::query(sql).bind(self.last).execute(&mut *transaction).await.expect("the head");
-        transaction.commit().await.expect("a commit");
+        run("UPDATE log SET head = ?1", params![self.last]);
+        transaction.commit().expect("a commit");
     }
 }
 

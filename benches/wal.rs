@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
 
 use super::client::Client;
+use super::fill;
 use super::people::messages_of;
 use super::posts;
 use super::scale;
@@ -48,12 +48,10 @@ pub async fn run(table: &mut Table) {
     let mut ends = Vec::new();
     let began = Instant::now();
     for held in [false, true, false] {
-        let snapshot = if held { Some(hold(folder.path()).await) } else { None };
+        let snapshot = held.then(|| hold(folder.path()));
         sizes.push(watch(folder.path()).await);
         ends.push(Instant::now());
-        if let Some(snapshot) = snapshot {
-            snapshot.close().await.expect("the snapshot ends");
-        }
+        drop(snapshot);
     }
     stop.store(true, Ordering::Relaxed);
     let mut posts = Vec::new();
@@ -114,9 +112,8 @@ async fn watch(folder: &Path) -> Sizes {
 }
 
 /// A reader that holds its snapshot: the log must keep everything that it saw.
-async fn hold(folder: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(folder.join("parlor.db")).read_only(true);
-    let mut reader = options.disable_statement_logging().connect().await.expect("a database");
-    sqlx::raw_sql("BEGIN; SELECT head FROM log").execute(&mut reader).await.expect("a snapshot");
+fn hold(folder: &Path) -> Connection {
+    let reader = fill::reader(folder);
+    reader.execute_batch("BEGIN; SELECT head FROM log").expect("a snapshot");
     reader
 }

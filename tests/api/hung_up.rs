@@ -7,12 +7,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::support::{PASSWORD, Server, Wire, wait_for};
+use crate::support::{PASSWORD, Server, Sql, Wire, wait_for};
 
 /// Long enough for a request to be under way, shorter than a hash or a synced write on a busy machine.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -132,9 +130,8 @@ async fn a_room_counts_although_nobody_waits_for_the_answer() {
 #[tokio::test]
 async fn a_trial_that_fails_is_known_although_nobody_waited_for_it() {
     let server = Server::start().await;
-    let file = SqliteConnectOptions::new().filename(server.data().join("parlor.db"));
-    let mut other = file.connect().await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let other = Sql::open(server.data());
+    other.run("BEGIN IMMEDIATE");
     // A trial takes two seconds to fail, so none of these can wait for its outcome.
     let hurry = Duration::from_millis(200);
     let asks = || cut_off(&server, "GET /readyz", "", &Value::Null, hurry);

@@ -1,11 +1,9 @@
 //! What a supervisor and a load balancer are told: that the process lives, and whether it can take writes right now.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{DEADLINE, Server, check_exchange, wait_for};
+use crate::support::{DEADLINE, Server, Sql, check_exchange, wait_for};
 
 #[tokio::test]
 async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself() {
@@ -15,9 +13,8 @@ async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself()
     let anybody = server.anonymous();
     anybody.get("/readyz").await.ok(200);
 
-    let file = SqliteConnectOptions::new().filename(server.data().join("parlor.db"));
-    let mut other = file.connect().await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let other = Sql::open(server.data());
+    other.run("BEGIN IMMEDIATE");
     wait_for("it is not ready", || async { anybody.get("/readyz").await.status == 503 }).await;
     let refused = anybody.get("/readyz").await;
     assert_eq!(refused.header("retry-after"), "1");
@@ -25,8 +22,7 @@ async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself()
     anybody.get("/livez").await.ok(200);
     ada.reads(&room).await;
 
-    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
-    other.close().await.unwrap();
+    other.run("ROLLBACK");
     wait_for("it is ready again", || async { anybody.get("/readyz").await.status == 200 }).await;
     ada.posts(&room, "hello").await;
 }

@@ -5,11 +5,9 @@ use std::io::{BufRead, BufReader};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use crate::support::{Finished, PASSWORD, Server, parlor, wait_for};
+use crate::support::{Finished, PASSWORD, Server, Sql, parlor, wait_for};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -127,13 +125,14 @@ async fn a_configuration_file_that_is_not_there_is_a_mistake() {
 #[tokio::test]
 async fn what_the_log_cannot_be_asked_for_is_a_mistake() {
     let check = async |wanted| parlor(&["check"], &[("PARLOR_LOG", wanted)], "", folder().path()).await;
-    for wanted in ["nonsense", "parlor", "parlor=loud", "=debug", "parlor=debug=info", "debug;sqlx=warn", "3"]
+    for wanted in
+        ["nonsense", "parlor", "parlor=loud", "=debug", "parlor=debug=info", "debug;hyper=warn", "3"]
     {
         let finished = check(wanted).await;
         let given = format!("PARLOR_LOG is {wanted:?}; expected: off, error, warn, info, debug or trace");
         failed(&finished, 2, &[&given]);
     }
-    for wanted in ["", "off", "WARN", "parlor=debug", "debug,sqlx=warn, parlor::live=trace"] {
+    for wanted in ["", "off", "WARN", "parlor=debug", "debug,hyper=warn, parlor::live=trace"] {
         let finished = check(wanted).await;
         assert_eq!(finished.code, Some(0), "{wanted}: {}", finished.stderr);
     }
@@ -324,17 +323,13 @@ async fn clearing_away_much_does_not_hold_up_the_end() {
     let room = ada.creates_room("large").await;
     ada.delete(&format!("/v1/rooms/{}", room.id)).await.ok(204);
     server.stop().await;
-    let file = SqliteConnectOptions::new().filename(server.data().join("parlor.db"));
-    let mut sql = file.connect().await.unwrap();
     let filling = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
                    INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
                    SELECT 1000 + i, randomblob(16), r.id, 1000 + i, r.created_by, 'gone', r.created_at FROM n, rooms r";
-    sqlx::query(filling).execute(&mut sql).await.unwrap();
-    sql.close().await.unwrap();
+    Sql::open(server.data()).run(filling);
 
     server.restart().await;
     assert_eq!(server.stop().await.code(), Some(0), "{}", server.log());
-    let mut sql = file.connect().await.unwrap();
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&mut sql).await.unwrap();
+    let left: i64 = Sql::open(server.data()).value("SELECT count(*) FROM messages");
     assert!(left > 0, "the rest is for the next start");
 }

@@ -5,12 +5,10 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use super::table;
 use crate::support::strace::Strace;
-use crate::support::{Client, PASSWORD, Person, Room, Server, SmallDisk, published, reached};
+use crate::support::{Client, PASSWORD, Person, Room, Server, SmallDisk, Sql, published, reached};
 
 /// How often something that is bound to fail may succeed before.
 const TRIES: usize = 200;
@@ -186,14 +184,12 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
     let grace = scene.server.sign_in("grace").await;
     let (attic, cellar) = (grace.creates_room("attic").await, grace.creates_room("cellar").await);
     scene.linus.joins(&cellar).await;
-    let file = SqliteConnectOptions::new().filename(scene.server.data().join("parlor.db"));
-    let mut other = file.connect().await.unwrap();
+    let other = Sql::open(scene.server.data());
     let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let tables: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut other).await.unwrap();
-    let mut in_each = async |statement: &str| {
+    let tables: Vec<String> = other.rows(query, [], |row| row.get(0));
+    let in_each = |statement: &str| {
         for table in &tables {
-            let statement = statement.replace('@', table);
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
+            other.run(&statement.replace('@', table));
         }
     };
     // First nothing can be written, then there is nothing to read.
@@ -201,7 +197,7 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
         let trigger = format!(
             "CREATE TRIGGER @_{change} BEFORE {change} ON @ BEGIN SELECT RAISE(ABORT, 'broken'); END"
         );
-        in_each(&trigger).await;
+        in_each(&trigger);
     }
     let (reads, writes): (Vec<Call>, Vec<Call>) =
         scene.calls(500).into_iter().partition(|call| call.method == Method::GET);
@@ -217,7 +213,7 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
         }
         assert_eq!(call.by(&scene.linus).await, 500, "{}", call.id);
     }
-    in_each("ALTER TABLE @ RENAME TO @_lost").await;
+    in_each("ALTER TABLE @ RENAME TO @_lost");
     for call in reads {
         assert_eq!(call.by(&scene.linus).await, 500, "{}", call.id);
     }

@@ -8,13 +8,11 @@ use parlor::domain::ids::{Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
 use parlor::live::{Live, LiveNode, Registry, Start};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::log::{history, now, says, until_said};
 use crate::support::pipe::Pipe;
 use crate::support::store::{OpenStore, reader};
-use crate::support::{Server, cursor, place, wait_for};
+use crate::support::{Server, Sql, cursor, place, wait_for};
 
 const TWO_DAYS: i64 = 2 * 86_400 * 1_000_000;
 
@@ -35,11 +33,8 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
     }
     let all = history(&ada, &room).await;
     server.stop().await;
-    let file = server.data().join("parlor.db");
-    let mut sql = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-    let aging = "UPDATE events SET at = at - $1 WHERE position <= (SELECT max(position) - 5 FROM events)";
-    sqlx::query(aging).bind(TWO_DAYS).execute(&mut sql).await.unwrap();
-    drop(sql);
+    let aging = "UPDATE events SET at = at - ?1 WHERE position <= (SELECT max(position) - 5 FROM events)";
+    Sql::open(server.data()).run_with(aging, [TWO_DAYS]);
     server.restart().await;
 
     let path = format!("/v1/rooms/{}/events", room.id);
@@ -51,10 +46,7 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
         })
         .await;
         wait_for("all that is old is gone", || async {
-            let query = "SELECT floor FROM log";
-            let mut sql =
-                SqliteConnectOptions::new().filename(&file).read_only(true).connect().await.unwrap();
-            sqlx::query_scalar::<_, i64>(query).fetch_one(&mut sql).await.unwrap() >= 1_102
+            Sql::open_to_read(server.data()).value::<i64>("SELECT floor FROM log") >= 1_102
         })
         .await;
         let mut stream = ada.opening(&format!("{path}?after={before}")).open().await;

@@ -3,25 +3,17 @@
 use parlor::domain::cursor::{Cursors, Epoch, EpochStart};
 use parlor::domain::ids::Position;
 use serde_json::Value;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use super::server::Server;
+use super::sql::Sql;
 
 /// The cursor that the event at the position of this cursor has. It is the same for all cursors of one position.
 pub async fn of_event(server: &Server, cursor: &str) -> String {
-    let file = SqliteConnectOptions::new().filename(server.data().join("parlor.db")).read_only(true);
-    let mut sql = file.connect().await.expect("the database can be read");
-    let key: Vec<u8> =
-        sqlx::query_scalar("SELECT cursor_key FROM log").fetch_one(&mut sql).await.expect("a key");
-    let epochs: Vec<(u32, i64)> =
-        sqlx::query_as("SELECT epoch, first_position FROM epochs WHERE epoch >= 0 ORDER BY number")
-            .fetch_all(&mut sql)
-            .await
-            .expect("the epochs");
-    let start = |(epoch, first)| EpochStart { epoch: Epoch(epoch), first: Position(first) };
-    let epochs = epochs.into_iter().map(start).collect();
-    let cursors = Cursors::new(&key.try_into().expect("16 bytes"), epochs);
+    let sql = Sql::open_to_read(server.data());
+    let epochs = sql.rows("SELECT epoch, first_position FROM epochs ORDER BY number", [], |row| {
+        Ok(EpochStart { epoch: Epoch(row.get(0)?), first: Position(row.get(1)?) })
+    });
+    let cursors = Cursors::new(&sql.value("SELECT cursor_key FROM log"), epochs);
     cursors.of_event(cursors.decode(cursor, Position(i64::MAX)).expect("the server has made this cursor"))
 }
 

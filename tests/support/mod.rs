@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod reached;
 mod server;
 mod small_disk;
+pub mod sql;
 pub mod store;
 pub mod strace;
 mod stream;
@@ -40,6 +41,7 @@ pub use person::{Person, Room};
 pub use program::{Finished, parlor};
 pub use server::{BREAKS, Server};
 pub use small_disk::SmallDisk;
+pub use sql::Sql;
 pub use stream::{EventStream, Frame, NoStream};
 pub use wire::{End, Wire};
 

@@ -2,12 +2,10 @@
 
 use parlor::storage::Error;
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Row};
 
 use crate::support::log::{assert_dense, history, messages, now, until_said};
 use crate::support::store::OpenStore;
-use crate::support::{SmallDisk, wait_for};
+use crate::support::{SmallDisk, Sql, wait_for};
 
 /// A page of the database, and of the disk.
 const PAGE: u64 = 4_096;
@@ -108,16 +106,11 @@ async fn a_disk_without_room_for_a_post_has_none_for_the_trial_of_readiness() {
 #[tokio::test]
 async fn trials_of_readiness_make_the_database_no_larger() {
     let parlor = OpenStore::new().await;
-    let pages = || async {
-        let options = SqliteConnectOptions::new().filename(parlor.folder.path().join("parlor.db"));
-        let mut sql = options.connect().await.unwrap();
-        let row = sqlx::query("PRAGMA page_count").fetch_one(&mut sql).await.unwrap();
-        row.get::<i64, _>(0)
-    };
+    let pages = || Sql::open(&parlor.folder).value::<i64>("PRAGMA page_count");
     parlor.store().try_writing().await.unwrap();
-    let before = pages().await;
+    let before = pages();
     for _ in 0..20 {
         parlor.store().try_writing().await.unwrap();
     }
-    assert_eq!(pages().await, before);
+    assert_eq!(pages(), before);
 }

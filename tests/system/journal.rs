@@ -12,9 +12,8 @@ use parlor::domain::names::Username;
 use parlor::domain::refusal::Refusal;
 use parlor::domain::room::RoomRef;
 use parlor::storage::Error;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
+use crate::support::Sql;
 use crate::support::store::OpenStore;
 
 /// Makes the engine fail inside a post, in the way that the body names.
@@ -25,12 +24,6 @@ const TRAPS: &str = "\
     BEGIN SELECT RAISE(ROLLBACK, 'by itself'); END; \
     CREATE TRIGGER trap_late AFTER INSERT ON events WHEN NEW.data LIKE '%broken in the log%' \
     BEGIN SELECT json_extract('{', '$'); END;";
-
-async fn sql(parlor: &OpenStore, statements: &'static str) {
-    let file = parlor.folder.path().join("parlor.db");
-    let mut sql = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-    sqlx::raw_sql(statements).execute(&mut sql).await.unwrap();
-}
 
 /// Checks that the announced events and the log are the same, and that positions and seqs have no hole.
 async fn assert_whole(parlor: &OpenStore) {
@@ -173,7 +166,7 @@ async fn a_failure_of_the_engine_undoes_the_whole_batch_and_the_next_one_is_well
         let parlor = OpenStore::new().await;
         let ada = parlor.adds_user("ada").await;
         let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
-        sql(&parlor, TRAPS).await;
+        Sql::open(&parlor.folder).run(TRAPS);
         let post = |body: &str, id: Option<&str>| OpenStore::message(room, ada.id, body, id);
         let kept = parlor.post_together(vec![post("kept", Some("kept"))]).await.remove(0).unwrap();
         let announced = parlor.batches.lock().unwrap().len();
@@ -212,7 +205,7 @@ async fn when_the_engine_rolls_back_by_itself_nothing_is_written_outside_a_trans
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
-    sql(&parlor, TRAPS).await;
+    Sql::open(&parlor.folder).run(TRAPS);
     let bodies = ["before", "roll everything back", "behind"];
     let posts = bodies.iter().map(|body| OpenStore::message(room, ada.id, body, None));
     let answers = parlor.post_together(posts.collect()).await;

@@ -2,12 +2,10 @@
 //! answered 503, and every write in the queue gets its answer.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::http1::Connection;
 use crate::support::log::history;
-use crate::support::{Server, wait_for};
+use crate::support::{Server, Sql, wait_for};
 
 /// More than the queue (4,096) and one batch (256) hold.
 const WRITERS: usize = 4_096 + 256 + 50;
@@ -40,9 +38,8 @@ async fn a_full_queue_refuses_what_does_not_fit_and_answers_all_the_rest() {
         connections.push(Connection::new(socket));
     }
 
-    let options = SqliteConnectOptions::new().filename(server.data().join("parlor.db"));
-    let mut holder = options.connect().await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut holder).await.unwrap();
+    let holder = Sql::open(server.data());
+    holder.run("BEGIN IMMEDIATE");
     for (n, connection) in connections.iter_mut().enumerate() {
         connection.send(request(n).as_bytes()).await;
     }
@@ -57,7 +54,7 @@ async fn a_full_queue_refuses_what_does_not_fit_and_answers_all_the_rest() {
         answers.iter().filter(|answer| answer.is_finished()).count() >= 50
     })
     .await;
-    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    holder.run("ROLLBACK");
 
     let (mut made, mut refused) = (0, 0);
     for answer in answers {

@@ -4,9 +4,8 @@ use std::fs;
 
 use parlor::domain::event::Event;
 use parlor::domain::ids::{RoomId, UserId};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
 
+use crate::support::Sql;
 use crate::support::store::OpenStore;
 
 /// The most requests in one transaction.
@@ -43,16 +42,15 @@ async fn the_log_grows_only_while_somebody_holds_a_snapshot_and_writing_goes_on_
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
     let room = parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap().value.state.id;
-    let file = parlor.folder.path().join("parlor.db");
-    let log = || fs::metadata(file.with_extension("db-wal")).unwrap().len() / MIB;
+    let file = parlor.folder.path().join("parlor.db-wal");
+    let log = || fs::metadata(&file).unwrap().len() / MIB;
 
-    let options = SqliteConnectOptions::new().filename(&file).read_only(true);
-    let mut reader: SqliteConnection = options.connect().await.unwrap();
-    sqlx::raw_sql("BEGIN; SELECT head FROM log").execute(&mut reader).await.unwrap();
+    let reader = Sql::open_to_read(&parlor.folder);
+    reader.run("BEGIN; SELECT head FROM log");
     while log() < 100 {
         write_much(&parlor, room, ada.id).await;
     }
-    reader.close().await.unwrap();
+    drop(reader);
     let held = log();
     // The journal tries again when the log has grown by 64 MiB more, at the latest.
     let mut rounds = 0;

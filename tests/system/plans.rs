@@ -6,9 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use parlor::storage::{STATEMENTS, Statement};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
+use crate::support::Sql;
 use crate::support::store::OpenStore;
 
 /// The steps of each statement that read a table or sort, in the words of `EXPLAIN QUERY PLAN`.
@@ -374,14 +373,14 @@ async fn no_statement_reads_a_table_whole_or_sorts_without_a_reason() {
 #[tokio::test]
 async fn a_scan_and_a_sort_are_seen() {
     let parlor = OpenStore::new().await;
-    let mut connection = connect(&parlor).await;
+    let database = Sql::open_to_read(&parlor.folder);
     for (sql, seen) in [
         ("SELECT id FROM messages WHERE body = $1", "SCAN messages"),
         ("SELECT 1 FROM messages g ORDER BY g.id", "SCAN g USING COVERING INDEX sqlite_autoindex_messages_1"),
         ("SELECT id FROM messages WHERE room_id = $1 ORDER BY seq", "USE TEMP B-TREE FOR ORDER BY"),
         ("SELECT 1; UPDATE rooms SET head = 0 WHERE topic IS NULL", "SCAN rooms"),
     ] {
-        let plan = plan(&mut connection, &Statement { name: "a test", sql, for_sqlite: sql }).await;
+        let plan = plan(&database, sql);
         assert!(plan.iter().any(|step| step == seen && is_costly(step)), "{sql}: {plan:?}");
     }
 }
@@ -421,14 +420,14 @@ fn all_sql_of_the_store_stands_in_the_lists() {
 #[test]
 fn sql_outside_the_lists_is_seen() {
     let seen = |text: &str| !outside_lists(text).is_empty();
-    assert!(seen("sqlx::query(\"SELECT 1\")"));
-    assert!(seen("sqlx::query(\"select 1\")"));
+    assert!(seen("sql.execute(\"SELECT 1\")"));
+    assert!(seen("sql.execute(\"select 1\")"));
     assert!(seen("const LOOK: &str = \"\\\n    UPDATE rooms SET head = 1\";"));
     assert!(seen("concat!(\"DELETE \", \"FROM rooms\")"));
-    assert!(seen("sqlx::query(\"BEGIN; INSERT INTO rooms\")"));
+    assert!(seen("sql.execute(\"BEGIN; INSERT INTO rooms\")"));
     assert!(seen("statements! {\n    ONE = \"SELECT 1\";\n}\nlet two = \"SELECT 2\";"));
     assert!(!seen("statements! {\n    ONE = \"SELECT 1\";\n}\n"));
-    assert!(!seen("sqlx::query(\"BEGIN IMMEDIATE\")"));
+    assert!(!seen("sql.execute(\"BEGIN IMMEDIATE\")"));
     assert!(!seen("/// SELECT\nlet text = \"please select one\";"));
 }
 
@@ -465,27 +464,17 @@ fn short(statement: &Statement) -> &str {
 
 async fn plans() -> Vec<(&'static str, Vec<String>)> {
     let parlor = OpenStore::new().await;
-    let mut connection = connect(&parlor).await;
+    let database = Sql::open_to_read(&parlor.folder);
     let mut plans = Vec::new();
     for statement in STATEMENTS.iter().copied().flatten() {
-        plans.push((short(statement), plan(&mut connection, statement).await));
+        plans.push((short(statement), plan(&database, statement.for_sqlite)));
     }
     plans
 }
 
-async fn connect(parlor: &OpenStore) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(parlor.folder.path().join("parlor.db"));
-    options.read_only(true).connect().await.unwrap()
-}
-
 /// The steps that find rows or sort them.
-async fn plan(connection: &mut SqliteConnection, statement: &Statement) -> Vec<String> {
-    let mut plan = Vec::new();
-    for part in statement.for_sqlite.split(';').map(str::trim) {
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {part}"));
-        let rows = sqlx::raw_sql(explain).fetch_all(&mut *connection).await.unwrap();
-        plan.extend(rows.iter().map(|row| row.get::<String, _>("detail")));
-    }
+fn plan(database: &Sql, sql: &str) -> Vec<String> {
+    let mut plan: Vec<_> = sql.split(';').flat_map(|part| database.plan(part.trim())).collect();
     plan.retain(|step| ["SEARCH ", "SCAN ", "USE TEMP "].iter().any(|kind| step.starts_with(kind)));
     // What a part of the statement has made is bounded by what that part has read.
     plan.retain(|step| !PARTS.contains(&step.as_str()));

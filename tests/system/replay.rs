@@ -4,9 +4,8 @@ use parlor::domain::clock::Clock;
 use parlor::domain::ids::{Position, RoomId};
 use parlor::domain::room::RoomRef;
 use parlor::domain::user::User;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Row};
 
+use crate::support::Sql;
 use crate::support::store::OpenStore;
 
 /// Events that each of these tests adds to the log.
@@ -18,7 +17,7 @@ const PAGE: i64 = 100;
 struct Busy {
     parlor: OpenStore,
     ada: User,
-    sql: SqliteConnection,
+    sql: Sql,
     start: Position,
 }
 
@@ -36,32 +35,32 @@ impl Busy {
             );
         }
         let start = parlor.store().head().await.unwrap();
-        let file = SqliteConnectOptions::new().filename(parlor.folder.path().join("parlor.db"));
-        let mut busy = Self { parlor, ada, sql: file.connect().await.unwrap(), start };
-        busy.fill(&rooms, is_adas).await;
+        let sql = Sql::open(&parlor.folder);
+        let busy = Self { parlor, ada, sql, start };
+        busy.fill(&rooms, is_adas);
         let (store, ada) = (busy.parlor.store(), busy.ada.id);
         store.join_room(RoomRef::Id(rooms[2]), ada, Clock::SYSTEM.now()).await.unwrap();
         store.leave_room(RoomRef::Id(rooms[2]), ada, Clock::SYSTEM.now()).await.unwrap();
         store.delete_room(RoomRef::Id(rooms[3]), ada, Clock::SYSTEM.now()).await.unwrap();
-        busy.fill(&rooms, is_adas).await;
+        busy.fill(&rooms, is_adas);
         busy
     }
 
     /// Events to Ada's two rooms in turn where they are hers, else to the room of others.
-    async fn fill(&mut self, rooms: &[RoomId], is_adas: &str) {
+    fn fill(&self, rooms: &[RoomId], is_adas: &str) {
         let fill = format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {LOG}) \
              INSERT INTO events (position, audience, room_id, seq, type, data, at) \
-             SELECT head + i, 'room', CASE WHEN NOT ({is_adas}) THEN $3 WHEN i % 2 THEN $1 ELSE $2 END, \
-             0, 'message.posted', '{{}}', 0 FROM n, log; \
-             UPDATE events SET seq = counted.seq FROM (SELECT position AS at_position, row_number() \
+             SELECT head + i, 'room', CASE WHEN NOT ({is_adas}) THEN ?3 WHEN i % 2 THEN ?1 ELSE ?2 END, \
+             0, 'message.posted', '{{}}', 0 FROM n, log"
+        );
+        self.sql.run_with(&fill, [rooms[0], rooms[1], rooms[4]].map(RoomId::uuid));
+        self.sql.run(&format!(
+            "UPDATE events SET seq = counted.seq FROM (SELECT position AS at_position, row_number() \
              OVER (PARTITION BY room_id ORDER BY position) AS seq FROM events) AS counted \
              WHERE position = at_position; \
              UPDATE log SET head = head + {LOG}"
-        );
-        let fill = sqlx::query(sqlx::AssertSqlSafe(fill));
-        let fill = [rooms[0], rooms[1], rooms[4]].iter().fold(fill, |fill, room| fill.bind(room.uuid()));
-        fill.execute(&mut self.sql).await.unwrap();
+        ));
     }
 
     /// What the pages bring.
@@ -80,14 +79,13 @@ impl Busy {
     }
 
     /// The same by looking at every event of the log.
-    async fn looked_at(&mut self) -> Vec<i64> {
-        let sql = "SELECT e.position FROM events e WHERE e.position > $2 AND (EXISTS (SELECT 1 FROM members m \
-                   WHERE m.room_id = e.room_id AND m.user_id = $1 AND m.until IS NULL AND m.since <= e.position) \
-                   OR (e.ref = $1 AND e.type LIKE 'member.%') OR (e.type = 'room.deleted' AND EXISTS \
-                   (SELECT 1 FROM members m WHERE m.room_id = e.room_id AND m.user_id = $1 AND m.until = e.position))) \
+    fn looked_at(&self) -> Vec<i64> {
+        let sql = "SELECT e.position FROM events e WHERE e.position > ?2 AND (EXISTS (SELECT 1 FROM members m \
+                   WHERE m.room_id = e.room_id AND m.user_id = ?1 AND m.until IS NULL AND m.since <= e.position) \
+                   OR (e.ref = ?1 AND e.type LIKE 'member.%') OR (e.type = 'room.deleted' AND EXISTS \
+                   (SELECT 1 FROM members m WHERE m.room_id = e.room_id AND m.user_id = ?1 AND m.until = e.position))) \
                    ORDER BY e.position";
-        let rows = sqlx::query(sql).bind(self.ada.id.uuid()).bind(self.start.0);
-        rows.fetch_all(&mut self.sql).await.unwrap().iter().map(|row| row.get(0)).collect()
+        self.sql.rows(sql, (self.ada.id.uuid(), self.start.0), |row| row.get(0))
     }
 
     /// Whether there is more, asked for by its very number and by one less.
@@ -102,8 +100,8 @@ impl Busy {
 
 #[tokio::test]
 async fn a_quiet_person_of_a_busy_server_gets_the_few_events_that_are_theirs() {
-    let mut busy = Busy::new("i % 20000 = 7").await;
-    let expected = busy.looked_at().await;
+    let busy = Busy::new("i % 20000 = 7").await;
+    let expected = busy.looked_at();
     assert_eq!(expected.len(), 6 + 3, "those of the rooms, the join, the leave and the deletion");
     assert_eq!(busy.replayed().await, expected);
     busy.assert_counted(expected.len()).await;
@@ -112,8 +110,8 @@ async fn a_quiet_person_of_a_busy_server_gets_the_few_events_that_are_theirs() {
 #[tokio::test]
 async fn a_burst_behind_a_long_silence_comes_page_by_page() {
     // The first stretch that has more than a page may sort lies far behind what fits.
-    let mut busy = Busy::new("i BETWEEN 40000 AND 48999 OR i = 3").await;
-    let expected = busy.looked_at().await;
+    let busy = Busy::new("i BETWEEN 40000 AND 48999 OR i = 3").await;
+    let expected = busy.looked_at();
     assert_eq!(expected.len(), 2 * 9_001 + 3);
     assert_eq!(busy.replayed().await, expected);
     let head = busy.parlor.store().head().await.unwrap();
@@ -125,8 +123,8 @@ async fn a_burst_behind_a_long_silence_comes_page_by_page() {
 
 #[tokio::test]
 async fn a_person_to_whom_everything_is_gets_everything() {
-    let mut busy = Busy::new("TRUE").await;
-    let expected = busy.looked_at().await;
+    let busy = Busy::new("TRUE").await;
+    let expected = busy.looked_at();
     assert_eq!(expected.len(), usize::try_from(2 * LOG).unwrap() + 3);
     assert_eq!(busy.replayed().await, expected);
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use parlor::domain::names::RoomName;
 use parlor::domain::search::folded;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
+use crate::support::Sql;
 use crate::support::store::OpenStore;
 
 /// Rooms of the directory; every thousandth has the word.
@@ -16,17 +15,11 @@ const ROOMS: i64 = 12_000;
 async fn the_pages_of_a_search_in_a_long_directory_find_every_room_once() {
     let parlor = OpenStore::new().await;
     let ada = parlor.adds_user("ada").await;
-    let file = SqliteConnectOptions::new().filename(parlor.folder.path().join("parlor.db"));
-    let rooms = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+    let rooms = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2) \
                  INSERT INTO rooms (id, name, visibility, search, head, member_count, created_at, purged, created_by) \
                  SELECT randomblob(16), printf('room-%05d', i), 'public', \
-                 CASE WHEN i % 1000 = 999 THEN 'grosse' ELSE 'klein' END, 0, 0, 0, FALSE, $1 FROM n";
-    sqlx::query(rooms)
-        .bind(ada.id.uuid())
-        .bind(ROOMS)
-        .execute(&mut file.connect().await.unwrap())
-        .await
-        .unwrap();
+                 CASE WHEN i % 1000 = 999 THEN 'grosse' ELSE 'klein' END, 0, 0, 0, FALSE, ?1 FROM n";
+    Sql::open(&parlor.folder).run_with(rooms, (ada.id.uuid(), ROOMS));
 
     let (mut found, mut after, mut pages) = (Vec::new(), None::<RoomName>, 0);
     loop {
