@@ -1,5 +1,5 @@
-//! The store: everything that Parlor keeps, in one SQLite file. All SQL of the project is in this folder, one file for each noun.
-//! Nothing here knows HTTP, streams, tokens, or who asks.
+//! The store: everything that Parlor keeps, in one SQLite file or in a PostgreSQL database. All SQL of the project is in this
+//! folder, one file for each noun. Nothing here knows HTTP, streams, tokens, or who asks.
 
 mod access;
 pub mod accounts;

@@ -1,4 +1,4 @@
-//! What every connection that may write is told, whichever library opens it. Durability rests on these settings.
+//! What every connection that may write is told. Durability rests on these settings.
 
 use std::time::Duration;
 
