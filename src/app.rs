@@ -25,7 +25,7 @@ use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
 use crate::http::{self, Deadlines, FrontLimits, Meters};
-use crate::live::{self, Hub, Live, LiveNode, Registry, StreamLimits};
+use crate::live::{self, Live, LiveNode, Registry, StreamLimits, UpToDate};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::stderr::Stderr;
@@ -68,6 +68,9 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
         house.tasks.spawn(metrics::serve(listener, figures, config.limits.head, stop.clone()));
     }
     house.tasks.spawn(tidy_up(house.chat.clone(), config.log.retention, stop.clone()));
+    let node = house.live.node();
+    let (up_to_date, registry) = (node.up_to_date.clone(), node.registry.clone());
+    house.tasks.spawn(live::end_what_is_out_of_date(up_to_date, registry, stop.clone()));
 
     let service = api::service(house.chat.clone(), api_settings(&config, address));
     let front = http::serve(listener, service, front_limits(&config), meters, stop.clone());
@@ -145,7 +148,6 @@ impl House {
             per_room_and_user: config.limits.open_streams_per_room_and_user as usize,
         });
         let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits));
-        let hub = Arc::new(Hub::default());
         let (commits, feeder) = live::feeder();
         let on_commit = {
             let registry = registry.clone();
@@ -157,8 +159,19 @@ impl House {
         };
         let store = Arc::new(Store::open(&place(config)?, purpose, ids, on_commit).await?);
         let secrets = Secrets::open(&config.storage.data, ids)?;
+        let node = LiveNode {
+            store: store.clone(),
+            hub: Arc::default(),
+            registry,
+            up_to_date: Arc::new(UpToDate::new(store.is_shared())),
+            meters: Arc::default(),
+            clock,
+            ids,
+            heartbeat: config.streams.heartbeat,
+            slow_after: config.streams.slow_after,
+        };
         // Before the first write: whatever is written from now on is published.
-        let following = feeder.start(store.clone(), hub.clone()).await.context("the log cannot be read")?;
+        let following = feeder.start(node.clone()).await.context("the log cannot be read")?;
         let feeder = tokio::spawn(following);
 
         let keys =
@@ -167,16 +180,7 @@ impl House {
         let hashing =
             Hashing::start(config.auth.hash_threads, ids).context("no thread for hashing passwords")?;
         let limits = Limits::new(config.limits.clone());
-        let live = Live::new(LiveNode {
-            store: store.clone(),
-            hub,
-            registry,
-            meters: Arc::default(),
-            clock,
-            ids,
-            heartbeat: config.streams.heartbeat,
-            slow_after: config.streams.slow_after,
-        });
+        let live = Live::new(node);
         let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config), tasks.clone()));
         Ok(Self { store, live, chat, tasks, feeder })
     }

@@ -27,7 +27,8 @@ impl Chat {
     /// Whether the server can write. False once shutdown has begun or the store has failed, and while a trial finds no room on
     /// the disk or does not return.
     pub async fn is_ready(&self) -> bool {
-        if self.store.has_failed() || self.live.registry().is_closing() {
+        let is_out_of_date = !self.live.node().up_to_date.for_streams();
+        if self.store.has_failed() || self.live.registry().is_closing() || is_out_of_date {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {

@@ -1,6 +1,7 @@
 //! Sessions: signing in, staying signed in, signing out, and what an access token is worth right now.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::known;
 use super::limits::Counted;
@@ -17,6 +18,9 @@ use crate::storage::sessions::{NewSession, Presented, Refreshed};
 
 /// A `User-Agent` is cut to this many code points, which are enough to recognise a device.
 const MAX_USER_AGENT: usize = 256;
+
+/// When to come back to a node that is behind the log. Another one may answer at once.
+const BEHIND_RETRY: Duration = Duration::from_secs(1);
 
 /// An attempt to sign in.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ impl Chat {
     pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
         let now = self.clock.now();
         let token = self.tokens.read_access(access_token, now).ok_or(Error::Unauthenticated)?;
+        // What this node knows of sessions and memberships may be older than what another one has written.
+        if !self.live.node().up_to_date.for_requests().await {
+            return Err(Error::Overloaded { retry_after: BEHIND_RETRY });
+        }
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
         match self.live.registry().check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),

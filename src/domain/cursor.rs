@@ -76,6 +76,11 @@ impl Cursors {
         self.encode(head, reading)
     }
 
+    /// The present epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.epochs().last().map_or(Epoch(0), |start| start.epoch)
+    }
+
     /// Takes over the epochs that there are now, in the same order.
     pub fn learn(&self, epochs: Vec<EpochStart>) {
         assert!(!epochs.is_empty(), "an epoch that has begun stays");
@@ -92,7 +97,7 @@ impl Cursors {
     }
 
     fn encode(&self, Position(position): Position, reading: u32) -> String {
-        let Epoch(epoch) = self.epochs().last().map_or(Epoch(0), |start| start.epoch);
+        let Epoch(epoch) = self.epoch();
         let mut block = [0; 16];
         block[..6].copy_from_slice(&position.to_be_bytes()[2..]);
         block[6..10].copy_from_slice(&epoch.to_be_bytes());

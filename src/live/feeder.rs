@@ -1,16 +1,17 @@
-//! The feeder: the one publisher of a node. It hands the log to the hub in order and without a hole, from the journal's
-//! batches where they continue it, else from the store.
+//! The feeder: the one publisher of a node. It hands the log to the hub in order and without a hole: the journal's batches where
+//! they continue it, else what it reads from the store. Where other nodes write to the same log, it also looks there when it hears
+//! that the log has grown, and every second without any hint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::hub::Hub;
+use super::node::LiveNode;
 use crate::domain::event::Event;
 use crate::domain::ids::Position;
-use crate::storage::{Error, Store};
+use crate::storage::Error;
 
 /// Batches that wait for the feeder. When the queue is full a batch is left out, and the feeder reads it from the store.
 const BATCHES: usize = 64;
@@ -18,6 +19,8 @@ const BATCHES: usize = 64;
 const PAGE: i64 = 1_000;
 /// How long the feeder waits after a failed read. Streams are late then, never wrong.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How often a log that other nodes write is looked at without a hint.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The journal's end: takes committed batches and never blocks.
 #[derive(Clone)]
@@ -42,6 +45,23 @@ pub struct Feeder {
     head: Arc<AtomicI64>,
 }
 
+/// A feeder at work.
+struct Following {
+    feeder: Feeder,
+    published: Position,
+    node: LiveNode,
+}
+
+/// Why the feeder looks at the log.
+enum Reason {
+    /// The journal has written this.
+    Batch(Vec<Event>),
+    /// Another node says that the log reaches this far.
+    Hint(Position),
+    /// A second has gone by, or something may have been missed.
+    Time,
+}
+
 pub fn feeder() -> (CommitQueue, Feeder) {
     let (sender, receiver) = mpsc::channel(BATCHES);
     let head = Arc::new(AtomicI64::new(0));
@@ -51,45 +71,113 @@ pub fn feeder() -> (CommitQueue, Feeder) {
 impl Feeder {
     /// Notes the present head of the log; must be called before anything can be written. The future follows the log from that
     /// head on, whenever it first runs, and ends with the journal.
-    pub async fn start(
-        self,
-        store: Arc<Store>,
-        hub: Arc<Hub>,
-    ) -> Result<impl Future<Output = ()> + Send, Error> {
-        let published = store.head().await?;
-        hub.begin(published);
-        Ok(self.follow(published, store, hub))
-    }
-
-    async fn follow(mut self, mut published: Position, store: Arc<Store>, hub: Arc<Hub>) {
-        while let Some(batch) = self.batches.recv().await {
-            #[cfg(debug_assertions)]
-            crate::breakdown::at("feeder", &batch);
-            if batch.first().is_some_and(|event| event.position == published.next()) {
-                hub.publish(&batch, store.cursors());
-                published = batch.last().map_or(published, |event| event.position);
-            }
-            // Once the journal has ended the store closes, and no stream is left that could be given more.
-            while published.0 < self.head.load(Ordering::Acquire)
-                && self.batches.is_empty()
-                && !self.batches.is_closed()
-            {
-                published = catch_up(published, &store, &hub).await;
-            }
-        }
+    pub async fn start(self, node: LiveNode) -> Result<impl Future<Output = ()> + Send + use<>, Error> {
+        let published = node.store.head().await?;
+        node.hub.begin(published);
+        node.up_to_date.note();
+        Ok(Following { feeder: self, published, node }.follow())
     }
 }
 
-async fn catch_up(published: Position, store: &Store, hub: &Hub) -> Position {
-    match store.log_events(published, PAGE).await {
-        Ok(events) => {
-            hub.publish(&events, store.cursors());
-            events.last().map_or(published, |event| event.position)
+impl Following {
+    async fn follow(mut self) {
+        let mut reach = self.node.store.reach();
+        while let Some(reason) = self.next(&mut reach).await {
+            match reason {
+                Reason::Batch(batch) => self.take(&batch).await,
+                Reason::Hint(reach) => self.read_up_to(reach).await,
+                Reason::Time => self.look().await,
+            }
         }
-        Err(error) => {
-            tracing::error!(%error, "the log could not be read for publishing");
-            tokio::time::sleep(PAUSE).await;
-            published
+    }
+
+    /// None once the journal has ended.
+    async fn next(&mut self, reach: &mut watch::Receiver<Position>) -> Option<Reason> {
+        if !self.node.store.is_shared() {
+            return self.feeder.batches.recv().await.map(Reason::Batch);
         }
+        tokio::select! {
+            biased;
+            batch = self.feeder.batches.recv() => batch.map(Reason::Batch),
+            Ok(()) = reach.changed() => {
+                let reach = *reach.borrow_and_update();
+                // Nothing new: whoever says so asks to look.
+                Some(if reach > self.published { Reason::Hint(reach) } else { Reason::Time })
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => Some(Reason::Time),
+        }
+    }
+
+    async fn take(&mut self, batch: &[Event]) {
+        #[cfg(debug_assertions)]
+        crate::breakdown::at("feeder", batch);
+        if batch.first().is_some_and(|event| event.position == self.published.next()) {
+            self.publish(batch);
+            self.node.up_to_date.note();
+        }
+        // Once the journal has ended the store closes, and no stream is left that could be given more.
+        while self.published.0 < self.feeder.head.load(Ordering::Acquire)
+            && self.feeder.batches.is_empty()
+            && !self.feeder.batches.is_closed()
+        {
+            self.read().await;
+        }
+    }
+
+    async fn read_up_to(&mut self, reach: Position) {
+        while self.published < reach && !self.feeder.batches.is_closed() && self.read().await {}
+    }
+
+    /// Looks at the end of the log, and reads what there is.
+    async fn look(&mut self) {
+        match self.node.store.end_of_log().await {
+            Ok(head) if head < self.published => self.begin_again(head).await,
+            Ok(head) => {
+                self.read_up_to(head).await;
+                if self.published >= head {
+                    self.node.up_to_date.note();
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the end of the log could not be read"),
+        }
+    }
+
+    /// The database has lost what this node has already shown. All streams end; their cursors are of a time that is gone.
+    async fn begin_again(&mut self, head: Position) {
+        tracing::error!(
+            head = head.0,
+            published = self.published.0,
+            "the database has lost a part of the log: all streams begin again"
+        );
+        if let Err(error) = self.node.store.begin_epoch_if_lost(self.published, self.node.ids).await {
+            tracing::error!(%error, "no new epoch could be begun");
+            return;
+        }
+        self.node.registry.end_all();
+        self.node.hub.begin(head);
+        self.feeder.head.store(head.0, Ordering::Release);
+        self.published = head;
+    }
+
+    /// Publishes a page of the log. False when it could not be read, or when there is nothing more.
+    async fn read(&mut self) -> bool {
+        match self.node.store.log_events(self.published, PAGE).await {
+            Ok(events) => {
+                // First who may see what, because the frames of these events are filtered by it.
+                self.node.registry.heard(&events);
+                self.publish(&events);
+                !events.is_empty()
+            }
+            Err(error) => {
+                tracing::error!(%error, "the log could not be read for publishing");
+                tokio::time::sleep(PAUSE).await;
+                false
+            }
+        }
+    }
+
+    fn publish(&mut self, events: &[Event]) {
+        self.node.hub.publish(events, self.node.store.cursors());
+        self.published = events.last().map_or(self.published, |event| event.position);
     }
 }

@@ -15,6 +15,8 @@ mod registry;
 mod scope;
 mod stream;
 mod sync;
+mod up_to_date;
+mod watch;
 mod writer;
 
 pub use feeder::{CommitQueue, feeder};
@@ -27,3 +29,5 @@ pub use outlet::{Outlet, StreamSocket};
 pub use registry::{Registry, SessionCheck, StreamLimits};
 pub use scope::Scope;
 pub use stream::EventStream;
+pub use up_to_date::UpToDate;
+pub use watch::end_what_is_out_of_date;

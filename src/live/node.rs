@@ -7,6 +7,7 @@ use super::frame::{Chunk, Hello, ResetReason};
 use super::hub::Hub;
 use super::meters::Meters;
 use super::registry::Registry;
+use super::up_to_date::UpToDate;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Ids;
 use crate::storage::Store;
@@ -17,6 +18,7 @@ pub struct LiveNode {
     pub store: Arc<Store>,
     pub hub: Arc<Hub>,
     pub registry: Arc<Registry>,
+    pub up_to_date: Arc<UpToDate>,
     pub meters: Arc<Meters>,
     pub clock: Clock,
     pub ids: Ids,

@@ -143,7 +143,7 @@ impl Registry {
     }
 
     /// What events of the log end. Hearing of one twice changes nothing.
-    fn heard(&self, events: &[Event]) {
+    pub(super) fn heard(&self, events: &[Event]) {
         for event in events {
             if let Some(session) = event.ended() {
                 let expires_at = self.clock.now().plus(self.token_life);
@@ -161,6 +161,13 @@ impl Registry {
     /// Rooms whose deletion this node learns of from now on.
     pub(super) fn deletions(&self) -> Heard {
         self.deletions.heard()
+    }
+
+    /// Ends all streams that are open now. They may come back at once.
+    pub(super) fn end_all(&self) {
+        self.by_session.iter().for_each(|streams| {
+            streams.iter().for_each(|handle| handle.tell(|told| told.end = Some(ByeReason::Shutdown)));
+        });
     }
 
     /// The server is going away: streams end one after the other, and those that open from now on at once.

@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::announcements::Announcements;
 use super::error::OpenError;
 use super::journal::{AfterBatch, Committer};
+use super::postgres::Heard;
 use super::readers::{Kind, Readers};
 use super::sql::Connection;
 use super::{postgres, sqlite};
+use crate::domain::ids::Position;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -112,6 +116,28 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// Notes how far the log reaches by what other nodes announce, until `stop`. A change without a new position asks to look at
+    /// the log.
+    pub fn listen(
+        &self,
+        announcements: Announcements,
+        stop: CancellationToken,
+        reach: watch::Sender<Position>,
+    ) {
+        let Self::Postgres(postgres) = self else { return };
+        let channel = announcements.channel().to_owned();
+        postgres.listen(&channel, stop, move |heard| match heard {
+            Heard::Connected => reach.send_modify(|_| {}),
+            Heard::Notification(text) => {
+                if let Some(said) = announcements.read(&text) {
+                    reach.send_if_modified(|reach| {
+                        said.head > std::mem::replace(reach, said.head.max(*reach))
+                    });
+                }
+            }
+        });
     }
 
     /// Waits for what was started. The journal ends when it is told to.

@@ -4,10 +4,9 @@
 //! SQLite begins an epoch whenever it is opened for serving: the file may be a copy. PostgreSQL, which many nodes share, begins one
 //! when the database is another one than before.
 
-use super::Store;
-use super::error::{Error, Failure};
+use super::error::Failure;
 use super::sql::{Connection, Row, statements};
-use crate::domain::cursor::{Cursors, Epoch, EpochStart};
+use crate::domain::cursor::{Epoch, EpochStart};
 use crate::domain::ids::{Ids, Position};
 
 /// Epochs that are kept in memory. A cursor of an older epoch leads to a reset, which is always safe.
@@ -16,15 +15,22 @@ const EPOCHS: i64 = 10_000;
 statements! {
     FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
     LOG = "SELECT cursor_key, identity FROM log FOR UPDATE", sqlite "SELECT cursor_key, identity FROM log";
-    BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
+    pub(super) BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
              SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, $1, head + 1 FROM log";
     NOTE_IDENTITY = "UPDATE log SET identity = $1";
     KNOWN = "SELECT epoch, first_position FROM epochs ORDER BY number DESC LIMIT $1";
 }
 
-/// Reads what cursors are made of, which comes with the database. Begins a new epoch where one has to begin, if the database is
-/// opened for serving.
-pub(super) async fn begin(sql: &mut Connection, serves: bool, ids: Ids) -> Result<Cursors, Failure> {
+/// What cursors are made of.
+pub(super) struct Begun {
+    /// The secret of the database, which is made with it.
+    pub key: [u8; 16],
+    /// In the order in which they began, the present one last; at least one.
+    pub epochs: Vec<EpochStart>,
+}
+
+/// Reads what cursors are made of. Begins a new epoch where one has to begin, if the database is opened for serving.
+pub(super) async fn begin(sql: &mut Connection, serves: bool, ids: Ids) -> Result<Begun, Failure> {
     sql.begin()?;
     let key = begin_in_transaction(sql, serves, ids).await;
     if key.is_err() {
@@ -33,7 +39,7 @@ pub(super) async fn begin(sql: &mut Connection, serves: bool, ids: Ids) -> Resul
     let key = key?;
     sql.commit().await?;
     sql.begin_nothing();
-    Ok(Cursors::new(&key, known(sql).await?))
+    Ok(Begun { key, epochs: known(sql).await? })
 }
 
 /// A number of an epoch that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The
@@ -53,7 +59,7 @@ async fn begin_in_transaction(sql: &mut Connection, serves: bool, ids: Ids) -> R
 }
 
 /// In the order in which they began.
-async fn known(sql: &mut Connection) -> Result<Vec<EpochStart>, Failure> {
+pub(super) async fn known(sql: &mut Connection) -> Result<Vec<EpochStart>, Failure> {
     let mut epochs = KNOWN.bind(EPOCHS).all(sql, epoch_of).await?;
     epochs.reverse();
     if epochs.is_empty() {
@@ -66,22 +72,4 @@ fn epoch_of(row: &Row<'_>) -> Result<EpochStart, Failure> {
     let epoch = u32::try_from(row.get::<i64, _>("epoch")?)
         .map_err(|_| Failure::fault("an epoch is no number of 32 bits".into()))?;
     Ok(EpochStart { epoch: Epoch(epoch), first: Position(row.get("first_position")?) })
-}
-
-impl Store {
-    /// Looks whether another node has begun an epoch, if one of these cursors is of an epoch that this node does not know.
-    pub async fn meet(&self, cursors: impl IntoIterator<Item = &str>) -> Result<(), Error> {
-        let is_new = |cursor| self.cursors.is_of_unknown_epoch(cursor);
-        if self.is_shared() && cursors.into_iter().any(is_new) {
-            self.learn_epochs().await?;
-        }
-        Ok(())
-    }
-
-    /// Reads which epochs there are.
-    pub async fn learn_epochs(&self) -> Result<(), Error> {
-        let epochs = self.read(|sql| Box::pin(async move { Ok(known(sql).await?) })).await?;
-        self.cursors.learn(epochs);
-        Ok(())
-    }
 }

@@ -3,10 +3,12 @@
 
 mod access;
 pub mod accounts;
+mod announcements;
 mod database;
 mod epochs;
 pub mod error;
 pub mod events;
+mod following;
 mod journal;
 mod members;
 mod messages;
@@ -29,9 +31,11 @@ mod sqlite;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::cursor::Cursors;
+use crate::domain::ids::Position;
 
 pub use database::Place;
 pub use error::{Error, OpenError};
@@ -50,6 +54,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     access::STATEMENTS,
     accounts::STATEMENTS,
     events::STATEMENTS,
+    following::STATEMENTS,
     journal::transaction::STATEMENTS,
     members::STATEMENTS,
     messages::STATEMENTS,
@@ -78,6 +83,8 @@ pub struct Store {
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
+    /// How far the log reaches, as other nodes say.
+    reach: watch::Sender<Position>,
     /// Cancelled when a commit failed with an unknown outcome, or when the journal panicked. The process must end then.
     fatal: CancellationToken,
     /// Asks the journal to write what is queued and then to end.
@@ -92,6 +99,11 @@ impl Store {
     /// Whether other nodes write to the same database.
     pub fn is_shared(&self) -> bool {
         self.database.is_shared()
+    }
+
+    /// How far the log reaches, as other nodes say. A change without a new position says that something may have been missed.
+    pub fn reach(&self) -> watch::Receiver<Position> {
+        self.reach.subscribe()
     }
 
     pub fn meters(&self) -> &Meters {

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
+use super::announcements::Announcements;
 use super::database::{Database, Place};
+use super::epochs::Begun;
 use super::error::OpenError;
-use super::journal::{self, Committer, Journal, Lane, OnCommit, Transaction};
+use super::journal::{self, Committer, Journal, Lane, OnCommit, Shared, Transaction};
 use super::meters::Meters;
 use super::{epochs, migrations};
-use crate::domain::ids::Ids;
+use crate::domain::cursor::Cursors;
+use crate::domain::ids::{Ids, Position};
 
 /// What the database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +36,9 @@ impl Store {
         let (mut database, mut writer) = Database::open(place).await?;
         let name = database.name();
         migrations::run(&mut writer, &name).await?;
-        let cursors = epochs::begin(&mut writer, purpose == Purpose::Serve, ids).await;
-        let cursors = cursors.map_err(|failure| OpenError::Database(name, failure))?;
+        let begun = epochs::begin(&mut writer, purpose == Purpose::Serve, ids).await;
+        let Begun { key, epochs } = begun.map_err(|failure| OpenError::Database(name, failure))?;
+        let (cursors, announcements) = (Cursors::new(&key, epochs), Announcements::new(&key));
         let readers = database.readers()?;
 
         let (fatal, closing) = (CancellationToken::new(), CancellationToken::new());
@@ -49,16 +54,23 @@ impl Store {
             closing: closing.clone(),
             meters: meters.clone(),
         };
-        let log = Transaction::new(writer, Lane::Log);
+        let shared = database.is_shared().then(|| Shared {
+            cursors: cursors.clone(),
+            announcements: announcements.clone(),
+            ids,
+        });
+        let log = Transaction::new(writer, Lane::Log, shared);
         let mut committers = vec![committer(requests, log, database.after_batch())];
         let plain = database.second_writer().map(|writer| {
             let (queue, requests) = journal::queue();
-            let plain = Transaction::new(writer, Lane::Plain);
+            let plain = Transaction::new(writer, Lane::Plain, None);
             committers.push(committer(requests, plain, database.after_batch()));
             queue
         });
         let journal = Journal::new(queue, plain, meters.clone());
         database.start(committers, &fatal)?;
-        Ok(Self { database, readers, journal, meters, cursors, fatal, closing })
+        let reach = watch::Sender::new(Position(0));
+        database.listen(announcements, closing.clone(), reach.clone());
+        Ok(Self { database, readers, journal, meters, cursors, reach, fatal, closing })
     }
 }

@@ -20,7 +20,8 @@ statements! {
                      AND position <= coalesce((SELECT min(position) FROM consumers), 9223372036854775807) \
                      ORDER BY position LIMIT $1";
     PURGE_EVENTS = "DELETE FROM events WHERE position <= $1";
-    RAISE_FLOOR = "UPDATE log SET floor = $1";
+    /// Never lowers it: two nodes may purge at once.
+    RAISE_FLOOR = "UPDATE log SET floor = $1 WHERE floor < $1";
     HAS_OLD_MEMBERSHIPS = "SELECT 1 FROM members WHERE until <= (SELECT floor FROM log) LIMIT 1";
     PURGE_MEMBERSHIPS = "DELETE FROM members WHERE (room_id, user_id, since) IN \
                          (SELECT room_id, user_id, since FROM members WHERE until <= (SELECT floor FROM log) LIMIT $1)";

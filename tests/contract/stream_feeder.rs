@@ -19,7 +19,7 @@ async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_
     let hub = Arc::new(Hub::default());
     let live = Live::new(LiveNode { hub: hub.clone(), ..parlor.live.node().clone() });
     let (commits, feeder) = feeder();
-    let following = feeder.start(parlor.live.node().store.clone(), hub).await.unwrap();
+    let following = feeder.start(live.node().clone()).await.unwrap();
     let mut stream = Pipe::of(live.open_person(reader(&ada), &Start::default()).await.unwrap());
     parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap();
     let room = parlor.store().log_events(Position(0), 10).await.unwrap();
@@ -35,7 +35,8 @@ async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_
 async fn the_feeder_ends_with_the_journal_even_when_it_is_behind() {
     let parlor = OpenStore::new().await;
     let (commits, feeder) = feeder();
-    let following = feeder.start(parlor.live.node().store.clone(), Arc::new(Hub::default())).await.unwrap();
+    let following =
+        feeder.start(LiveNode { hub: Arc::default(), ..parlor.live.node().clone() }).await.unwrap();
     let far_ahead = Event {
         position: Position(7),
         kind: EventType::RoomCreated,

@@ -113,8 +113,8 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
     }
     let (commits, feeder) = feeder();
     let hub = Arc::new(Hub::default());
-    tokio::spawn(feeder.start(parlor.live.node().store.clone(), hub.clone()).await.unwrap());
     let live = Live::new(LiveNode { hub, ..parlor.live.node().clone() });
+    tokio::spawn(feeder.start(live.node().clone()).await.unwrap());
     let begin = parlor.store().head().await.unwrap();
     let mut streams = Vec::new();
     for _ in 0..2 {

@@ -28,8 +28,8 @@ impl<'p> Slow<'p> {
         let (commits, feeder) = feeder();
         let hub = Arc::new(Hub::default());
         let published = parlor.store().head().await.unwrap();
-        tokio::spawn(feeder.start(parlor.live.node().store.clone(), hub.clone()).await.unwrap());
         let live = Live::new(LiveNode { hub, ..parlor.live.node().clone() });
+        tokio::spawn(feeder.start(live.node().clone()).await.unwrap());
         Self { parlor, live, commits, published }
     }
 

@@ -15,7 +15,7 @@ use parlor::domain::room::{RoomRef, Visibility};
 use parlor::domain::session::Caller;
 use parlor::domain::user::User;
 use parlor::live::{
-    CommitQueue, EventStream, Framing, Hub, Live, LiveNode, Reader, Registry, StreamSocket, feeder,
+    CommitQueue, EventStream, Framing, Hub, Live, LiveNode, Reader, Registry, StreamSocket, UpToDate, feeder,
 };
 use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, Place, Purpose, Store};
 use tempfile::TempDir;
@@ -69,19 +69,20 @@ impl OpenStore {
         .await;
         let store = Arc::new(store.expect("the store opens"));
         let hub = Arc::new(Hub::default());
-        tokio::spawn(feeder.start(store.clone(), hub.clone()).await.expect("the log can be read"));
         let (heartbeat, slow_after) = (Duration::from_secs(15), Duration::from_mins(1));
         let meters = Arc::default();
         let node = LiveNode {
             store,
             hub,
             registry,
+            up_to_date: Arc::new(UpToDate::new(false)),
             meters,
             clock: Clock::SYSTEM,
             ids: Ids::SYSTEM,
             heartbeat,
             slow_after,
         };
+        tokio::spawn(feeder.start(node.clone()).await.expect("the log can be read"));
         Self { live: Live::new(node), folder, batches, hold_up }
     }
 

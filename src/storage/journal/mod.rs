@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::{Batch, Request};
 pub use self::committed::Committed;
-pub(super) use self::transaction::{Lane, Transaction};
+pub(super) use self::transaction::{Lane, Shared, Transaction};
 use super::error::{BatchFailure, Error, Stop};
 use super::meters::Meters;
 use super::posts::Post;

@@ -4,8 +4,11 @@
 use super::committed::Committed;
 use super::tail::{Mark, Tail};
 use crate::domain::clock::Timestamp;
+use crate::domain::cursor::Cursors;
 use crate::domain::event::{NewEvent, Subject};
-use crate::domain::ids::{Position, SessionId};
+use crate::domain::ids::{Ids, Position, SessionId};
+use crate::storage::announcements::{Announcement, Announcements};
+use crate::storage::epochs;
 use crate::storage::error::{BatchFailure, Failure};
 use crate::storage::sql::{Connection, Query, statements};
 
@@ -13,6 +16,8 @@ statements! {
     /// The row of the log is the lock of all transactions that add to it, on whatever node. SQLite has one for the file.
     HEAD = "SELECT head FROM log FOR UPDATE", sqlite "SELECT head FROM log";
     MOVE_HEAD = "UPDATE log SET head = $1";
+    /// Other nodes are told when the transaction is committed. SQLite has none.
+    ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
     STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 }
@@ -26,19 +31,28 @@ pub(in crate::storage) enum Lane {
     Plain,
 }
 
+/// What a transaction needs where other nodes write, too.
+pub(in crate::storage) struct Shared {
+    pub cursors: Cursors,
+    pub announcements: Announcements,
+    pub ids: Ids,
+}
+
 /// The running transaction of the journal.
 pub(in crate::storage) struct Transaction {
     connection: Connection,
     tail: Tail,
     /// Whether it may add to the log.
     lane: Lane,
+    /// None where this node is the only one.
+    shared: Option<Shared>,
     /// The state before the running request; none until the request has its savepoint.
     began: Option<Mark>,
 }
 
 impl Transaction {
-    pub fn new(connection: Connection, lane: Lane) -> Self {
-        Self { connection, tail: Tail::default(), lane, began: None }
+    pub fn new(connection: Connection, lane: Lane, shared: Option<Shared>) -> Self {
+        Self { connection, tail: Tail::default(), lane, shared, began: None }
     }
 
     pub fn sql(&mut self) -> &mut Connection {
@@ -47,6 +61,13 @@ impl Transaction {
 
     /// Begins the transaction of a batch.
     pub(super) async fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(shared) = &self.shared
+            && !self.connection.is_open()
+        {
+            // The database may be another one since the connection was lost.
+            let begun = epochs::begin(&mut self.connection, true, shared.ids).await?;
+            shared.cursors.learn(begun.epochs);
+        }
         self.connection.begin()?;
         self.tail = Tail::default();
         if self.lane == Lane::Plain {
@@ -128,7 +149,14 @@ impl Transaction {
 
     async fn end_log(&mut self) -> Result<(), Failure> {
         self.store_events().await?;
-        MOVE_HEAD.bind(self.tail.head()).run(&mut self.connection).await.map(drop)
+        let head = self.tail.head();
+        MOVE_HEAD.bind(head).run(&mut self.connection).await?;
+        if let Some(Shared { cursors, announcements, .. }) = &self.shared {
+            let text = announcements.write(Announcement { epoch: cursors.epoch(), head });
+            let announce = ANNOUNCE.bind(announcements.channel()).bind(text);
+            announce.first(&mut self.connection, |_| Ok(())).await?;
+        }
+        Ok(())
     }
 
     /// Prepares for the next batch, and returns what the rest of the node must know of this one.

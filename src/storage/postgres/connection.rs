@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{TryStreamExt, future};
 use tokio_postgres::types::ToSql;
@@ -16,6 +17,9 @@ use crate::storage::sql::{Query, Row};
 
 /// The number of the advisory lock: any that no other program uses in this database.
 const ONE_NODE: i64 = 7_088_201;
+
+/// How long the server may take to answer. It is longer than a wait for the row of the log.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that is opened when it is needed, and again after it was lost.
 pub(in crate::storage) struct Connection {
@@ -44,6 +48,10 @@ impl Connection {
         let mut this = Self::new(server);
         this.client().await?;
         Ok(this)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.client.is_closed())
     }
 
     /// The value of a setting of the server.
@@ -95,7 +103,8 @@ impl Connection {
     pub async fn roll_back(&mut self) -> Result<(), Failure> {
         self.ahead.clear();
         let Some(open) = &self.open else { return Ok(()) };
-        if open.client.batch_execute("ROLLBACK").await.is_err() {
+        let rolled_back = tokio::time::timeout(PATIENCE, open.client.batch_execute("ROLLBACK")).await;
+        if !matches!(rolled_back, Ok(Ok(()))) {
             self.open = None;
         }
         Ok(())
@@ -107,7 +116,23 @@ impl Connection {
         self.flush().await
     }
 
+    /// Whatever takes longer than the server may take is given up, and the connection with it.
+    async fn in_time<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let done = tokio::time::timeout(PATIENCE, work(self)).await;
+        done.unwrap_or_else(|_| {
+            self.open = None;
+            Err(Failure::lost("the database does not answer in time"))
+        })
+    }
+
     pub async fn run(&mut self, query: &Query<'_>) -> Result<u64, Failure> {
+        self.in_time(async |this| this.run_now(query).await).await
+    }
+
+    async fn run_now(&mut self, query: &Query<'_>) -> Result<u64, Failure> {
         let (ahead, client, statement) = self.prepare(query).await?;
         let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
         let run = client.execute_raw(&statement, values);
@@ -115,6 +140,14 @@ impl Connection {
     }
 
     pub async fn each(
+        &mut self,
+        query: &Query<'_>,
+        take: &mut (dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, Failure> + Send),
+    ) -> Result<(), Failure> {
+        self.in_time(async |this| this.each_now(query, take).await).await
+    }
+
+    async fn each_now(
         &mut self,
         query: &Query<'_>,
         take: &mut (dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, Failure> + Send),
@@ -133,6 +166,10 @@ impl Connection {
 
     /// Runs one statement for each row of values, without waiting for one before the next goes out.
     pub async fn run_each(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
+        self.in_time(async |this| this.run_each_now(queries).await).await
+    }
+
+    async fn run_each_now(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
         let Some(first) = queries.first() else { return Ok(()) };
         let (ahead, client, statement) = self.prepare(first).await?;
         let runs = queries.iter().map(|query| {
@@ -145,6 +182,14 @@ impl Connection {
 
     /// The first row of one statement for each row of values, without waiting for one before the next goes out.
     pub async fn first_of_each<T>(
+        &mut self,
+        queries: &[Query<'_>],
+        read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
+    ) -> Result<Vec<Option<T>>, Failure> {
+        self.in_time(async |this| this.first_of_each_now(queries, read).await).await
+    }
+
+    async fn first_of_each_now<T>(
         &mut self,
         queries: &[Query<'_>],
         read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
@@ -185,7 +230,7 @@ impl Connection {
 
     async fn flush(&mut self) -> Result<(), Failure> {
         let ahead = std::mem::take(&mut self.ahead);
-        Ok(self.client().await?.client.batch_execute(&ahead).await?)
+        self.in_time(async |this| Ok(this.client().await?.client.batch_execute(&ahead).await?)).await
     }
 
     async fn prepare(

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
+use super::listener::{Heard, listen};
 use super::server::Server;
 use crate::storage::error::OpenError;
 
@@ -86,6 +87,16 @@ impl Database {
                 broken.cancel();
             }
         });
+    }
+
+    /// Listens to what other nodes notify, until `stop`.
+    pub fn listen(
+        &self,
+        channel: &str,
+        stop: CancellationToken,
+        hear: impl Fn(Heard) + Send + Sync + 'static,
+    ) {
+        self.tasks.spawn(listen(self.server.clone(), channel.to_owned(), stop, hear));
     }
 
     /// Waits for what was started. The journal ends when it is told to.

@@ -2,8 +2,10 @@
 
 mod connection;
 mod database;
+mod listener;
 mod server;
 
 pub(super) use connection::Connection;
 pub(super) use database::Database;
+pub(super) use listener::Heard;
 pub use server::{Server, UrlError};

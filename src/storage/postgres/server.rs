@@ -1,6 +1,7 @@
 //! The server that `storage.url` names: how it is reached, and what each connection to it is told.
 
 use std::fs;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::storage::error::Failure;
@@ -27,6 +30,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// standby, and call it committed.
 const SETTINGS: &str = "SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = '5s'; \
                         SET client_min_messages = error; SET timezone = 'UTC'";
+
+/// Where notifications go. It has no bound: they are short, and whoever gets them only notes them.
+type Notify = mpsc::UnboundedSender<String>;
 
 /// Where the database is.
 pub struct Server {
@@ -96,18 +102,27 @@ impl Server {
 
     /// A new connection, which works as long as the client is kept.
     pub async fn connect(&self) -> Result<Client, Failure> {
-        let connected = tokio::time::timeout(CONNECT, self.connect_now()).await;
+        self.connect_in_time(None).await
+    }
+
+    /// The same. What is notified on the channels that the client listens to is sent to `notify`.
+    pub async fn connect_to_listen(&self, notify: Notify) -> Result<Client, Failure> {
+        self.connect_in_time(Some(notify)).await
+    }
+
+    async fn connect_in_time(&self, notify: Option<Notify>) -> Result<Client, Failure> {
+        let connected = tokio::time::timeout(CONNECT, self.connect_now(notify)).await;
         connected.map_err(|_| Failure::lost("the database does not answer"))?
     }
 
-    async fn connect_now(&self) -> Result<Client, Failure> {
+    async fn connect_now(&self, notify: Option<Notify>) -> Result<Client, Failure> {
         let client = if let Some(tls) = &self.tls {
             let (client, connection) = self.config.connect(tls.clone()).await?;
-            tokio::spawn(drive(connection));
+            tokio::spawn(drive(connection, notify));
             client
         } else {
             let (client, connection) = self.config.connect(NoTls).await?;
-            tokio::spawn(drive(connection));
+            tokio::spawn(drive(connection, notify));
             client
         };
         client.batch_execute(SETTINGS).await?;
@@ -116,9 +131,23 @@ impl Server {
 }
 
 /// Works for a client until that is dropped or the connection is lost.
-async fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to the database was lost");
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, notify: Option<Notify>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match (message, &notify) {
+            (Ok(AsyncMessage::Notification(said)), Some(notify)) => {
+                // Nobody listens any more.
+                let _ = notify.send(said.payload().to_owned());
+            }
+            (Ok(_), _) => {}
+            (Err(error), _) => {
+                tracing::debug!(%error, "a connection to the database was lost");
+                return;
+            }
+        }
     }
 }
 

@@ -89,6 +89,14 @@ impl Connection {
         }
     }
 
+    /// Whether it is connected. A connection that is not is opened by the next transaction.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(postgres) => postgres.is_open(),
+        }
+    }
+
     /// Begins nothing: what follows are statements each for itself. A connection that was lost is opened again.
     pub fn begin_nothing(&mut self) {
         match self {

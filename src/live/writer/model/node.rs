@@ -27,6 +27,7 @@ use crate::live::node::LiveNode;
 use crate::live::registry::{Registry, SessionCheck};
 use crate::live::scope::Scope;
 use crate::live::sync::{AtomicI64, Mutex, Ordering};
+use crate::live::up_to_date::UpToDate;
 use crate::live::writer::adoption::{Adoption, Opened};
 use crate::live::writer::log_read::{Found, LogRead, LogReply, Stretch, What};
 use crate::live::writer::mailbox::Mailbox;
@@ -82,6 +83,7 @@ impl Node {
             store: ground().store.clone(),
             hub: Arc::new(Hub::default()),
             registry: Arc::new(Registry::new(Clock::SYSTEM, Duration::from_mins(15), None)),
+            up_to_date: Arc::new(UpToDate::new(false)),
             meters: Arc::default(),
             clock: Clock::SYSTEM,
             ids: Ids::SYSTEM,

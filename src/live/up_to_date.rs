@@ -1,0 +1,65 @@
+//! Whether this node has seen the end of the log of late. Where other nodes write to the same log, a node that has not may show
+//! somebody what that person may no longer see: it must not answer, and after a while not stream either.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Requests are answered only by a node that has seen the end of the log within this time.
+const FOR_REQUESTS: Duration = Duration::from_secs(5);
+/// How long a request waits for that.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Streams are ended after this time, so that they go on at another node.
+const FOR_STREAMS: Duration = Duration::from_secs(15);
+
+/// When the end of the log was last seen.
+#[derive(Debug)]
+pub struct UpToDate {
+    /// None where no other node writes: then nothing can be missed.
+    seen: Option<Mutex<Instant>>,
+    noted: Notify,
+}
+
+impl UpToDate {
+    pub fn new(is_shared: bool) -> Self {
+        Self { seen: is_shared.then(|| Mutex::new(Instant::now())), noted: Notify::new() }
+    }
+
+    /// The feeder has published the log up to its end.
+    pub(super) fn note(&self) {
+        if let Some(seen) = &self.seen {
+            // Held for an instruction.
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            self.noted.notify_waiters();
+        }
+    }
+
+    /// How long ago the end of the log was seen.
+    pub fn age(&self) -> Duration {
+        self.seen
+            .as_ref()
+            .map_or(Duration::ZERO, |seen| seen.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+    }
+
+    /// Waits until requests may be answered, for two seconds at most. False if they still may not.
+    pub async fn for_requests(&self) -> bool {
+        let is_fresh = async {
+            loop {
+                let noted = self.noted.notified();
+                if self.age() < FOR_REQUESTS {
+                    return;
+                }
+                noted.await;
+            }
+        };
+        self.age() < FOR_REQUESTS || tokio::time::timeout(PATIENCE, is_fresh).await.is_ok()
+    }
+
+    /// Whether streams may go on.
+    pub fn for_streams(&self) -> bool {
+        self.age() < FOR_STREAMS
+    }
+}
