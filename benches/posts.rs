@@ -1,4 +1,4 @@
-//! Durable posts: one alone, and many clients at once, beside the same rows written straight into the same tables by one
+//! Durable posts: one alone, and many clients at once, and another write alone, beside the same rows written straight into the same tables by one
 //! thread and nothing else, in batches of the size that the server really made.
 
 use std::path::Path;
@@ -37,7 +37,8 @@ pub async fn run(table: &mut Table) {
     let mut ada = Client::connect(server.address, &author.token).await;
     let path = messages_of(room);
     let mut bare = Bare::open().await;
-    let (mut posts, mut commits) = (Vec::new(), Vec::new());
+    let (mut posts, mut changes, mut commits) = (Vec::new(), Vec::new(), Vec::new());
+    let of_room = path.trim_end_matches("/messages");
     for n in 0..scale::count(ALONE) {
         // In turn, so that a noisy moment disturbs both alike.
         let began = Instant::now();
@@ -45,12 +46,18 @@ pub async fn run(table: &mut Table) {
         ada.exchange("POST", &path, &body).await;
         posts.push(began.elapsed().as_secs_f64() * 1e3);
         let began = Instant::now();
+        ada.exchange("PATCH", of_room, &json!({"topic": format!("topic {n}")}).to_string()).await;
+        changes.push(began.elapsed().as_secs_f64() * 1e3);
+        let began = Instant::now();
         bare.commit(1);
         commits.push(began.elapsed().as_secs_f64() * 1e3);
     }
     let (post, commit) = (median(&posts), median(&commits));
     let row = TableRow::ratio("one post alone, p50", post / commit, Target::AtMost(1.5));
     table.add(row.parlor(format!("{post:.2} ms")).yardstick(format!("one synced commit: {commit:.2} ms")));
+    let change = median(&changes);
+    let row = TableRow::ratio("one change of a room alone, p50", change / post, Target::AtMost(1.3));
+    table.add(row.parlor(format!("{change:.2} ms")).yardstick(format!("one post alone: {post:.2} ms")));
     for clients in CLIENTS {
         many(table, &ada, &path, clients, folder.path(), &mut bare).await;
     }

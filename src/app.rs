@@ -6,6 +6,7 @@ use std::future::ready;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +158,9 @@ impl House {
                 commits.committed(committed.events);
             })
         };
+        if config.storage.url.is_some() {
+            make_folder(&config.storage.data)?;
+        }
         let store = Arc::new(Store::open(&place(config)?, purpose, ids, on_commit).await?);
         let secrets = Secrets::open(&config.storage.data, ids)?;
         let node = LiveNode {
@@ -205,12 +209,19 @@ impl House {
 fn place(config: &Config) -> anyhow::Result<Place> {
     let Some(url) = &config.storage.url else { return Ok(Place::Folder(config.storage.data.clone())) };
     let server = Server::parse(url.secret()).map_err(|error| anyhow!("storage.url: {error}"))?;
-    // For the server's keys.
-    let data = &config.storage.data;
-    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
-        format!("the data folder {} cannot be made; name another one with --data", data.display())
-    })?;
     Ok(Place::Server(Arc::new(server)))
+}
+
+/// The folder for the server's keys, where no embedded database makes it.
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
+        format!("the data folder {} cannot be made; name another one with --data", folder.display())
+    })
+}
+
+/// Tries whether the database of several nodes can be used; changes nothing. None where there is none.
+pub async fn check_database(config: &Config) -> anyhow::Result<Option<String>> {
+    Ok(place(config)?.check(wall_clock()).await?)
 }
 
 /// The one clock of the process, from which everything else gets the time.

@@ -165,7 +165,13 @@ fn check(config: &Config) -> anyhow::Result<()> {
         "configuration is valid\n{}\n# in force: registration {registration}, hashing threads {}\n",
         config.effective(),
         config.auth.hash_threads
-    ))
+    ))?;
+    block_on(async {
+        match app::check_database(config).await? {
+            Some(database) => print(&format!("# the database can be used: {database}\n")),
+            None => Ok(()),
+        }
+    })
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

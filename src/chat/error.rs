@@ -47,7 +47,9 @@ impl From<storage::Error> for Error {
         match error {
             storage::Error::Refused(refusal) => Self::Refused(refusal),
             storage::Error::TooMany { retry_after } => Self::TooMany { retry_after },
-            storage::Error::Overloaded => Self::Overloaded { retry_after: STORE_RETRY },
+            storage::Error::Overloaded | storage::Error::Unreachable(_) => {
+                Self::Overloaded { retry_after: STORE_RETRY }
+            }
             storage::Error::Full => Self::StorageFull,
             storage::Error::OutcomeUnknown => Self::OutcomeUnknown,
             storage::Error::Engine(_) | storage::Error::Panicked => Self::Internal(error.into()),

@@ -88,6 +88,11 @@ impl Ids {
         Self(clock)
     }
 
+    /// The clock whose time ids begin with.
+    pub const fn clock(self) -> Clock {
+        self.0
+    }
+
     pub fn user(self) -> UserId {
         UserId(self.uuid())
     }

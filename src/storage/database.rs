@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,11 @@ use super::postgres::Heard;
 use super::readers::{Kind, Readers};
 use super::sql::Connection;
 use super::{postgres, sqlite};
+use crate::domain::clock::Clock;
 use crate::domain::ids::Position;
+
+/// How long a start waits for a server. Whoever starts everything at once starts the database a little later.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the database is.
 #[derive(Clone)]
@@ -30,16 +35,27 @@ pub(super) enum Database {
     Postgres(postgres::Database),
 }
 
+impl Place {
+    /// Tries whether the database of several nodes can be used, and says which one it is. None where the database is a file.
+    pub async fn check(&self, clock: Clock) -> Result<Option<String>, OpenError> {
+        let Self::Server(server) = self else { return Ok(None) };
+        let (database, connection) = postgres::Database::open(server.clone(), clock, Duration::ZERO).await?;
+        let version = postgres::Database::version(&connection).await;
+        let version = version.map_err(|failure| OpenError::Database(database.name(), failure))?;
+        Ok(Some(format!("{}, PostgreSQL {version}", database.name())))
+    }
+}
+
 impl Database {
     /// Opens a database, and gives the connection that writes.
-    pub async fn open(place: &Place) -> Result<(Self, Connection), OpenError> {
+    pub async fn open(place: &Place, clock: Clock) -> Result<(Self, Connection), OpenError> {
         match place {
             Place::Folder(folder) => {
                 let (database, writer) = sqlite::Database::open(folder)?;
                 Ok((Self::Sqlite(database), Connection::Sqlite(writer)))
             }
             Place::Server(server) => {
-                let (database, writer) = postgres::Database::open(server.clone()).await?;
+                let (database, writer) = postgres::Database::open(server.clone(), clock, PATIENCE).await?;
                 Ok((Self::Postgres(database), Connection::Postgres(Box::new(writer))))
             }
         }

@@ -20,6 +20,9 @@ pub enum Error {
     /// Nothing was changed, and a later try may succeed.
     #[error("the database is busy")]
     Overloaded,
+    /// The database cannot be reached. Nothing was changed, and a later try may succeed.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     /// The disk is full; nothing was changed.
     #[error("the disk is full")]
     Full,
@@ -177,16 +180,13 @@ impl Kind {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(said) = error.as_db_error() else {
-            // Neither a type nor a row that does not fit says anything about the connection.
-            let kind = if error.is_closed()
-                || std::error::Error::source(&error)
-                    .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
-            {
-                Kind::Lost
-            } else {
-                Kind::Fault
-            };
-            return Self { text: error.to_string(), kind };
+            let source = std::error::Error::source(&error);
+            // A value or a row that does not fit says nothing about the connection.
+            let is_lost =
+                error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+            let because = source.map(|source| format!(": {source}")).unwrap_or_default();
+            let kind = if is_lost { Kind::Lost } else { Kind::Fault };
+            return Self { text: format!("{error}{because}"), kind };
         };
         // Not the detail, which has values of rows in it.
         Self {
@@ -213,7 +213,8 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             Kind::Full => Self::Full,
-            Kind::Busy | Kind::Lost => Self::Overloaded,
+            Kind::Busy => Self::Overloaded,
+            Kind::Lost => Self::Unreachable(failure.text),
             Kind::Constraint | Kind::Fault => Self::Engine(failure.text),
         }
     }

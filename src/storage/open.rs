@@ -33,7 +33,7 @@ impl Store {
         ids: Ids,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
-        let (mut database, mut writer) = Database::open(place).await?;
+        let (mut database, mut writer) = Database::open(place, ids.clock()).await?;
         let name = database.name();
         migrations::run(&mut writer, &name).await?;
         let begun = epochs::begin(&mut writer, purpose == Purpose::Serve, ids).await;

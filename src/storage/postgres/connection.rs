@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, RowStream};
 
 use super::server::Server;
+use crate::domain::clock::Timestamp;
 use crate::storage::error::Failure;
 use crate::storage::sql::{Query, Row};
 
@@ -203,6 +204,13 @@ impl Connection {
         });
         let rows = after(client, &ahead, future::try_join_all(reads)).await?;
         rows.iter().map(|row| row.as_ref().map(|row| read(&Row::Postgres(row))).transpose()).collect()
+    }
+
+    /// The server's time.
+    pub async fn time(&mut self) -> Result<Timestamp, Failure> {
+        let micros = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT";
+        let row = self.client().await?.client.query_one(micros, &[]).await?;
+        Ok(Timestamp::from_micros(row.try_get(0)?))
     }
 
     /// Waits for the lock of what only one node may do at a time. It is held until the transaction ends.

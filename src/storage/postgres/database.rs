@@ -12,15 +12,17 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::listener::{Heard, listen};
 use super::server::Server;
-use crate::storage::error::OpenError;
+use crate::domain::clock::Clock;
+use crate::storage::error::{Failure, OpenError};
 
-/// How long a start waits for the server, and how often it says so.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a start that waits for the server says so.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// The pause between two tries.
 const RETRY: Duration = Duration::from_millis(500);
 /// The oldest version that is supported, as `server_version_num` counts.
 const OLDEST: i64 = 140_000;
+/// How far the clock of the server may be from that of this machine. Tokens and times of messages are compared over all nodes.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Connections for reading.
 const READERS: usize = 8;
 
@@ -31,11 +33,15 @@ pub(in crate::storage) struct Database {
 }
 
 impl Database {
-    /// Waits for the server, and checks it. Gives a connection that writes.
-    pub async fn open(server: Arc<Server>) -> Result<(Self, Connection), OpenError> {
-        let connection = wait_for(&server).await?;
+    /// Waits for the server for at most `patience`, and checks it. Gives a connection that writes.
+    pub async fn open(
+        server: Arc<Server>,
+        clock: Clock,
+        patience: Duration,
+    ) -> Result<(Self, Connection), OpenError> {
+        let mut connection = wait_for(&server, patience).await?;
         let this = Self { server, tasks: TaskTracker::new() };
-        this.check(&connection).await?;
+        this.check(&mut connection, clock).await?;
         Ok((this, connection))
     }
 
@@ -53,10 +59,11 @@ impl Database {
         (0..READERS).map(|_| self.connection()).collect()
     }
 
-    async fn check(&self, connection: &Connection) -> Result<(), OpenError> {
+    async fn check(&self, connection: &mut Connection, clock: Clock) -> Result<(), OpenError> {
         let unsafe_here = |lacking: &str| OpenError::Unfit(self.name(), lacking.to_owned());
+        let asked: &Connection = connection;
         let setting = async |name: &'static str| {
-            connection.setting(name).await.map_err(|failure| OpenError::Database(self.name(), failure))
+            asked.setting(name).await.map_err(|failure| OpenError::Database(self.name(), failure))
         };
         if setting("server_version_num").await?.parse().is_ok_and(|version: i64| version < OLDEST) {
             let version = setting("server_version").await?;
@@ -76,7 +83,19 @@ impl Database {
         if setting("transaction_read_only").await? != "off" {
             return Err(unsafe_here("it can only be read; name the primary server"));
         }
+        let time = connection.time().await.map_err(|failure| OpenError::Database(self.name(), failure))?;
+        let apart = Duration::from_micros(time.micros().abs_diff(clock.now().micros()));
+        if apart > CLOCKS_APART {
+            let lacking =
+                format!("its clock and the one here are {} s apart; set both by NTP", apart.as_secs());
+            return Err(unsafe_here(&lacking));
+        }
         Ok(())
+    }
+
+    /// The version of the server.
+    pub async fn version(connection: &Connection) -> Result<String, Failure> {
+        connection.setting("server_version").await
     }
 
     /// Starts a part of the journal. Cancels `broken` if it breaks down.
@@ -107,14 +126,14 @@ impl Database {
 }
 
 /// Tries again and again: whoever starts everything at once starts the server a little later.
-async fn wait_for(server: &Arc<Server>) -> Result<Connection, OpenError> {
+async fn wait_for(server: &Arc<Server>, patience: Duration) -> Result<Connection, OpenError> {
     let (began, mut said) = (Instant::now(), Instant::now());
     loop {
         let failure = match Connection::open(server.clone()).await {
             Ok(connection) => return Ok(connection),
             Err(failure) => failure,
         };
-        let is_final = !failure.may_pass() || began.elapsed() >= PATIENCE;
+        let is_final = !failure.may_pass() || began.elapsed() >= patience;
         if is_final {
             return Err(OpenError::Database(server.name().to_owned(), failure));
         }

@@ -45,7 +45,9 @@ pub struct Server {
 /// Why a URL names no database. None of them has the password in it.
 #[derive(Debug, Error)]
 pub enum UrlError {
-    #[error("it is not a PostgreSQL URL, such as postgres://user:password@host:5432/database")]
+    #[error(
+        "it is not a PostgreSQL URL, such as postgres://user:password@host:5432/database, or has a parameter that is not known"
+    )]
     Malformed,
     #[error("it names no {0}")]
     Lacks(&'static str),
