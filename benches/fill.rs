@@ -10,16 +10,23 @@ use uuid::Uuid;
 
 use super::stamp;
 
+/// The id of the message `i` of a room `r`, in SQL. It begins as the room's id does and ends in the message's number. Rooms may have
+/// been made in the same millisecond, so digits from the end of the room's id are in between.
+const MESSAGE_ID: &str = "unhex(hex(substr(r.id, 1, 6)) || '7' || substr(hex(r.id), -3) || '8' || substr(hex(r.id), -6, 3) \
+                          || printf('%012x', i))";
+
 /// Messages, positions following the log's end. Their ids end in their number.
 pub fn messages(folder: &Path, room: &str, count: i64) {
-    let sql = "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
-               SELECT l.head + i, unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
-               r.id, r.head + i, r.created_by, 'message number ' || i, \
-               lower(hex(randomblob(16))), randomblob(32), 1700000000000000 + i \
-               FROM n, rooms r, log l WHERE r.name = ?1";
+    let sql = format!(
+        "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+         SELECT l.head + i, {MESSAGE_ID}, \
+         r.id, r.head + i, r.created_by, 'message number ' || i, \
+         lower(hex(randomblob(16))), randomblob(32), 1700000000000000 + i \
+         FROM n, rooms r, log l WHERE r.name = ?1"
+    );
     let connection = connect(folder);
-    connection.execute(sql, (room, count)).expect("messages");
+    connection.execute(&sql, (room, count)).expect("messages");
     advance(&connection, room, count);
 }
 
@@ -43,13 +50,15 @@ pub fn events(folder: &Path, room: &str, count: i64) {
 
 /// Posts to a room as the server writes them: each is a message and an event at the same position.
 pub fn posts(folder: &Path, room: &str, count: i64) {
-    let sql = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
-               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
-               SELECT l.head + i, 'room', r.id, r.head + i, 'message.posted', \
-               unhex(hex(substr(r.id, 1, 6)) || '70008' || substr('000', 1, 3) || printf('%012x', i)), \
-               '{\"type\":\"message.posted\",\"message\":\"' || hex(zeroblob(200)) || '\"}', ?3 + i FROM n, rooms r, log l WHERE r.name = ?1";
+    let sql = format!(
+        "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+         SELECT l.head + i, 'room', r.id, r.head + i, 'message.posted', \
+         {MESSAGE_ID}, \
+         '{{\"type\":\"message.posted\",\"message\":\"' || hex(zeroblob(200)) || '\"}}', ?3 + i FROM n, rooms r, log l WHERE r.name = ?1"
+    );
     let now = Clock::SYSTEM.now().micros();
-    connect(folder).execute(sql, (room, count, now)).expect("events");
+    connect(folder).execute(&sql, (room, count, now)).expect("events");
     // The log's end has not moved: the messages come at the same positions.
     messages(folder, room, count);
 }
