@@ -245,6 +245,7 @@ fn figures(
     house.chat.meters().register(&mut figures);
     house.store.meters().register(&mut figures);
     house.live.meters().register(&mut figures);
+    house.live.node().up_to_date.register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     let started = started.micros() as f64 / 1e6;
     Process { started, version: env!("CARGO_PKG_VERSION") }.register(&mut figures);

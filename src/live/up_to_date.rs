@@ -1,10 +1,14 @@
 //! Whether this node has seen the end of the log of late. Where other nodes write to the same log, a node that has not may show
 //! somebody what that person may no longer see: it must not answer, and after a while not stream either.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -44,6 +48,11 @@ impl UpToDate {
             .map_or(Duration::ZERO, |seen| seen.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
     }
 
+    /// The metric of its age.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        registry.register_collector(Box::new(Age(self.clone())));
+    }
+
     /// Waits until requests may be answered, for two seconds at most. False if they still may not.
     pub async fn for_requests(&self) -> bool {
         let is_fresh = async {
@@ -61,5 +70,18 @@ impl UpToDate {
     /// Whether streams may go on.
     pub fn for_streams(&self) -> bool {
         self.age() < FOR_STREAMS
+    }
+}
+
+/// How old the node's view of the log is, asked at each scrape.
+#[derive(Debug)]
+struct Age(Arc<UpToDate>);
+
+impl Collector for Age {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let age = ConstGauge::new(self.0.age().as_secs_f64());
+        let help = "Time since this node saw the end of the log";
+        let unit = Some(&Unit::Seconds);
+        age.encode(encoder.encode_descriptor("parlor_log_age", help, unit, age.metric_type())?)
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::announcements::Announcements;
 use super::error::OpenError;
 use super::journal::{AfterBatch, Committer};
+use super::meters::Meters;
 use super::postgres::Heard;
 use super::readers::{Kind, Readers};
 use super::sql::Connection;
@@ -139,15 +140,22 @@ impl Database {
     pub fn listen(
         &self,
         announcements: Announcements,
+        meters: Arc<Meters>,
         stop: CancellationToken,
         reach: watch::Sender<Position>,
     ) {
         let Self::Postgres(postgres) = self else { return };
         let channel = announcements.channel().to_owned();
         postgres.listen(&channel, stop, move |heard| match heard {
-            Heard::Connected => reach.send_modify(|_| {}),
+            Heard::Connected => {
+                meters.listened.inc();
+                reach.send_modify(|_| {});
+            }
             Heard::Notification(text) => {
-                if let Some(said) = announcements.read(&text) {
+                let said = announcements.read(&text);
+                let counter = if said.is_some() { &meters.announcements } else { &meters.foreign };
+                counter.inc();
+                if let Some(said) = said {
                     reach.send_if_modified(|reach| {
                         said.head > std::mem::replace(reach, said.head.max(*reach))
                     });

@@ -70,7 +70,7 @@ impl Store {
         let journal = Journal::new(queue, plain, meters.clone());
         database.start(committers, &fatal)?;
         let reach = watch::Sender::new(Position(0));
-        database.listen(announcements, closing.clone(), reach.clone());
+        database.listen(announcements, meters.clone(), closing.clone(), reach.clone());
         Ok(Self { database, readers, journal, meters, cursors, reach, fatal, closing })
     }
 }
