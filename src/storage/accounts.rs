@@ -41,7 +41,7 @@ statements! {
     ADVANCE_ROOMS = "UPDATE rooms SET head = head + 1 WHERE id IN \
                      (SELECT room_id FROM members WHERE user_id = $1 AND until IS NULL)";
     REPLACE_PASSWORD =
-        "UPDATE credentials SET password = $2 WHERE user_id = $1 AND ($3 IS NULL OR password = $3)";
+        "UPDATE credentials SET password = $2 WHERE user_id = $1 AND password = coalesce($3, password)";
 }
 
 /// An account and its password hash, which only signing in needs.

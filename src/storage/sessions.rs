@@ -40,13 +40,13 @@ statements! {
             FROM sessions s JOIN users u ON u.id = s.user_id \
             WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
     /// A token that is presented has been seen, so the token before it is spent.
-    ROTATE = "UPDATE sessions SET generation = $2, seen = $2 - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
+    ROTATE = "UPDATE sessions SET generation = $2, seen = CAST($2 AS BIGINT) - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
     SEE = "UPDATE sessions SET seen = $2 WHERE id = $1 AND seen < $2 AND generation >= $2 AND ends_at > $3";
     END_OWN = "UPDATE sessions SET ended_at = $3 \
                WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id";
     END_ALL = "UPDATE sessions SET ended_at = $2 \
-               WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3) RETURNING id";
+               WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $3 RETURNING id";
 }
 
 /// A sign-in to write.

@@ -116,7 +116,8 @@ async fn the_journal_is_measured_by_its_batches() {
     assert!(moved("parlor_journal_batch_requests_count") >= 5.0, "{}", after.text);
     assert!(moved("parlor_journal_batch_requests_sum") >= 5.0, "{}", after.text);
     assert!(moved("parlor_journal_commit_seconds_count") >= 5.0, "{}", after.text);
-    assert!(after.get("parlor_wal_bytes", &[]) > 0.0, "{}", after.text);
+    // Of PostgreSQL's log the database itself has figures.
+    assert!(server.database().is_some() || after.get("parlor_wal_bytes", &[]) > 0.0, "{}", after.text);
     assert!(after.names().contains("parlor_journal_queue"), "{}", after.text);
 }
 

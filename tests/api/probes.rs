@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{DEADLINE, Server, Sql, check_exchange, wait_for};
+use crate::support::{DEADLINE, Server, check_exchange, wait_for};
 
 #[tokio::test]
 async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself() {
@@ -13,8 +13,7 @@ async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself()
     let anybody = server.anonymous();
     anybody.get("/readyz").await.ok(200);
 
-    let other = Sql::open(server.data());
-    other.run("BEGIN IMMEDIATE");
+    let lock = server.is_locked_by_another().await;
     wait_for("it is not ready", || async { anybody.get("/readyz").await.status == 503 }).await;
     let refused = anybody.get("/readyz").await;
     assert_eq!(refused.header("retry-after"), "1");
@@ -22,7 +21,7 @@ async fn a_file_that_another_program_holds_is_not_ready_and_recovers_by_itself()
     anybody.get("/livez").await.ok(200);
     ada.reads(&room).await;
 
-    other.run("ROLLBACK");
+    drop(lock);
     wait_for("it is ready again", || async { anybody.get("/readyz").await.status == 200 }).await;
     ada.posts(&room, "hello").await;
 }

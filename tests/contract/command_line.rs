@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Finished, PASSWORD, Server, Sql, parlor, wait_for};
+use crate::support::{Finished, PASSWORD, Server, parlor, postgres, wait_for};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -172,6 +172,9 @@ async fn a_taken_port_is_named() {
 
 #[tokio::test]
 async fn a_second_process_on_the_same_data_is_refused() {
+    if postgres::skips("several processes may use one database") {
+        return;
+    }
     let server = Server::start().await;
     let data = server.data();
     let data = data.to_str().unwrap();
@@ -192,11 +195,10 @@ async fn a_user_added_on_the_command_line_signs_in() {
     server.anonymous().post("/v1/users", credentials.clone()).await.problem(403, "registration_closed");
     server.stop().await;
 
-    let data = server.data();
-    let add = ["user", "add", "ada", "--admin", "--display-name", "Ada L.", "--data", data.to_str().unwrap()];
-    let added = parlor(&add, &[], &format!("{PASSWORD}\n"), server.folder()).await;
+    let add = ["user", "add", "ada", "--admin", "--display-name", "Ada L."];
+    let added = server.command(&add, &format!("{PASSWORD}\n")).await;
     assert_eq!((added.code, added.stdout.as_str()), (Some(0), "added ada\n"), "{}", added.stderr);
-    let again = parlor(&add, &[], &format!("{PASSWORD}\n"), server.folder()).await;
+    let again = server.command(&add, &format!("{PASSWORD}\n")).await;
     failed(&again, 1, &["ada"]);
 
     server.restart().await;
@@ -223,15 +225,11 @@ async fn a_new_password_set_on_the_command_line_replaces_the_old_one() {
     ada.get("/v1/users/me").await.ok(200);
     server.stop().await;
 
-    let data = server.data();
-    let data = data.to_str().unwrap();
     // Typed where letters are decomposed. The sign-in below composes them.
     let new = "a\u{308}nother horse, a\u{308}nother staple";
-    let changed =
-        parlor(&["user", "password", "ada", "--data", data], &[], &format!("{new}\r\n"), server.folder())
-            .await;
+    let changed = server.command(&["user", "password", "ada"], &format!("{new}\r\n")).await;
     assert_eq!(changed.code, Some(0), "{}", changed.stderr);
-    let unknown = parlor(&["user", "password", "bob", "--data", data], &[], new, server.folder()).await;
+    let unknown = server.command(&["user", "password", "bob"], new).await;
     failed(&unknown, 1, &["bob"]);
 
     server.restart().await;
@@ -323,13 +321,16 @@ async fn clearing_away_much_does_not_hold_up_the_end() {
     let room = ada.creates_room("large").await;
     ada.delete(&format!("/v1/rooms/{}", room.id)).await.ok(204);
     server.stop().await;
-    let filling = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+    let random = if server.database().is_some() { "gen_random_uuid()" } else { "randomblob(16)" };
+    let filling = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
                    INSERT INTO messages (position, id, room_id, seq, author_id, body, created_at) \
-                   SELECT 1000 + i, randomblob(16), r.id, 1000 + i, r.created_by, 'gone', r.created_at FROM n, rooms r";
-    Sql::open(server.data()).run(filling);
+                   SELECT 1000 + i, {random}, r.id, 1000 + i, r.created_by, 'gone', r.created_at FROM n, rooms r"
+    );
+    server.runs_sql(&filling).await;
 
     server.restart().await;
     assert_eq!(server.stop().await.code(), Some(0), "{}", server.log());
-    let left: i64 = Sql::open(server.data()).value("SELECT count(*) FROM messages");
-    assert!(left > 0, "the rest is for the next start");
+    let left = server.queries("SELECT count(*) FROM messages").await;
+    assert_ne!(left, ["0"], "the rest is for the next start");
 }

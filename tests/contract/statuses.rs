@@ -8,10 +8,16 @@ use serde_json::{Value, json};
 
 use super::table;
 use crate::support::strace::Strace;
-use crate::support::{Client, PASSWORD, Person, Room, Server, SmallDisk, Sql, published, reached};
+use crate::support::{Client, PASSWORD, Person, Room, Server, SmallDisk, postgres, published, reached};
 
 /// How often something that is bound to fail may succeed before.
 const TRIES: usize = 200;
+
+const TABLES_OF_SQLITE: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+const TABLES_OF_POSTGRES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
+const BREAKS_ON_POSTGRES: &str =
+    "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''broken''; END'";
 
 /// An operation, ready to be asked for. Its body is the example of the document.
 struct Call {
@@ -184,20 +190,24 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
     let grace = scene.server.sign_in("grace").await;
     let (attic, cellar) = (grace.creates_room("attic").await, grace.creates_room("cellar").await);
     scene.linus.joins(&cellar).await;
-    let other = Sql::open(scene.server.data());
-    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let tables: Vec<String> = other.rows(query, [], |row| row.get(0));
-    let in_each = |statement: &str| {
-        for table in &tables {
-            other.run(&statement.replace('@', table));
-        }
+    let is_on_postgres = scene.server.database().is_some();
+    let tables =
+        scene.server.queries(if is_on_postgres { TABLES_OF_POSTGRES } else { TABLES_OF_SQLITE }).await;
+    let in_each = async |statement: &str| {
+        let each: String = tables.iter().map(|table| statement.replace('@', table)).collect();
+        scene.server.runs_sql(&each).await;
     };
     // First nothing can be written, then there is nothing to read.
+    if is_on_postgres {
+        scene.server.runs_sql(BREAKS_ON_POSTGRES).await;
+    }
     for change in ["INSERT", "UPDATE", "DELETE"] {
-        let trigger = format!(
-            "CREATE TRIGGER @_{change} BEFORE {change} ON @ BEGIN SELECT RAISE(ABORT, 'broken'); END"
-        );
-        in_each(&trigger);
+        let does = if is_on_postgres {
+            "FOR EACH STATEMENT EXECUTE FUNCTION breaks()"
+        } else {
+            "BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        };
+        in_each(&format!("CREATE TRIGGER @_{change} BEFORE {change} ON @ {does};\n")).await;
     }
     let (reads, writes): (Vec<Call>, Vec<Call>) =
         scene.calls(500).into_iter().partition(|call| call.method == Method::GET);
@@ -213,7 +223,7 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
         }
         assert_eq!(call.by(&scene.linus).await, 500, "{}", call.id);
     }
-    in_each("ALTER TABLE @ RENAME TO @_lost");
+    in_each("ALTER TABLE @ RENAME TO @_lost;\n").await;
     for call in reads {
         assert_eq!(call.by(&scene.linus).await, 500, "{}", call.id);
     }
@@ -222,22 +232,34 @@ async fn every_operation_on_a_store_that_is_broken_says_that_the_server_failed()
 #[tokio::test]
 async fn every_operation_on_a_disk_that_hangs_is_given_up() {
     let scene = Scene::on(Server::start_with(&[("PARLOR_LIMITS__REQUEST_SECONDS", "1")]).await).await;
+    if let Some(database) = scene.server.database() {
+        let tables = scene.server.queries(TABLES_OF_POSTGRES).await.join(", ");
+        let _lock = database.holds(&format!("LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")).await;
+        return is_given_up(&scene).await;
+    }
     // Every transaction, also one that reads, begins by locking a part of a file.
     let delay = ["-e", "trace=fcntl", "-e", "inject=fcntl:delay_enter=5s"];
     let trace = scene.server.folder().join("trace");
     let Some(strace) = Strace::attach(&scene.server, &delay, &trace).await else {
         return skip_all(503, "timed_out");
     };
+    is_given_up(&scene).await;
+    drop(strace);
+}
+
+async fn is_given_up(scene: &Scene) {
     let calls = scene.calls(503);
     let statuses = join_all(calls.iter().map(|call| call.by(&scene.linus))).await;
     for (call, status) in calls.iter().zip(statuses) {
         assert_eq!(status, 503, "{}", call.id);
     }
-    drop(strace);
 }
 
 #[tokio::test]
 async fn every_operation_that_writes_says_that_the_disk_is_full() {
+    if postgres::skips("the database is not on the disk that is filled") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let Some((disk, server)) = SmallDisk::with_server(folder.path(), &[]).await else {
         return skip_all(507, "storage_full");

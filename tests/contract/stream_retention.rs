@@ -12,7 +12,7 @@ use parlor::live::{Live, LiveNode, Registry, Start};
 use crate::support::log::{history, now, says, until_said};
 use crate::support::pipe::Pipe;
 use crate::support::store::{OpenStore, reader};
-use crate::support::{Server, Sql, cursor, place, wait_for};
+use crate::support::{Server, cursor, place, wait_for};
 
 const TWO_DAYS: i64 = 2 * 86_400 * 1_000_000;
 
@@ -33,8 +33,8 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
     }
     let all = history(&ada, &room).await;
     server.stop().await;
-    let aging = "UPDATE events SET at = at - ?1 WHERE position <= (SELECT max(position) - 5 FROM events)";
-    Sql::open(server.data()).run_with(aging, [TWO_DAYS]);
+    let aged = "position <= (SELECT max(position) - 5 FROM events)";
+    server.runs_sql(&format!("UPDATE events SET at = at - {TWO_DAYS} WHERE {aged}")).await;
     server.restart().await;
 
     let path = format!("/v1/rooms/{}/events", room.id);
@@ -46,7 +46,7 @@ async fn a_cursor_older_than_the_log_gets_a_reset_and_the_history_stays() {
         })
         .await;
         wait_for("all that is old is gone", || async {
-            Sql::open_to_read(server.data()).value::<i64>("SELECT floor FROM log") >= 1_102
+            server.queries("SELECT floor FROM log").await[0].parse::<i64>().unwrap() >= 1_102
         })
         .await;
         let mut stream = ada.opening(&format!("{path}?after={before}")).open().await;

@@ -5,15 +5,20 @@ use parlor::domain::ids::Position;
 use serde_json::Value;
 
 use super::server::Server;
-use super::sql::Sql;
 
 /// The cursor that the event at the position of this cursor has. It is the same for all cursors of one position.
 pub async fn of_event(server: &Server, cursor: &str) -> String {
-    let sql = Sql::open_to_read(server.data());
-    let epochs = sql.rows("SELECT epoch, first_position FROM epochs ORDER BY number", [], |row| {
-        Ok(EpochStart { epoch: Epoch(row.get(0)?), first: Position(row.get(1)?) })
+    let epochs = server.queries("SELECT epoch, first_position FROM epochs ORDER BY number").await;
+    let epochs = epochs.iter().map(|row| {
+        let (epoch, first) = row.split_once('|').expect("two columns");
+        let (epoch, first) = (epoch.parse().expect("a number"), first.parse().expect("a number"));
+        EpochStart { epoch: Epoch(epoch), first: Position(first) }
     });
-    let cursors = Cursors::new(&sql.value("SELECT cursor_key FROM log"), epochs);
+    let key = server.queries("SELECT cursor_key FROM log").await.concat();
+    let key = key.strip_prefix("\\x").expect("bytes");
+    let byte = |at| u8::from_str_radix(&key[at..at + 2], 16).expect("hexadecimal digits");
+    let key: Vec<u8> = (0..key.len()).step_by(2).map(byte).collect();
+    let cursors = Cursors::new(&key.try_into().expect("the length of a key"), epochs.collect());
     cursors.of_event(cursors.decode(cursor, Position(i64::MAX)).expect("the server has made this cursor"))
 }
 

@@ -1,7 +1,7 @@
 //! One PostgreSQL for all tests of this process, made when the first test asks for it, and a database of its own for each server.
 //! Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -95,30 +95,33 @@ impl Postgres {
         supervisor.stdout.take().expect("stdout is piped").read_to_string(&mut said).expect("it says text");
         assert!(said == "ready\n", "PostgreSQL does not start:\n{said}");
         let postgres = Self { bin, port, _supervisor: supervisor };
-        postgres.run("postgres", &format!("CREATE ROLE parlor LOGIN PASSWORD '{PASSWORD}'"));
+        postgres.run(&format!("CREATE ROLE parlor LOGIN PASSWORD '{PASSWORD}'"));
         postgres
     }
 
-    /// Runs statements as the superuser, each in a transaction of its own; gives the rows, one a line, with `|` between columns.
-    fn run(&self, database: &str, statements: &str) -> String {
-        self.psql("postgres", database, statements)
+    /// Runs a statement as the superuser.
+    fn run(&self, statement: &str) {
+        self.psql("postgres", "postgres", statement).expect("the statement can be run");
     }
 
-    fn psql(&self, role: &str, database: &str, statements: &str) -> String {
-        let mut psql = Command::new(self.bin.join("psql"))
-            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+    /// Runs statements, each in a transaction of its own; gives the rows, or what went wrong.
+    fn psql(&self, role: &str, database: &str, statements: &str) -> Result<String, String> {
+        let mut psql = self.command(role, database).spawn().expect("psql starts");
+        psql.stdin.take().expect("stdin is piped").write_all(statements.as_bytes()).expect("psql reads");
+        let finished = psql.wait_with_output().expect("psql ends");
+        let text = |bytes| String::from_utf8(bytes).expect("the database is UTF-8");
+        if finished.status.success() { Ok(text(finished.stdout)) } else { Err(text(finished.stderr)) }
+    }
+
+    fn command(&self, role: &str, database: &str) -> Command {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["-U", role, "-d", database, "-f", "-"])
             .env("PGPASSWORD", PASSWORD)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("psql starts");
-        psql.stdin.take().expect("stdin is piped").write_all(statements.as_bytes()).expect("psql reads");
-        let finished = psql.wait_with_output().expect("psql ends");
-        let said = String::from_utf8_lossy(&finished.stderr);
-        assert!(finished.status.success(), "{statements}\n{said}");
-        String::from_utf8(finished.stdout).expect("the database is UTF-8")
+            .stderr(Stdio::piped());
+        psql
     }
 }
 
@@ -131,8 +134,7 @@ impl Database {
     fn create_now() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("parlor_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        Postgres::shared()
-            .run("postgres", &format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
+        Postgres::shared().run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
         Self { name }
     }
 
@@ -149,15 +151,46 @@ impl Database {
     /// Runs statements as the role of the server, each in a transaction of its own; gives the rows, one a line, with `|` between
     /// columns.
     pub async fn run(&self, statements: &str) -> String {
+        self.try_run(statements).await.unwrap_or_else(|said| panic!("{statements}\n{said}"))
+    }
+
+    /// The same where it may fail.
+    pub async fn try_run(&self, statements: &str) -> Result<String, String> {
         let (name, statements) = (self.name.clone(), statements.to_owned());
         let run = move || Postgres::shared().psql("parlor", &name, &statements);
         tokio::task::spawn_blocking(run).await.expect("psql runs them")
     }
 }
 
+/// A transaction of another program. It ends without a trace when this is dropped.
+pub struct Transaction(Child);
+
+impl Database {
+    /// Begins a transaction with these statements, which take locks.
+    pub async fn holds(&self, statements: &str) -> Transaction {
+        let (name, statements) = (self.name.clone(), statements.to_owned());
+        let begin = move || {
+            let mut psql = Postgres::shared().command("parlor", &name).spawn().expect("psql starts");
+            let mut stdin = psql.stdin.as_ref().expect("stdin is piped");
+            writeln!(stdin, "BEGIN; {statements}; \\echo held").expect("psql reads");
+            let said = BufReader::new(psql.stdout.as_mut().expect("stdout is piped")).lines();
+            assert!(said.map_while(Result::ok).any(|line| line == "held"), "{statements}");
+            Transaction(psql)
+        };
+        tokio::task::spawn_blocking(begin).await.expect("psql begins")
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
-        Postgres::shared().run("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        Postgres::shared().run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }
 

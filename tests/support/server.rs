@@ -12,7 +12,9 @@ use tempfile::{NamedTempFile, TempDir};
 use super::client::Client;
 use super::person::Person;
 use super::postgres;
-use super::program::{command, signal};
+use super::postgres::Transaction;
+use super::program::{Finished, command, parlor, signal};
+use super::sql::Sql;
 use super::{DEADLINE, PASSWORD};
 
 /// Longer than the server's own time to shut down.
@@ -40,6 +42,12 @@ pub struct Server {
     is_heard: bool,
     /// Standard error of a server that nobody listens to.
     unread: Option<ChildStderr>,
+}
+
+/// A transaction of another program, which ends when this is dropped.
+pub enum Lock {
+    Sqlite(Sql),
+    Postgres(Transaction),
 }
 
 impl Server {
@@ -256,6 +264,40 @@ impl Server {
     /// The database in a run on PostgreSQL.
     pub fn database(&self) -> Option<&postgres::Database> {
         self.database.as_ref()
+    }
+
+    /// Reads its database as another program would; gives the rows, with `|` between columns and bytes as PostgreSQL shows them.
+    pub async fn queries(&self, query: &str) -> Vec<String> {
+        match &self.database {
+            Some(database) => database.run(query).await.lines().map(str::to_owned).collect(),
+            None => Sql::open_to_read(self.data()).lines(query),
+        }
+    }
+
+    /// Changes its database as another program would.
+    pub async fn runs_sql(&self, statements: &str) {
+        match &self.database {
+            Some(database) => _ = database.run(statements).await,
+            None => Sql::open(self.data()).run(statements),
+        }
+    }
+
+    /// Another program keeps the server from writing, until the lock is dropped. What only reads goes on.
+    pub async fn is_locked_by_another(&self) -> Lock {
+        if let Some(database) = &self.database {
+            return Lock::Postgres(database.holds("LOCK TABLE log, trial IN EXCLUSIVE MODE").await);
+        }
+        let other = Sql::open(self.data());
+        other.run("BEGIN IMMEDIATE");
+        Lock::Sqlite(other)
+    }
+
+    /// Runs a command on what the server keeps, as its operator does.
+    pub async fn command(&self, args: &[&str], stdin: &str) -> Finished {
+        let (data, url) = (self.data(), self.database.as_ref().map(postgres::Database::url));
+        let args = [args, &["--data", data.to_str().expect("the name is text")]].concat();
+        let env: Vec<_> = url.iter().map(|url| ("PARLOR_STORAGE__URL", url.as_str())).collect();
+        parlor(&args, &env, stdin, self.folder()).await
     }
 
     /// The folder around the data folder, for what a test keeps beside it.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Connection, OpenFlags, Params, Result, Row};
 
 /// A connection of the test's own. It waits up to 5 seconds for a lock that somebody else holds.
@@ -64,6 +64,15 @@ impl Sql {
         rows.expect("the rows can be read")
     }
 
+    /// All rows as text, with `|` between columns and bytes as PostgreSQL shows them.
+    #[track_caller]
+    pub fn lines(&self, query: &str) -> Vec<String> {
+        self.rows(query, [], |row| {
+            let columns = (0..row.as_ref().column_count()).map(|column| Ok(text(row.get_ref(column)?)));
+            Ok(columns.collect::<Result<Vec<_>>>()?.join("|"))
+        })
+    }
+
     /// The steps by which the engine would run a statement, whatever its parameters are.
     #[track_caller]
     pub fn plan(&self, statement: &str) -> Vec<String> {
@@ -71,5 +80,15 @@ impl Sql {
         let mut explain = self.0.prepare(&explain).expect("the statement is right");
         let steps = explain.raw_query().mapped(|step| step.get("detail")).collect::<Result<_>>();
         steps.expect("the plan can be read")
+    }
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => bytes.iter().fold("\\x".to_owned(), |hex, byte| format!("{hex}{byte:02x}")),
     }
 }

@@ -26,4 +26,5 @@ mod search;
 mod shutdown;
 mod syscalls;
 mod tidy;
+mod twins;
 mod unread;
