@@ -73,9 +73,8 @@ pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<()
             .bind(client_hash.as_deref())
             .bind(message.created_at)
     });
-    Query::run_each(&messages.collect::<Vec<_>>(), tx.sql()).await?;
-    let rooms: Vec<_> = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq)).collect();
-    Query::run_each(&rooms, tx.sql()).await
+    let rooms = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq));
+    Query::run_each(&messages.chain(rooms).collect::<Vec<_>>(), tx.sql()).await
 }
 
 /// The question for the room of a post, as its author finds it.

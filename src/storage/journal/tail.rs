@@ -11,8 +11,6 @@ pub(super) struct Tail {
     /// The position that the next event takes.
     pub next: Position,
     pub committed: Committed,
-    /// How many of the events have been stored.
-    pub stored: usize,
 }
 
 /// A state of the tail that `cut` returns to.
@@ -21,7 +19,6 @@ pub(super) struct Mark {
     next: Position,
     events: usize,
     extended: usize,
-    stored: usize,
 }
 
 impl Tail {
@@ -45,20 +42,8 @@ impl Tail {
         Ok(position)
     }
 
-    /// The events that are not stored yet. They count as stored from now on.
-    pub fn take_unstored(&mut self) -> &[Event] {
-        let unstored = &self.committed.events[self.stored..];
-        self.stored = self.committed.events.len();
-        unstored
-    }
-
     pub fn mark(&self) -> Mark {
-        Mark {
-            next: self.next,
-            events: self.committed.events.len(),
-            extended: self.committed.extended.len(),
-            stored: self.stored,
-        }
+        Mark { next: self.next, events: self.committed.events.len(), extended: self.committed.extended.len() }
     }
 
     /// Forgets what was added after the mark.
@@ -66,6 +51,5 @@ impl Tail {
         self.next = mark.next;
         self.committed.events.truncate(mark.events);
         self.committed.extended.truncate(mark.extended);
-        self.stored = mark.stored;
     }
 }

@@ -5,7 +5,7 @@ use super::committed::Committed;
 use super::tail::{Mark, Tail};
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Cursors;
-use crate::domain::event::{NewEvent, Subject};
+use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::{Ids, Position, SessionId};
 use crate::storage::announcements::{Announcement, Announcements};
 use crate::storage::epochs;
@@ -123,40 +123,19 @@ impl Transaction {
         self.tail.committed.extended.push((session, expires_at));
     }
 
-    /// Stores the events that were added. They are stored together at the end, unless a request has to change them.
-    pub async fn store_events(&mut self) -> Result<(), Failure> {
-        let events = self.tail.take_unstored().iter().map(|event| {
-            STORE_EVENT
-                .bind(event.position)
-                .bind(event.kind.audience().as_str())
-                .bind(event.place.map(|place| place.room))
-                .bind(event.place.map(|place| place.seq))
-                .bind(event.kind.as_str())
-                .bind(event.subject.map(Subject::uuid))
-                .bind(&event.data)
-                .bind(event.at)
-        });
-        Query::run_each(&events.collect::<Vec<_>>(), &mut self.connection).await
-    }
-
     /// Ends the batch: stores its events and commits, with a sync.
     pub(super) async fn commit(&mut self) -> Result<(), BatchFailure> {
-        if !self.tail.committed.events.is_empty() {
-            self.end_log().await.map_err(BatchFailure::Undone)?;
+        if self.tail.committed.events.is_empty() {
+            return self.connection.commit().await;
         }
-        self.connection.commit().await
-    }
-
-    async fn end_log(&mut self) -> Result<(), Failure> {
-        self.store_events().await?;
+        let mut last: Vec<_> = self.tail.committed.events.iter().map(stored).collect();
         let head = self.tail.head();
-        MOVE_HEAD.bind(head).run(&mut self.connection).await?;
+        last.push(MOVE_HEAD.bind(head));
         if let Some(Shared { cursors, announcements, .. }) = &self.shared {
             let text = announcements.write(Announcement { epoch: cursors.epoch(), head });
-            let announce = ANNOUNCE.bind(announcements.channel()).bind(text);
-            announce.first(&mut self.connection, |_| Ok(())).await?;
+            last.push(ANNOUNCE.bind(announcements.channel()).bind(text));
         }
-        Ok(())
+        self.connection.commit_after(&last).await
     }
 
     /// Prepares for the next batch, and returns what the rest of the node must know of this one.
@@ -168,4 +147,16 @@ impl Transaction {
     pub(super) async fn roll_back(&mut self) -> Result<(), Failure> {
         self.connection.roll_back().await
     }
+}
+
+fn stored(event: &Event) -> Query<'_> {
+    STORE_EVENT
+        .bind(event.position)
+        .bind(event.kind.audience().as_str())
+        .bind(event.place.map(|place| place.room))
+        .bind(event.place.map(|place| place.seq))
+        .bind(event.kind.as_str())
+        .bind(event.subject.map(Subject::uuid))
+        .bind(&event.data)
+        .bind(event.at)
 }

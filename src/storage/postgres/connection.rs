@@ -7,13 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{TryStreamExt, future};
+use futures_util::{FutureExt, TryStreamExt, future};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, RowStream};
 
 use super::server::Server;
 use crate::domain::clock::Timestamp;
-use crate::storage::error::Failure;
+use crate::storage::error::{BatchFailure, Failure};
 use crate::storage::sql::{Query, Row};
 
 /// The number of the advisory lock: any that no other program uses in this database.
@@ -94,12 +94,6 @@ impl Connection {
         self.later("ROLLBACK TO request");
     }
 
-    /// Commits. Whatever was to go out before goes out with it.
-    pub async fn commit(&mut self) -> Result<(), Failure> {
-        self.later("COMMIT");
-        self.flush().await
-    }
-
     /// Ends the transaction. A connection on which that fails is given up.
     pub async fn roll_back(&mut self) -> Result<(), Failure> {
         self.ahead.clear();
@@ -165,20 +159,46 @@ impl Connection {
         Ok(())
     }
 
-    /// Runs one statement for each row of values, without waiting for one before the next goes out.
+    /// Runs statements, without waiting for one before the next goes out.
     pub async fn run_each(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
-        self.in_time(async |this| this.run_each_now(queries).await).await
+        self.prepare_all(queries).await?;
+        self.in_time(async |this| this.send(queries, false).await).await
     }
 
-    async fn run_each_now(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
-        let Some(first) = queries.first() else { return Ok(()) };
-        let (ahead, client, statement) = self.prepare(first).await?;
+    /// Runs statements and commits, without waiting for one before the next goes out. If one of them fails, the server rolls back.
+    pub async fn commit_after(&mut self, queries: &[Query<'_>]) -> Result<(), BatchFailure> {
+        self.prepare_all(queries).await.map_err(BatchFailure::Undone)?;
+        self.in_time(async |this| this.send(queries, true).await).await.map_err(|failure| {
+            // What the server says is true. Without its answer nobody knows.
+            if failure.is_lost() { BatchFailure::Unknown(failure) } else { BatchFailure::Undone(failure) }
+        })
+    }
+
+    async fn send(&mut self, queries: &[Query<'_>], commits: bool) -> Result<(), Failure> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let open = self.client().await?;
+        let (client, prepared) = (&open.client, &open.prepared);
         let runs = queries.iter().map(|query| {
             let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
-            client.execute_raw(&statement, values)
+            let statement = prepared.get(query.statement.name).expect("all of them were prepared");
+            async move { client.execute_raw(statement, values).await.map(drop) }.boxed()
         });
-        after(client, &ahead, future::try_join_all(runs)).await?;
+        let before = (!ahead.is_empty()).then(|| client.batch_execute(&ahead).boxed());
+        let last = commits.then(|| client.batch_execute("COMMIT").boxed());
+        let all = before.into_iter().chain(runs).chain(last);
+        future::try_join_all(all).await?;
         Ok(())
+    }
+
+    /// Costs nothing for statements that were prepared before.
+    async fn prepare_all(&mut self, queries: &[Query<'_>]) -> Result<(), Failure> {
+        self.in_time(async |this| {
+            for query in queries {
+                this.prepared(query).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The first row of one statement for each row of values, without waiting for one before the next goes out.
@@ -245,15 +265,20 @@ impl Connection {
         &mut self,
         query: &Query<'_>,
     ) -> Result<(String, &Client, tokio_postgres::Statement), Failure> {
+        let statement = self.prepared(query).await?;
         let ahead = std::mem::take(&mut self.ahead);
+        Ok((ahead, &self.client().await?.client, statement))
+    }
+
+    async fn prepared(&mut self, query: &Query<'_>) -> Result<tokio_postgres::Statement, Failure> {
         let name = query.statement.name;
         let open = self.client().await?;
         if let Some(statement) = open.prepared.get(name) {
-            return Ok((ahead, &open.client, statement.clone()));
+            return Ok(statement.clone());
         }
         let statement = open.client.prepare(query.statement.sql).await?;
         open.prepared.insert(name, statement.clone());
-        Ok((ahead, &open.client, statement))
+        Ok(statement)
     }
 
     async fn client(&mut self) -> Result<&mut Open, Failure> {

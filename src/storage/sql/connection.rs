@@ -61,15 +61,23 @@ impl Connection {
 
     /// Commits. What is committed is on the disk.
     pub async fn commit(&mut self) -> Result<(), BatchFailure> {
+        self.commit_after(&[]).await
+    }
+
+    /// Runs the last statements of a transaction and commits.
+    pub async fn commit_after(&mut self, last: &[Query<'_>]) -> Result<(), BatchFailure> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.commit().map_err(|failure| {
+            Self::Sqlite(sqlite) => {
+                for query in last {
+                    sqlite.run(query).map_err(BatchFailure::Undone)?;
+                }
                 // A full disk has written nothing; after any other failure nobody knows.
-                if failure.is_full() { BatchFailure::Undone(failure) } else { BatchFailure::Fatal(failure) }
-            }),
-            Self::Postgres(postgres) => postgres.commit().await.map_err(|failure| {
-                // What the server says is true. Without its answer nobody knows.
-                if failure.is_lost() { BatchFailure::Unknown(failure) } else { BatchFailure::Undone(failure) }
-            }),
+                sqlite.commit().map_err(|failure| match failure {
+                    failure if failure.is_full() => BatchFailure::Undone(failure),
+                    failure => BatchFailure::Fatal(failure),
+                })
+            }
+            Self::Postgres(postgres) => postgres.commit_after(last).await,
         }
     }
 
@@ -156,7 +164,7 @@ impl Query<'_> {
         }
     }
 
-    /// Runs a statement for each of several rows of values. All of them are of one statement.
+    /// Runs statements one after the other.
     pub async fn run_each(queries: &[Self], on: &mut Connection) -> Result<(), Failure> {
         match on {
             Connection::Sqlite(sqlite) => queries.iter().try_for_each(|query| sqlite.run(query).map(drop)),
