@@ -72,7 +72,8 @@ impl Seeding {
             Store::open(&Place::Folder(folder.path().into()), Purpose::Command, Ids::SYSTEM, on_commit)
                 .await
                 .expect("a database");
-        let secrets = Secrets::open(folder.path(), Ids::SYSTEM).expect("keys");
+        let secrets = Secrets::draw(Ids::SYSTEM);
+        secrets.keep(&folder.path().join("secrets.toml")).expect("a file of keys");
         Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock::SYSTEM.now() }
     }
 

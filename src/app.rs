@@ -1,12 +1,11 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
-use std::fs::DirBuilder;
+mod keys;
+
 use std::future::ready;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +40,13 @@ const STREAMS_END: Duration = Duration::from_secs(12);
 /// The least time that streams get, even if requests have taken all of it.
 const STREAMS_CUT: Duration = Duration::from_secs(1);
 
+/// What the program was started for.
+#[derive(Clone, Copy)]
+enum Errand {
+    Serve,
+    Command,
+}
+
 /// Everything between the configuration and the requests.
 struct House {
     store: Arc<Store>,
@@ -60,7 +66,7 @@ pub async fn serve(config: Config, stderr: &Stderr) -> anyhow::Result<()> {
     })?;
     let address = listener.local_addr().context("the listening socket has no address")?;
     let scrapes = config.metrics.listen.map(bind_metrics).transpose()?;
-    let mut house = House::open(&config, clock, Purpose::Serve).await?;
+    let mut house = House::open(&config, clock, Errand::Serve).await?;
     house.chat.recall_sessions().await.context("the sessions cannot be read")?;
     let stop = CancellationToken::new();
     let meters = Arc::new(Meters::default());
@@ -118,7 +124,7 @@ pub async fn add_user(
     let display_name =
         display_name.map(DisplayName::parse).transpose().map_err(|e| anyhow!("the display name {e}"))?;
     let password = new_password(&config, password)?;
-    let house = House::open(&config, wall_clock(), Purpose::Command).await?;
+    let house = House::open(&config, wall_clock(), Errand::Command).await?;
     let made = house.chat.add_user(NewAccount { username, password, display_name, admin }).await;
     house.store.close().await;
     made.map(drop).map_err(Into::into)
@@ -128,10 +134,23 @@ pub async fn add_user(
 pub async fn set_password(config: Config, name: &str, password: &str) -> anyhow::Result<()> {
     let username = Username::lookup(name).map_err(|e| anyhow!("the username {e}"))?;
     let password = new_password(&config, password)?;
-    let house = House::open(&config, wall_clock(), Purpose::Command).await?;
+    let house = House::open(&config, wall_clock(), Errand::Command).await?;
     let set = house.chat.reset_password(&username, password).await;
     house.store.close().await;
     set.map_err(Into::into)
+}
+
+/// The text of a new file of keys.
+pub fn new_secrets() -> String {
+    Secrets::draw(Ids::new(wall_clock())).to_text()
+}
+
+/// Makes the database forget with which keys it was served.
+pub async fn forget_secrets(config: Config) -> anyhow::Result<()> {
+    let house = House::open(&config, wall_clock(), Errand::Command).await?;
+    let forgotten = house.store.forget_keys().await;
+    house.store.close().await;
+    forgotten.map_err(Into::into)
 }
 
 fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
@@ -140,7 +159,7 @@ fn new_password(config: &Config, text: &str) -> anyhow::Result<Password> {
 
 impl House {
     /// Opens the store and makes what works on it. Long because each part needs the ones before it.
-    async fn open(config: &Config, clock: Clock, purpose: Purpose) -> anyhow::Result<Self> {
+    async fn open(config: &Config, clock: Clock, errand: Errand) -> anyhow::Result<Self> {
         let (ids, tasks) = (Ids::new(clock), TaskTracker::new());
         let stream_limits = config.limits.enabled.then_some(StreamLimits {
             per_node: config.limits.open_streams_per_node as usize,
@@ -158,11 +177,15 @@ impl House {
                 commits.committed(committed.events);
             })
         };
-        if config.storage.url.is_some() {
-            make_folder(&config.storage.data)?;
-        }
+        let (secrets, purpose) = match errand {
+            Errand::Serve => {
+                let (secrets, keys) = keys::of_node(config, ids)?;
+                (secrets, Purpose::Serve(keys))
+            }
+            // No command signs anything, so it works without the keys of the server.
+            Errand::Command => (Secrets::draw(ids), Purpose::Command),
+        };
         let store = Arc::new(Store::open(&place(config)?, purpose, ids, on_commit).await?);
-        let secrets = Secrets::open(&config.storage.data, ids)?;
         let node = LiveNode {
             store: store.clone(),
             hub: Arc::default(),
@@ -210,13 +233,6 @@ fn place(config: &Config) -> anyhow::Result<Place> {
     let Some(url) = &config.storage.url else { return Ok(Place::Folder(config.storage.data.clone())) };
     let server = Server::parse(url.secret()).map_err(|error| anyhow!("storage.url: {error}"))?;
     Ok(Place::Server(Arc::new(server)))
-}
-
-/// The folder for the server's keys, where no embedded database makes it.
-fn make_folder(folder: &Path) -> anyhow::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
-        format!("the data folder {} cannot be made; name another one with --data", folder.display())
-    })
 }
 
 /// Tries whether the database of several nodes can be used; changes nothing. None where there is none.

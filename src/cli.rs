@@ -49,6 +49,9 @@ enum Command {
     /// Manage accounts; the server must not be running on the same data
     #[command(subcommand)]
     User(User),
+    /// Manage the server's keys
+    #[command(subcommand)]
+    Secrets(Secrets),
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +73,17 @@ enum User {
     Password {
         /// The login name
         name: String,
+        #[command(flatten)]
+        locations: Locations,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Secrets {
+    /// Print a file of new keys to standard output
+    New,
+    /// Make the database forget which keys it was served with, and take those of the next start
+    Forget {
         #[command(flatten)]
         locations: Locations,
     },
@@ -115,6 +129,11 @@ pub fn run(stderr: &Stderr) -> ExitCode {
             block_on(app::set_password(config, &name, &password))
                 .with_context(|| format!("the password of {name} was not changed"))?;
             print(&format!("the password of {name} is changed\n"))
+        }),
+        Command::Secrets(Secrets::New) => finish(stderr, print(&app::new_secrets())),
+        Command::Secrets(Secrets::Forget { locations }) => configured(stderr, locations, None, |config| {
+            block_on(app::forget_secrets(config)).context("the keys were not forgotten")?;
+            print("the keys are forgotten; the next start makes those of its file known\n")
         }),
     }
 }

@@ -12,8 +12,8 @@ use super::origin::Origin;
 use super::rate::{Rate, RateText};
 use super::reader::{Effective, Reader};
 use super::rules::{
-    Address, AddressOrNone, Choice, Count, Days, Flag, Folder, OriginOrNone, Registration, Rule, Seconds,
-    Text, Threads,
+    Address, AddressOrNone, Choice, Count, Days, FileOrNone, Flag, Folder, OriginOrNone, Registration, Rule,
+    Seconds, Text, Threads,
 };
 use super::section::{Key, Section};
 use super::url::{ServiceUrl, UrlOrNone};
@@ -102,8 +102,8 @@ sections! {
 
     /// Where everything is kept.
     storage: Storage {
-        /// The folder of the database and the server's keys. If it is missing it is made, and only its owner can read it. A
-        /// relative path begins at the folder in which the server is started.
+        /// The folder of the database, and of the server's keys unless `auth.secrets_file` names another file. If it is missing it is
+        /// made, and only its owner can read it. A relative path begins at the folder in which the server is started.
         "data" => data: PathBuf = "data", Folder;
         /// The PostgreSQL database of several nodes, such as `postgres://user:password@host:5432/database`. Then the folder has no
         /// database, only the server's keys. `?sslmode=disable` or `require` says whether the connection is encrypted; by default
@@ -127,6 +127,9 @@ sections! {
 
     /// Sign-in and sessions.
     auth: Auth {
+        /// The file of the server's keys, the same on all nodes of one database; `parlor secrets new` prints one. A file that is named
+        /// must exist. Empty: `secrets.toml` in the data folder, which is made at the first start.
+        "secrets_file" => secrets_file: Option<PathBuf> = "", FileOrNone;
         /// How long an access token is valid. Clients get a new one with the refresh token, so it can be short.
         "access_token_seconds" => access_token: Duration = 900, Seconds(1, 3600);
         /// A session ends when it was not used for this long.

@@ -162,6 +162,24 @@ impl Rule for Folder {
     }
 }
 
+/// A file, or nothing. Whether it can be used shows when it is opened.
+pub(super) struct FileOrNone;
+
+impl Rule for FileOrNone {
+    type Value = Option<PathBuf>;
+
+    fn expects(&self) -> String {
+        "empty or a path".into()
+    }
+
+    fn read(&self, raw: &Raw) -> Option<Option<PathBuf>> {
+        match raw.text()? {
+            "" => Some(None),
+            _ => Folder.read(raw).map(Some),
+        }
+    }
+}
+
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod cursor;
 pub mod event;
 pub mod ids;
+pub mod keys;
 pub mod membership;
 pub mod message;
 pub mod names;

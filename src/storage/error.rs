@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::domain::keys::Disagreement;
 use crate::domain::refusal::Refusal;
 
 /// Why a read or write did not happen.
@@ -54,6 +55,16 @@ pub enum OpenError {
     Unfit(String, String),
     #[error("the database {0} cannot make writes durable on this file system: {1}")]
     NotDurable(PathBuf, &'static str),
+    #[error("the keys in {file} are not those of the database {database}: {why}")]
+    ForeignKeys { file: PathBuf, database: String, why: Disagreement },
+    #[error(
+        "there are no keys in {file}, but the database {database} has been served with some: put back the file, from a backup or \
+         another node; if it is lost, run `parlor secrets forget` and start again, and everybody has to sign in again"
+    )]
+    KeysMissing { file: PathBuf, database: String },
+    /// The line is that of whoever keeps them.
+    #[error("{0}")]
+    KeysNotKept(String),
 }
 
 /// A failure of the engine.

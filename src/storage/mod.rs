@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 mod following;
 mod journal;
+mod keys;
 mod members;
 mod messages;
 mod meters;
@@ -41,6 +42,7 @@ pub use database::Place;
 pub use error::{Error, OpenError};
 pub use events::{Membership, Page, Snapshot};
 pub use journal::{Committed, OnCommit};
+pub use keys::{Keep, NodeKeys};
 pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
 pub use open::Purpose;
@@ -56,6 +58,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     events::STATEMENTS,
     following::STATEMENTS,
     journal::transaction::STATEMENTS,
+    keys::STATEMENTS,
     members::STATEMENTS,
     messages::STATEMENTS,
     migrations::STATEMENTS,

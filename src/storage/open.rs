@@ -11,16 +11,18 @@ use super::database::{Database, Place};
 use super::epochs::Begun;
 use super::error::OpenError;
 use super::journal::{self, Committer, Journal, Lane, OnCommit, Shared, Transaction};
+use super::keys::{self, NodeKeys};
 use super::meters::Meters;
 use super::{epochs, migrations};
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::{Ids, Position};
 
 /// What the database is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Purpose {
-    /// Serving streams. A new epoch begins, so that cursors of this opening differ from those of a copy of the database.
-    Serve,
+    /// Serving streams, by a node with these keys. A new epoch begins, so that cursors of this opening differ from those of a copy of
+    /// the database.
+    Serve(NodeKeys),
     /// One command of the command line, which changes accounts and ends.
     Command,
 }
@@ -36,7 +38,14 @@ impl Store {
         let (mut database, mut writer) = Database::open(place, ids.clock()).await?;
         let name = database.name();
         migrations::run(&mut writer, &name).await?;
-        let begun = epochs::begin(&mut writer, purpose == Purpose::Serve, ids).await;
+        let serves = match purpose {
+            Purpose::Serve(keys) => {
+                keys::check(&mut writer, keys, &name).await?;
+                true
+            }
+            Purpose::Command => false,
+        };
+        let begun = epochs::begin(&mut writer, serves, ids).await;
         let Begun { key, epochs } = begun.map_err(|failure| OpenError::Database(name, failure))?;
         let (cursors, announcements) = (Cursors::new(&key, epochs), Announcements::new(&key));
         let readers = database.readers()?;

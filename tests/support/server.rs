@@ -294,10 +294,16 @@ impl Server {
 
     /// Runs a command on what the server keeps, as its operator does.
     pub async fn command(&self, args: &[&str], stdin: &str) -> Finished {
-        let (data, url) = (self.data(), self.database.as_ref().map(postgres::Database::url));
-        let args = [args, &["--data", data.to_str().expect("the name is text")]].concat();
-        let env: Vec<_> = url.iter().map(|url| ("PARLOR_STORAGE__URL", url.as_str())).collect();
-        parlor(&args, &env, stdin, self.folder()).await
+        self.command_with(args, &[], stdin).await
+    }
+
+    /// The same with variables beside those of the server.
+    pub async fn command_with(&self, args: &[&str], env: &[(&str, &str)], stdin: &str) -> Finished {
+        let own = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let env: Vec<_> = own.chain(env.iter().copied()).collect();
+        let data = self.data();
+        let data = ["--data", data.to_str().expect("the name is text")];
+        parlor(&[args, &data].concat(), &env, stdin, self.folder()).await
     }
 
     /// The folder around the data folder, for what a test keeps beside it.

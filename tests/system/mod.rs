@@ -23,6 +23,7 @@ mod purge;
 mod readers;
 mod replay;
 mod search;
+mod secrets;
 mod shutdown;
 mod syscalls;
 mod tidy;

@@ -186,6 +186,9 @@ const PLANS: &[(&str, &[&str])] = &[
         "messages::BY_ID",
         &["SEARCH g USING INDEX sqlite_autoindex_messages_1 (id=?)", "SEARCH u USING PRIMARY KEY (id=?)"],
     ),
+    ("keys::KNOWN", &["SCAN keys"]),
+    ("keys::LEARN", &[]),
+    ("keys::FORGET", &[]),
     ("migrations::TABLE", &[]),
     ("migrations::NEWEST", &["SCAN migrations USING INDEX sqlite_autoindex_migrations_1"]),
     ("migrations::NOTE", &[]),
@@ -321,6 +324,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "USE TEMP B-TREE FOR ORDER BY",
         "joins the events of many rooms into one order; `end_of_page` bounds how many",
     ),
+    ("keys::KNOWN", "SCAN keys", "once, at the start; a row for each key that was ever used"),
     (
         "migrations::NEWEST",
         "SCAN migrations USING INDEX sqlite_autoindex_migrations_1",

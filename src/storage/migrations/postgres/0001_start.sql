@@ -143,3 +143,10 @@ CREATE TABLE trial (
     id      BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     filling BYTEA    NOT NULL
 );
+
+-- The keys that nodes serve with: a key by its id, and a hash of it. A node with other keys is refused. Rows are added when a
+-- node has a new key, and go all together when the operator asks for it.
+CREATE TABLE keys (
+    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    fingerprint BYTEA            NOT NULL
+);

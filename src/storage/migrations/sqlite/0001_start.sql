@@ -143,3 +143,10 @@ CREATE TABLE trial (
     id      INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     filling BLOB    NOT NULL
 );
+
+-- The keys that nodes serve with: a key by its id, and a hash of it. A node with other keys is refused. Rows are added when a
+-- node has a new key, and go all together when the operator asks for it.
+CREATE TABLE keys (
+    id          TEXT NOT NULL PRIMARY KEY,
+    fingerprint BLOB NOT NULL
+) WITHOUT ROWID;
