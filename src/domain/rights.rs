@@ -40,7 +40,7 @@ permissions! {
     See: Finder;
     /// Become a member by oneself.
     Join: Finder;
-    /// Stop being a member. Whoever is none in a public room changes nothing by it.
+    /// Stop being a member. It changes nothing for somebody who is not in the public room.
     Leave: Finder;
     /// See who is in the room.
     ListMembers: Member;

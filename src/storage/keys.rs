@@ -36,7 +36,7 @@ impl fmt::Debug for NodeKeys {
 }
 
 impl Store {
-    /// Forgets all keys: the next node that starts is taken at its word.
+    /// Forgets all keys. The database learns those of the next node that starts.
     pub async fn forget_keys(&self) -> Result<(), Error> {
         self.journal.write_plain(|tx| Box::pin(forget(tx))).await
     }
