@@ -256,11 +256,6 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// The file of the database. None, and a line that gives the reason, on PostgreSQL, where the test is to be skipped.
-    pub fn sqlite_file(&self, reason: &str) -> Option<PathBuf> {
-        (!postgres::skips(reason)).then(|| self.data().join("parlor.db"))
-    }
-
     /// The database in a run on PostgreSQL.
     pub fn database(&self) -> Option<&postgres::Database> {
         self.database.as_ref()

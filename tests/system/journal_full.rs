@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::http1::Connection;
 use crate::support::log::history;
-use crate::support::{Server, Sql, wait_for};
+use crate::support::{Server, wait_for};
 
 /// More than the queue (4,096) and one batch (256) hold.
 const WRITERS: usize = 4_096 + 256 + 50;
@@ -38,8 +38,7 @@ async fn a_full_queue_refuses_what_does_not_fit_and_answers_all_the_rest() {
         connections.push(Connection::new(socket));
     }
 
-    let holder = Sql::open(server.data());
-    holder.run("BEGIN IMMEDIATE");
+    let lock = server.is_locked_by_another().await;
     for (n, connection) in connections.iter_mut().enumerate() {
         connection.send(request(n).as_bytes()).await;
     }
@@ -54,7 +53,7 @@ async fn a_full_queue_refuses_what_does_not_fit_and_answers_all_the_rest() {
         answers.iter().filter(|answer| answer.is_finished()).count() >= 50
     })
     .await;
-    holder.run("ROLLBACK");
+    drop(lock);
 
     let (mut made, mut refused) = (0, 0);
     for answer in answers {

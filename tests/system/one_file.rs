@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::log::history;
 use crate::support::strace::Strace;
-use crate::support::{Server, Sql, wait_for};
+use crate::support::{Server, Sql, postgres, wait_for};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,6 +23,9 @@ fn messages_in_copy(server: &Server) -> i64 {
 
 #[tokio::test]
 async fn after_a_clean_end_the_database_file_alone_has_everything() {
+    if postgres::skips("the database is no file of the server's") {
+        return;
+    }
     let mut server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
@@ -49,6 +52,9 @@ const SLOW_SYNCS: &str = "inject=fdatasync,fsync:delay_enter=1000000";
 
 #[tokio::test]
 async fn a_clean_end_in_the_middle_of_a_checkpoint_leaves_one_file_too() {
+    if postgres::skips("the database is no file of the server's") {
+        return;
+    }
     let mut server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
@@ -69,6 +75,9 @@ async fn a_clean_end_in_the_middle_of_a_checkpoint_leaves_one_file_too() {
 
 #[tokio::test]
 async fn once_it_is_quiet_the_database_file_alone_has_everything() {
+    if postgres::skips("the database is no file of the server's") {
+        return;
+    }
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
@@ -80,6 +89,9 @@ async fn once_it_is_quiet_the_database_file_alone_has_everything() {
 
 #[tokio::test]
 async fn once_it_is_quiet_a_log_that_has_grown_gives_its_room_back() {
+    if postgres::skips("the database is no file of the server's") {
+        return;
+    }
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
@@ -96,6 +108,9 @@ async fn once_it_is_quiet_a_log_that_has_grown_gives_its_room_back() {
 
 #[tokio::test]
 async fn a_log_that_grows_by_large_writes_is_folded_back_before_it_is_quiet() {
+    if postgres::skips("the database is no file of the server's") {
+        return;
+    }
     let server = Server::start().await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
