@@ -1,13 +1,13 @@
 //! One PostgreSQL for all tests of this process, made when the first test asks for it, and a database of its own for each server.
-//! Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
+//! A test that stops PostgreSQL gets one of its own. Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::process::getuid;
 
@@ -15,10 +15,11 @@ use rustix::process::getuid;
 const PASSWORD: &str = "p@ss:w/rd%1";
 const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%251";
 
-/// Makes the cluster, starts it, says so, and waits for the end of its standard input, which comes when the test process has
-/// ended, in whatever way. Then PostgreSQL ends and the folder is removed. The arguments after the first three are a command that
-/// runs another as somebody who is not root, because PostgreSQL refuses to run as root. The locale sorts otherwise than by
-/// bytes, as that of most databases does, and autovacuum would look through each database of each test.
+/// Makes the cluster, starts it, says so, and then does what each line of its standard input says: `stop` or `start`. That input
+/// ends at the latest with the test process, in whatever way it ends. Then PostgreSQL ends and the folder is removed. The
+/// arguments after the first three are a command that runs another as somebody who is not root, because PostgreSQL refuses to run
+/// as root. The locale sorts otherwise than by bytes, as that of most databases does, and autovacuum would look through each
+/// database of each test.
 const SUPERVISOR: &str = r#"
 bin=$1 port=$2 password=$3
 shift 3
@@ -35,24 +36,38 @@ if "$@" "$bin/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --n
   "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start >>log 2>&1 </dev/null
 then
   echo ready
-  exec >/dev/null
-  cat >/dev/null
+  while read -r command; do
+    if [ "$command" = stop ]; then
+      "$@" "$bin/pg_ctl" -D data -m immediate -w stop
+    else
+      "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start
+    fi >>log 2>&1 </dev/null
+    echo done
+  done
   "$@" "$bin/pg_ctl" -D data -m immediate -w stop >/dev/null 2>&1
 else
   cat log data/log 2>/dev/null
 fi
 "#;
 
-/// The running PostgreSQL.
+/// A PostgreSQL of the tests.
 struct Postgres {
     bin: PathBuf,
     port: u16,
-    /// PostgreSQL ends when its standard input is closed. A static is never dropped: the kernel closes it when the process ends.
-    _supervisor: Child,
+    /// PostgreSQL ends when the supervisor's standard input is closed. A static is never dropped: the kernel closes it when the
+    /// process ends.
+    supervisor: Mutex<Supervisor>,
+}
+
+struct Supervisor {
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _process: Child,
 }
 
 /// An empty database, removed at the end of the test. Its owner is a role without other rights.
 pub struct Database {
+    postgres: Arc<Postgres>,
     name: String,
 }
 
@@ -74,9 +89,10 @@ pub fn skips(reason: &str) -> bool {
 }
 
 impl Postgres {
-    fn shared() -> &'static Self {
-        static SHARED: OnceLock<Postgres> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+    /// The one of all tests.
+    fn shared() -> &'static Arc<Self> {
+        static SHARED: OnceLock<Arc<Postgres>> = OnceLock::new();
+        SHARED.get_or_init(|| Arc::new(Self::start()))
     }
 
     fn start() -> Self {
@@ -91,10 +107,16 @@ impl Postgres {
         // In a group of its own, a Ctrl-C at the terminal does not end it before it has cleaned up.
         supervisor.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut supervisor = supervisor.spawn().expect("sh starts");
+        let commands = supervisor.stdin.take().expect("stdin is piped");
+        let mut answers = BufReader::new(supervisor.stdout.take().expect("stdout is piped"));
         let mut said = String::new();
-        supervisor.stdout.take().expect("stdout is piped").read_to_string(&mut said).expect("it says text");
-        assert!(said == "ready\n", "PostgreSQL does not start:\n{said}");
-        let postgres = Self { bin, port, _supervisor: supervisor };
+        answers.read_line(&mut said).expect("it says text");
+        if said != "ready\n" {
+            answers.read_to_string(&mut said).expect("it says text");
+            panic!("PostgreSQL does not start:\n{said}");
+        }
+        let supervisor = Mutex::new(Supervisor { commands, answers, _process: supervisor });
+        let postgres = Self { bin, port, supervisor };
         postgres.run(&format!("CREATE ROLE parlor LOGIN PASSWORD '{PASSWORD}'"));
         postgres
     }
@@ -128,19 +150,47 @@ impl Postgres {
 impl Database {
     /// Starts PostgreSQL if no test has done so before, which takes seconds.
     pub async fn create() -> Self {
-        tokio::task::spawn_blocking(Self::create_now).await.expect("the database is made")
+        let create = || Self::create_in(Postgres::shared().clone());
+        tokio::task::spawn_blocking(create).await.expect("the database is made")
     }
 
-    fn create_now() -> Self {
+    /// In a PostgreSQL of its own, which the test may stop. That one ends with the database.
+    pub async fn create_alone() -> Self {
+        let create = || Self::create_in(Arc::new(Postgres::start()));
+        tokio::task::spawn_blocking(create).await.expect("the database is made")
+    }
+
+    fn create_in(postgres: Arc<Postgres>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("parlor_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        Postgres::shared().run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
-        Self { name }
+        postgres.run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
+        Self { postgres, name }
+    }
+
+    /// Ends its PostgreSQL as a power cut would: `pg_ctl stop -m immediate`.
+    pub async fn stops(&self) {
+        self.tells_supervisor("stop").await;
+    }
+
+    /// Starts its PostgreSQL again, on the same port.
+    pub async fn starts(&self) {
+        self.tells_supervisor("start").await;
+    }
+
+    async fn tells_supervisor(&self, command: &'static str) {
+        assert!(!Arc::ptr_eq(&self.postgres, Postgres::shared()), "other tests use this PostgreSQL");
+        let postgres = self.postgres.clone();
+        let tell = move || {
+            let mut supervisor = postgres.supervisor.lock().expect("nothing panics with it");
+            writeln!(supervisor.commands, "{command}").expect("the supervisor reads");
+            supervisor.answers.read_line(&mut String::new()).expect("the supervisor answers");
+        };
+        tokio::task::spawn_blocking(tell).await.expect("the supervisor does it");
     }
 
     /// What `storage.url` is set to.
     pub fn url(&self) -> String {
-        format!("postgres://parlor:{PASSWORD_IN_URL}@127.0.0.1:{}/{}", Postgres::shared().port, self.name)
+        format!("postgres://parlor:{PASSWORD_IN_URL}@127.0.0.1:{}/{}", self.postgres.port, self.name)
     }
 
     /// Where PostgreSQL listens.
@@ -156,8 +206,8 @@ impl Database {
 
     /// The same where it may fail.
     pub async fn try_run(&self, statements: &str) -> Result<String, String> {
-        let (name, statements) = (self.name.clone(), statements.to_owned());
-        let run = move || Postgres::shared().psql("parlor", &name, &statements);
+        let (postgres, name, statements) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
+        let run = move || postgres.psql("parlor", &name, &statements);
         tokio::task::spawn_blocking(run).await.expect("psql runs them")
     }
 }
@@ -168,9 +218,9 @@ pub struct Transaction(Child);
 impl Database {
     /// Begins a transaction with these statements, which take locks.
     pub async fn holds(&self, statements: &str) -> Transaction {
-        let (name, statements) = (self.name.clone(), statements.to_owned());
+        let (postgres, name, statements) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
         let begin = move || {
-            let mut psql = Postgres::shared().command("parlor", &name).spawn().expect("psql starts");
+            let mut psql = postgres.command("parlor", &name).spawn().expect("psql starts");
             let mut stdin = psql.stdin.as_ref().expect("stdin is piped");
             writeln!(stdin, "BEGIN; {statements}; \\echo held").expect("psql reads");
             let said = BufReader::new(psql.stdout.as_mut().expect("stdout is piped")).lines();
@@ -190,7 +240,7 @@ impl Drop for Transaction {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        Postgres::shared().run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        self.postgres.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }
 
@@ -210,8 +260,10 @@ fn programs() -> PathBuf {
 
 /// A free port below those that the kernel gives to whoever asks for any, so that no server of another test takes it first.
 fn free_port() -> u16 {
+    // Each call begins elsewhere: two that are made at once must not find the same port.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let listens = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let ports = 20_000..32_000;
-    let first = std::process::id() as usize % ports.len();
-    ports.cycle().skip(first).take(100).find(listens).expect("a port is free")
+    let first = std::process::id() as usize + 100 * CALLS.fetch_add(1, Ordering::Relaxed);
+    ports.clone().cycle().skip(first % ports.len()).take(100).find(listens).expect("a port is free")
 }

@@ -17,6 +17,8 @@ pub enum Kind {
     Nginx,
     Caddy,
     Haproxy,
+    /// `HAProxy` in front of two nodes.
+    HaproxyNodes,
 }
 
 /// A proxy that has its port and its certificate, and is not running yet: the server must know its address first.
@@ -35,6 +37,7 @@ pub struct Proxy {
 }
 
 impl Kind {
+    /// Those in front of one server.
     pub const ALL: [Self; 3] = [Self::Nginx, Self::Caddy, Self::Haproxy];
 
     /// A place for it. None, and a line that says so, where the program is missing and only root could install it.
@@ -42,7 +45,7 @@ impl Kind {
         let name = match self {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
-            Self::Haproxy => "haproxy",
+            Self::Haproxy | Self::HaproxyNodes => "haproxy",
         };
         let program = program(name)?;
         let folder = tempfile::tempdir().expect("a folder for the proxy");
@@ -56,6 +59,7 @@ impl Kind {
             Self::Nginx => include_str!("../../docs/proxies/nginx.conf"),
             Self::Caddy => include_str!("../../docs/proxies/Caddyfile"),
             Self::Haproxy => include_str!("../../docs/proxies/haproxy.cfg"),
+            Self::HaproxyNodes => include_str!("../../docs/proxies/haproxy-nodes.cfg"),
         }
     }
 }
@@ -66,7 +70,7 @@ impl Planned {
         format!("https://{}", self.address)
     }
 
-    /// Starts it in front of a server. `changes` are replaced in the printed file, beyond what each test needs.
+    /// Starts it in front of a server; of two nodes that is the first. `changes` are replaced in the printed file, beyond what each test needs.
     pub async fn before(self, server: SocketAddr, changes: &[(&str, &str)]) -> Proxy {
         let Self { kind, program, address, folder } = self;
         let path = folder.path();
@@ -87,7 +91,7 @@ impl Planned {
                 command.arg("-p").arg(path).arg("-c").arg(main)
             }
             Kind::Caddy => command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file),
-            Kind::Haproxy => command.arg("-db").arg("-f").arg(&file),
+            Kind::Haproxy | Kind::HaproxyNodes => command.arg("-db").arg("-f").arg(&file),
         };
         let log = fs::File::create(path.join("log")).expect("it can be written");
         let child = command
@@ -139,7 +143,7 @@ fn own_changes(kind: Kind, address: SocketAddr, server: SocketAddr, folder: &Pat
             ),
             ("reverse_proxy 127.0.0.1:8080 {", format!("reverse_proxy {server} {{")),
         ],
-        Kind::Haproxy => vec![
+        Kind::Haproxy | Kind::HaproxyNodes => vec![
             ("chroot /var/lib/haproxy", String::new()),
             ("user haproxy", String::new()),
             ("group haproxy", String::new()),
@@ -148,7 +152,11 @@ fn own_changes(kind: Kind, address: SocketAddr, server: SocketAddr, folder: &Pat
             ("bind :80\n", format!("bind {redirects}\n")),
             ("bind :443", format!("bind {address}")),
             ("/etc/haproxy/certs/chat.example.org.pem", format!("{folder}/both.pem")),
-            ("server parlor 127.0.0.1:8080", format!("server parlor {server}")),
+            if kind == Kind::Haproxy {
+                ("server parlor 127.0.0.1:8080", format!("server parlor {server}"))
+            } else {
+                ("server node1 10.0.0.11:8080", format!("server node1 {server}"))
+            },
         ],
     };
     changes.into_iter().map(|(from, to)| (from.to_owned(), to)).collect()

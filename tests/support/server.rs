@@ -109,20 +109,36 @@ impl Server {
         let database = if postgres::is_chosen() { Some(postgres::Database::create().await) } else { None };
         all.extend(database.iter().map(|database| ("PARLOR_STORAGE__URL".to_owned(), database.url())));
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let mut server = Self {
+        let mut server = Self::planned(all);
+        (server.database, server.launcher, server.is_heard) = (database, launcher, is_heard);
+        server.run().await;
+        server
+    }
+
+    /// A server that has not been started.
+    fn planned(env: Vec<(String, String)>) -> Self {
+        Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
-            env: all,
-            database,
-            launcher,
+            env,
+            database: None,
+            launcher: Vec::new(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
             log: Arc::default(),
             clock: None,
-            is_heard,
+            is_heard: true,
             unread: None,
-        };
-        server.run().await;
-        server
+        }
+    }
+
+    /// Starts another node on the same PostgreSQL database, with the same keys and the same variables.
+    pub async fn starts_another_node(&self) -> Self {
+        let keys = self.data().join("secrets.toml");
+        let keys = keys.to_str().expect("the name is text").to_owned();
+        let mut node =
+            Self::planned([&self.env[..], &[("PARLOR_AUTH__SECRETS_FILE".to_owned(), keys)]].concat());
+        node.run().await;
+        node
     }
 
     /// Starts the process on the known port and waits for its ready line.

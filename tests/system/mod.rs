@@ -13,6 +13,7 @@ mod journal_full;
 mod journal_load;
 mod kill;
 mod log_pipe;
+mod nodes;
 mod one_file;
 mod operations;
 mod plans;

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::support::postgres::Database;
 use crate::support::proxy::{Kind, Proxy};
-use crate::support::{DEADLINE, PASSWORD, Server};
+use crate::support::{DEADLINE, PASSWORD, Server, wait_for};
 
 /// What "at once" means where three processes share a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -193,7 +194,7 @@ fn impatient(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Nginx => vec![("proxy_read_timeout 60s;", "proxy_read_timeout 3s;")],
         // It has none.
         Kind::Caddy => vec![],
-        Kind::Haproxy => {
+        Kind::Haproxy | Kind::HaproxyNodes => {
             vec![("timeout client 60s", "timeout client 3s"), ("timeout server 60s", "timeout server 3s")]
         }
     }
@@ -261,5 +262,62 @@ async fn each_proxy_says_where_a_reader_is_and_not_the_reader() {
         far.signs_in("ada").await;
         let mut stream = far.streams("/v1/events", &[]);
         assert_eq!(stream.frame().await["type"], "hello", "{kind:?}: another address has a place of its own");
+    }
+}
+
+#[tokio::test]
+async fn behind_haproxy_readers_of_a_node_that_is_killed_go_on_at_the_other_and_miss_nothing() {
+    let Some(planned) = Kind::HaproxyNodes.plan() else { return };
+    let database = Database::create().await;
+    let (url, origin) = (database.url(), planned.origin());
+    let env = [
+        ("PARLOR_STORAGE__URL", &*url),
+        ("PARLOR_SERVER__PUBLIC_URL", &*origin),
+        ("PARLOR_SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let mut one = Server::start_with(&env).await;
+    let two = one.starts_another_node().await;
+    let second = two.address().to_string();
+    let proxy = planned.before(one.address(), &[("10.0.0.12:8080", &second)]).await;
+
+    let ada = two.register("ada").await;
+    let room = ada.creates_room("room").await.id;
+    let browser = Browser::new(&proxy, "--http2", 1);
+    browser.signs_in("ada").await;
+    let path = format!("/v1/rooms/{room}/events");
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let mut stream = browser.streams(&path, &[]);
+        assert_eq!(stream.frame().await["type"], "hello");
+        streams.push(stream);
+    }
+    browser.posts(&room, "before").await;
+    let mut cursor = String::new();
+    for stream in &mut streams {
+        let frame = stream.frame().await;
+        assert_eq!(frame["message"]["body"], "before");
+        frame["cursor"].as_str().unwrap().clone_into(&mut cursor);
+    }
+
+    one.kill().await;
+    ada.posts(&room, "meanwhile").await;
+    let mut cut_off = 0;
+    for stream in &mut streams {
+        // Those of the node that is gone end. The others hear it.
+        let Some(data) = stream.next("data").await else {
+            cut_off += 1;
+            let reaches = || async { browser.asks("/v1/users/me", None, &[]).await.0 == 200 };
+            wait_for("requests reach the other node", reaches).await;
+            *stream = browser.streams(&path, &[&format!("Last-Event-ID: {cursor}")]);
+            assert_eq!(stream.frame().await["resumed"], true);
+            assert_eq!(stream.frame().await["message"]["body"], "meanwhile");
+            continue;
+        };
+        assert_eq!(serde_json::from_str::<Value>(&data).unwrap()["message"]["body"], "meanwhile");
+    }
+    assert_eq!(cut_off, 2, "each node had as many streams as the other");
+    browser.posts(&room, "after").await;
+    for stream in &mut streams {
+        assert_eq!(stream.frame().await["message"]["body"], "after");
     }
 }

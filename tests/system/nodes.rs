@@ -1,0 +1,394 @@
+//! Two nodes on one PostgreSQL database, whatever store the other tests run on: every promise holds across them while nodes end
+//! and pause, while PostgreSQL ends, and when it has lost a part of the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::support::log::{assert_dense, assert_same, history, messages, now, until_said};
+use crate::support::postgres::Database;
+use crate::support::{Answer, DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
+
+/// Longer than a node may go without the end of the log before it ends its streams (15 s).
+const LONG_PAUSE: Duration = Duration::from_secs(20);
+
+struct Nodes {
+    one: Server,
+    two: Server,
+    database: Database,
+}
+
+/// A room that Ada made at the first node, and its member Bob, who is at the second.
+struct Cast {
+    ada: Person,
+    bob: Person,
+    room: Room,
+}
+
+impl Nodes {
+    async fn start() -> Self {
+        Self::on(Database::create().await).await
+    }
+
+    async fn on(database: Database) -> Self {
+        let one = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+        let two = one.starts_another_node().await;
+        Self { one, two, database }
+    }
+
+    async fn cast(&self) -> Cast {
+        let (ada, bob) = (self.one.register("ada").await, self.two.register("bob").await);
+        let room = ada.creates_room("room").await;
+        bob.joins(&room).await;
+        Cast { ada, bob, room }
+    }
+
+    fn both(&self) -> [&Server; 2] {
+        [&self.one, &self.two]
+    }
+}
+
+impl Cast {
+    /// Streams of the room at each node, which have said hello.
+    async fn streams(&self, nodes: &Nodes) -> [EventStream; 2] {
+        let mut streams = [
+            self.bob.through(nodes.one.address()).streams(&self.room).await,
+            self.bob.through(nodes.two.address()).streams(&self.room).await,
+        ];
+        for stream in &mut streams {
+            stream.hello().await;
+        }
+        streams
+    }
+}
+
+/// Everything that comes until the stream ends, in whatever way.
+async fn until_it_ends(stream: &mut EventStream) -> Vec<Frame> {
+    let ends = async {
+        let mut frames = Vec::new();
+        while let Some(frame) = stream.try_next().await {
+            frames.extend((frame.event != "ping").then_some(frame));
+        }
+        frames
+    };
+    tokio::time::timeout(DEADLINE, ends).await.expect("the stream ends in time")
+}
+
+/// A stream that resumes there after a cursor.
+async fn resumed(person: &Person, at: &Server, room: &Room, cursor: &str) -> EventStream {
+    let mut stream = person.through(at.address()).streams_from(room, cursor).await;
+    assert_eq!(stream.hello().await["resumed"], true);
+    stream
+}
+
+fn sorted_bodies(messages: &[Value]) -> Vec<&str> {
+    let mut bodies: Vec<_> = messages.iter().map(|message| message["body"].as_str().unwrap()).collect();
+    bodies.sort_unstable();
+    bodies
+}
+
+async fn tries_to_post(person: &Person, room: &Room, body: &str) -> Option<Answer> {
+    let path = format!("/v1/rooms/{}/messages", room.id);
+    let posted = json!({ "body": body, "client_id": body.replace(' ', "-") });
+    person.try_request(Method::POST, &path, Some(posted), &[]).await.ok()
+}
+
+/// Posts under a client id of its own until a node has acknowledged it, at each of them in turn.
+async fn posts_until_acknowledged(whom: &[Person], room: &Room, body: &str) {
+    for person in whom.iter().cycle() {
+        match tries_to_post(person, room, body).await {
+            Some(answer) if matches!(answer.status, 200 | 201) => return,
+            Some(answer) => assert_eq!(answer.status, 503, "{}", answer.text),
+            None => {}
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Posts without a pause, on both nodes, until it is told to stop; gives the bodies that were acknowledged.
+struct Writing {
+    stop: Arc<AtomicBool>,
+    writers: JoinSet<Vec<String>>,
+}
+
+impl Writing {
+    /// Each writer begins at one of these and goes on at the next when a post fails.
+    fn begins(whom: &[Person], room: &Room) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let stop = Arc::<AtomicBool>::default();
+        let mut writers = JoinSet::new();
+        for writer in 0..whom.len() {
+            let (stop, room, mut whom) = (stop.clone(), room.clone(), whom.to_vec());
+            whom.rotate_left(writer);
+            writers.spawn(async move {
+                let mut acknowledged = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let body = format!("post {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                    posts_until_acknowledged(&whom, &room, &body).await;
+                    acknowledged.push(body);
+                }
+                acknowledged
+            });
+        }
+        Self { stop, writers }
+    }
+
+    async fn stops(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.writers.join_all().await.concat()
+    }
+}
+
+#[tokio::test]
+async fn posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_same_cursors() {
+    let nodes = Nodes::start().await;
+    let Cast { ada, bob, room } = &nodes.cast().await;
+    let before = now(ada).await;
+    let mut streams = Vec::new();
+    for node in nodes.both() {
+        streams.push(bob.through(node.address()).streams_from(room, &before).await);
+        streams.push(bob.through(node.address()).streams_after(&before).await);
+    }
+    for stream in &mut streams {
+        stream.hello().await;
+    }
+    for turn in 0..10 {
+        let posts = (0..8).map(|post| {
+            let person = if post % 2 == 0 { ada } else { bob };
+            async move { person.posts(room, &format!("{turn}.{post}")).await }
+        });
+        join_all(posts).await;
+    }
+    ada.posts(room, "the end").await;
+    let mut whole: Option<Vec<Frame>> = None;
+    for stream in &mut streams {
+        let frames = until_said(stream, "the end").await;
+        assert_dense(&frames, bob);
+        assert_eq!(frames.len(), 81);
+        assert_same(whole.get_or_insert_with(|| frames.clone()), &frames);
+    }
+    let posted = messages(&whole.unwrap());
+    for person in [ada, bob] {
+        assert_eq!(history(person, room).await, posted);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_at_the_other_node_without_gap_or_repeat_after_its_own_was_killed() {
+    let mut nodes = Nodes::start().await;
+    let Cast { bob, room, .. } = nodes.cast().await;
+    let before = now(&bob).await;
+    let at = [bob.through(nodes.one.address()), bob.through(nodes.two.address())];
+    let mut got = Vec::new();
+    let mut acknowledged = Vec::new();
+    let mut cursor = before.clone();
+    for turn in 0..4 {
+        let written = Writing::begins(&at, &room);
+        // Each node is killed in its turn, and the stream comes from the other one.
+        let (killed, other) =
+            if turn % 2 == 0 { (&mut nodes.one, &nodes.two) } else { (&mut nodes.two, &nodes.one) };
+        let mut stream = resumed(&bob, killed, &room, &cursor).await;
+        for _ in 0..20 {
+            got.push(stream.next().await);
+        }
+        killed.kill().await;
+        got.extend(until_it_ends(&mut stream).await);
+        assert!(stream.end().unwrap().is_err(), "it ended without a word");
+        let mut stream = resumed(&bob, other, &room, got.last().unwrap().cursor()).await;
+        for _ in 0..20 {
+            got.push(stream.next().await);
+        }
+        acknowledged.extend(written.stops().await);
+        let marker = format!("end of turn {turn}");
+        bob.through(other.address()).posts(&room, &marker).await;
+        got.extend(until_said(&mut stream, &marker).await);
+        stream.last_event_id().clone_into(&mut cursor);
+        acknowledged.push(marker);
+        killed.restart().await;
+    }
+    let mut log = resumed(&bob, &nodes.one, &room, &before).await;
+    assert_same(&until_said(&mut log, acknowledged.last().unwrap()).await, &got);
+    assert_dense(&got, &bob);
+    let posted = messages(&got);
+    assert_eq!(history(&at[1], &room).await, posted);
+    acknowledged.sort_unstable();
+    assert_eq!(sorted_bodies(&posted), acknowledged);
+}
+
+#[tokio::test]
+async fn one_client_id_posted_on_both_nodes_at_once_makes_one_message() {
+    let nodes = Nodes::start().await;
+    let Cast { bob, room, .. } = &nodes.cast().await;
+    let at = nodes.both().map(|node| bob.through(node.address()));
+    let mut ids = Vec::new();
+    for turn in 0..30 {
+        let body = format!("turn {turn}");
+        let (one, two) = tokio::join!(tries_to_post(&at[0], room, &body), tries_to_post(&at[1], room, &body));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 201], "{} {}", one.text, two.text);
+        assert_eq!(one.json, two.json);
+        ids.push(one.json["id"].clone());
+    }
+    let kept: Vec<_> = history(bob, room).await.iter().map(|message| message["id"].clone()).collect();
+    assert_eq!(kept, ids);
+}
+
+#[tokio::test]
+async fn nothing_of_a_room_reaches_streams_at_the_other_node_after_its_reader_has_left_at_the_first() {
+    let nodes = Nodes::start().await;
+    let Cast { ada, bob, room } = &nodes.cast().await;
+    let other = ada.creates_room("other").await;
+    bob.joins(&other).await;
+    let here = bob.through(nodes.one.address());
+    for turn in 0..8 {
+        let mut in_room = bob.streams(room).await;
+        let mut everywhere = bob.streams_all().await;
+        in_room.hello().await;
+        everywhere.hello().await;
+        let written = Writing::begins(&[ada.clone(), ada.clone()], room);
+        for stream in [&mut in_room, &mut everywhere] {
+            for _ in 0..5 {
+                assert_eq!(stream.next().await.data["room"], *room.id, "members hear it");
+            }
+        }
+        here.leaves(room).await;
+        written.stops().await;
+        let marker = format!("marker {turn}");
+        ada.posts(&other, &marker).await;
+
+        let is_own_leaving =
+            |frame: &Frame| frame.kind() == "member.left" && frame.data["member"]["user"]["id"] == *bob.id;
+        let frames = until_said(&mut everywhere, &marker).await;
+        let of_room: Vec<_> = frames.iter().filter(|frame| frame.data["room"] == *room.id).collect();
+        let left = *of_room.last().expect("the leaving is told");
+        assert!(is_own_leaving(left), "after it came {left:?}");
+        let mut frames = until_it_ends(&mut in_room).await;
+        let bye = frames.pop().expect("it says bye");
+        assert_eq!((bye.kind(), &bye.data["reason"]), ("bye", &json!("removed")));
+        // Where something before the leaving was withheld, that is withheld, too.
+        assert!(frames.iter().all(|frame| frame.data["seq"].as_i64() <= left.data["seq"].as_i64()));
+        bob.joins(room).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_other() {
+    let nodes = Nodes::start().await;
+    let Cast { bob, .. } = nodes.cast().await;
+    let new = "another battery staple horse";
+    let change = json!({ "current_password": PASSWORD, "new_password": new });
+    let third = nodes.one.sign_in("bob").await;
+    let at_two = third.through(nodes.two.address());
+    let mut out = at_two.streams_all().await;
+    let mut stays = bob.streams_all().await;
+    out.hello().await;
+    stays.hello().await;
+    at_two.get("/v1/users/me").await.ok(200);
+
+    third.post_nothing("/v1/logout").await.ok(204);
+    assert_eq!(out.bye().await, "signed_out");
+    at_two.get("/v1/users/me").await.problem(401, "unauthenticated");
+    bob.get("/v1/users/me").await.ok(200);
+
+    // A new password ends all sessions but the one that has set it.
+    let changes = nodes.one.sign_in("bob").await;
+    changes.put("/v1/users/me/password", change).await.ok(204);
+    assert_eq!(stays.bye().await, "signed_out");
+    bob.get("/v1/users/me").await.problem(401, "unauthenticated");
+    changes.through(nodes.two.address()).get("/v1/users/me").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_room_that_is_deleted_at_one_node_ends_its_streams_at_the_other() {
+    let nodes = Nodes::start().await;
+    let Cast { ada, bob, room } = nodes.cast().await;
+    let mut in_room = bob.streams(&room).await;
+    let mut everywhere = bob.streams_all().await;
+    in_room.hello().await;
+    everywhere.hello().await;
+    ada.delete(&format!("/v1/rooms/{}", room.id)).await.ok(204);
+    assert_eq!(in_room.next().await.kind(), "room.deleted");
+    assert_eq!(in_room.bye().await, "deleted");
+    assert_eq!(everywhere.next().await.kind(), "room.deleted");
+    bob.get(&format!("/v1/rooms/{}", room.id)).await.problem(404, "room_not_found");
+}
+
+#[tokio::test]
+async fn while_postgresql_is_down_writes_are_refused_and_streams_stay_and_nothing_acknowledged_is_lost() {
+    let nodes = Nodes::on(Database::create_alone().await).await;
+    let cast = nodes.cast().await;
+    let Cast { ada, bob, room } = &cast;
+    let before = now(ada).await;
+    let [mut one, mut two] = cast.streams(&nodes).await;
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        let writing = Writing::begins(&[ada.clone(), bob.clone()], room);
+        one.until(|frame| frame.kind() == "message.posted").await;
+        nodes.database.stops().await;
+        for person in [ada, bob] {
+            let refused = tries_to_post(person, room, "while it is down").await.unwrap();
+            assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
+            refused.problem(503, "overloaded");
+            let node = person.address();
+            wait_for("it is not ready", || async { person.get("/readyz").await.status == 503 }).await;
+            assert_eq!(person.get("/livez").await.status, 200, "{node}");
+        }
+        nodes.database.starts().await;
+        for person in [ada, bob] {
+            wait_for("it is ready again", || async { person.get("/readyz").await.status == 200 }).await;
+        }
+        written.extend(writing.stops().await);
+    }
+    let [mut one_whole, mut two_whole] = [Vec::new(), Vec::new()];
+    posts_until_acknowledged(std::slice::from_ref(ada), room, "the end").await;
+    one_whole.extend(until_said(&mut one, "the end").await);
+    two_whole.extend(until_said(&mut two, "the end").await);
+    assert_dense(&one_whole, bob);
+    assert_dense(&two_whole, bob);
+    let mut log = resumed(bob, &nodes.two, room, &before).await;
+    let log = messages(&until_said(&mut log, "the end").await);
+    assert_eq!(messages(&two_whole), log);
+    assert_eq!(history(ada, room).await, log);
+    written.push("the end".to_owned());
+    written.sort_unstable();
+    assert_eq!(sorted_bodies(&log), written);
+}
+
+#[tokio::test]
+async fn a_node_that_was_paused_for_long_sends_its_readers_away_and_they_miss_nothing() {
+    let nodes = Nodes::start().await;
+    let Cast { ada, bob, room } = &nodes.cast().await;
+    let before = now(ada).await;
+    let mut stream = resumed(bob, &nodes.two, room, &before).await;
+    ada.posts(room, "before").await;
+    let mut got = until_said(&mut stream, "before").await;
+    nodes.two.pause();
+    for post in 0..20 {
+        ada.posts(room, &format!("meanwhile {post}")).await;
+    }
+    let heard = tokio::time::timeout(LONG_PAUSE, stream.try_next()).await;
+    assert!(heard.is_err(), "a node that stands still says nothing, but {heard:?}");
+    nodes.two.go_on();
+    let mut rest = until_it_ends(&mut stream).await;
+    let bye = rest.pop().expect("it says bye");
+    assert_eq!((bye.kind(), &bye.data["reason"]), ("bye", &json!("shutdown")));
+    got.extend(rest);
+    let mut stream = resumed(bob, &nodes.one, room, got.last().unwrap().cursor()).await;
+    ada.posts(room, "after").await;
+    got.extend(until_said(&mut stream, "after").await);
+    let mut log = resumed(bob, &nodes.one, room, &before).await;
+    assert_same(&until_said(&mut log, "after").await, &got);
+    assert_eq!(got.len(), 22);
+
+    // It has caught up and serves again.
+    wait_for("it is ready", || async { bob.get("/readyz").await.status == 200 }).await;
+    let mut back = resumed(bob, &nodes.two, room, got[0].cursor()).await;
+    assert_same(&got[1..], &until_said(&mut back, "after").await);
+}
