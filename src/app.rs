@@ -1,6 +1,7 @@
 //! The composition root: opens the store, starts what runs beside the requests, and takes it all down again. The only file
 //! that knows every part by name.
 
+mod copy;
 mod keys;
 
 use std::future::ready;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::copy::copy;
 use crate::api::{self, ApiSettings, BodyLimit};
 use crate::chat::{self, Chat, Hashing, Limits, NewAccount, Policy, SigningKey, Tokens};
 use crate::config::{Config, Registration};

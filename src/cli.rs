@@ -52,6 +52,15 @@ enum Command {
     /// Manage the server's keys
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Move everything from the embedded database of a stopped server into an empty PostgreSQL database
+    Copy {
+        /// The data folder of the stopped server
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The database, such as `postgres://user:password@host:5432/database`
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,6 +139,10 @@ pub fn run(stderr: &Stderr) -> ExitCode {
                 .with_context(|| format!("the password of {name} was not changed"))?;
             print(&format!("the password of {name} is changed\n"))
         }),
+        Command::Copy { from, to } => {
+            let copied = block_on(async { print(&app::copy(&from, &to, |line| stderr.say(line)).await?) });
+            finish(stderr, copied)
+        }
         Command::Secrets(Secrets::New) => finish(stderr, print(&app::new_secrets())),
         Command::Secrets(Secrets::Forget { locations }) => configured(stderr, locations, None, |config| {
             block_on(app::forget_secrets(config)).context("the keys were not forgotten")?;

@@ -4,6 +4,7 @@
 mod access;
 pub mod accounts;
 mod announcements;
+mod copy;
 mod database;
 mod epochs;
 pub mod error;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::Position;
 
+pub use copy::{Copied, CopyError, copy};
 pub use database::Place;
 pub use error::{Error, OpenError};
 pub use events::{Membership, Page, Snapshot};
@@ -63,6 +65,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     messages::STATEMENTS,
     migrations::STATEMENTS,
     networks::STATEMENTS,
+    copy::STATEMENTS,
     epochs::STATEMENTS,
     posting::STATEMENTS,
     posts::STATEMENTS,

@@ -238,6 +238,12 @@ impl Server {
         self.run().await;
     }
 
+    /// Starts it again with this in its environment, too.
+    pub async fn restart_with(&mut self, env: &[(&str, &str)]) {
+        self.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.restart().await;
+    }
+
     /// Somebody new with an account of that name, signed in by bearer token.
     pub async fn register(&self, username: &str) -> Person {
         Person::register(self.anonymous(), username).await

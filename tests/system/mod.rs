@@ -3,6 +3,7 @@
 #[cfg(debug_assertions)]
 mod circles;
 mod clock;
+mod copy;
 #[cfg(debug_assertions)]
 mod durability_breakdown;
 mod durability_copy;

@@ -55,6 +55,11 @@ impl Connection {
         self.open.as_ref().is_some_and(|open| !open.client.is_closed())
     }
 
+    /// The library's own client, for what copies whole tables.
+    pub fn opened(&self) -> Result<&Client, Failure> {
+        Ok(&self.open.as_ref().ok_or_else(|| Failure::lost("there is no connection"))?.client)
+    }
+
     /// The value of a setting of the server.
     pub async fn setting(&self, name: &'static str) -> Result<String, Failure> {
         let open = self.open.as_ref().ok_or_else(|| Failure::lost("there is no connection"))?;

@@ -13,3 +13,4 @@ pub(super) use connection::Connection;
 pub(super) use row::Row;
 pub use statement::Statement;
 pub(super) use statement::{Query, question_marks, statements, text_of};
+pub(super) use value::Value;

@@ -46,6 +46,11 @@ impl Connection {
         Ok(this)
     }
 
+    /// The engine's own connection, for what copies whole tables.
+    pub fn raw(&self) -> &rusqlite::Connection {
+        &self.0
+    }
+
     /// How long a statement waits for a lock that another connection holds.
     pub fn wait_for_locks(&self, most: Duration) -> Result<(), Failure> {
         Ok(self.0.busy_timeout(most)?)
