@@ -109,8 +109,6 @@ impl Following {
     }
 
     async fn take(&mut self, batch: &[Event]) {
-        #[cfg(debug_assertions)]
-        crate::breakdown::at("feeder", batch);
         if batch.first().is_some_and(|event| event.position == self.published.next()) {
             self.publish(batch);
             self.node.up_to_date.note();
@@ -177,6 +175,8 @@ impl Following {
     }
 
     fn publish(&mut self, events: &[Event]) {
+        #[cfg(debug_assertions)]
+        crate::breakdown::at("feeder", events);
         self.node.hub.publish(events, self.node.store.cursors());
         self.published = events.last().map_or(self.published, |event| event.position);
     }
