@@ -81,6 +81,12 @@ impl Cursors {
         self.epochs().last().map_or(Epoch(0), |start| start.epoch)
     }
 
+    /// Whether an epoch that has begun after the one given does not go on from `published`: then what was published is lost in part.
+    pub fn have_lost(&self, since: Epoch, published: Position) -> bool {
+        let epochs = self.epochs();
+        epochs.iter().rev().take_while(|start| start.epoch != since).any(|start| start.first <= published)
+    }
+
     /// Takes over the epochs that there are now, in the same order.
     pub fn learn(&self, epochs: Vec<EpochStart>) {
         assert!(!epochs.is_empty(), "an epoch that has begun stays");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::node::LiveNode;
+use crate::domain::cursor::Epoch;
 use crate::domain::event::Event;
 use crate::domain::ids::Position;
 use crate::storage::Error;
@@ -49,6 +50,8 @@ pub struct Feeder {
 struct Following {
     feeder: Feeder,
     published: Position,
+    /// The epoch of what was published.
+    epoch: Epoch,
     node: LiveNode,
 }
 
@@ -75,7 +78,8 @@ impl Feeder {
         let published = node.store.head().await?;
         node.hub.begin(published);
         node.up_to_date.note();
-        Ok(Following { feeder: self, published, node }.follow())
+        let epoch = node.store.cursors().epoch();
+        Ok(Following { feeder: self, published, epoch, node }.follow())
     }
 }
 
@@ -109,7 +113,9 @@ impl Following {
     }
 
     async fn take(&mut self, batch: &[Event]) {
-        if batch.first().is_some_and(|event| event.position == self.published.next()) {
+        if self.has_lost() {
+            self.begin_again().await;
+        } else if batch.first().is_some_and(|event| event.position == self.published.next()) {
             self.publish(batch);
             self.node.up_to_date.note();
         }
@@ -129,7 +135,7 @@ impl Following {
     /// Looks at the end of the log, and reads what there is.
     async fn look(&mut self) {
         match self.node.store.end_of_log().await {
-            Ok(head) if head < self.published => self.begin_again(head).await,
+            Ok(head) if head < self.published || self.has_lost() => self.begin_again().await,
             Ok(head) => {
                 self.read_up_to(head).await;
                 if self.published >= head {
@@ -140,26 +146,46 @@ impl Following {
         }
     }
 
+    /// Whether the log that goes on now lacks a part of what was published. An epoch is known before anything of it can be published.
+    fn has_lost(&mut self) -> bool {
+        let cursors = self.node.store.cursors();
+        let has_lost = cursors.have_lost(self.epoch, self.published);
+        if !has_lost {
+            self.epoch = cursors.epoch();
+        }
+        has_lost
+    }
+
     /// The database has lost what this node has already shown. All streams end; their cursors are of a time that is gone.
-    async fn begin_again(&mut self, head: Position) {
+    async fn begin_again(&mut self) {
+        let store = &self.node.store;
+        let head = match store.look_for_loss().await {
+            Ok(()) => store.end_of_log().await,
+            Err(error) => Err(error),
+        };
+        let head = match head {
+            Ok(head) => head,
+            Err(error) => return tracing::error!(%error, "the lost part of the log is looked for again"),
+        };
         tracing::error!(
             head = head.0,
             published = self.published.0,
             "the database has lost a part of the log: all streams begin again"
         );
-        if let Err(error) = self.node.store.begin_epoch_if_lost(self.published, self.node.ids).await {
-            tracing::error!(%error, "no new epoch could be begun");
-            return;
-        }
-        self.node.registry.end_all();
+        // First the mark: a stream that opens from now on begins at it, and those that were open end.
         self.node.hub.begin(head);
+        self.node.registry.end_all();
         self.feeder.head.store(head.0, Ordering::Release);
-        self.published = head;
+        (self.published, self.epoch) = (head, self.node.store.cursors().epoch());
     }
 
     /// Publishes a page of the log. False when it could not be read, or when there is nothing more.
     async fn read(&mut self) -> bool {
         match self.node.store.log_events(self.published, PAGE).await {
+            Ok(_) if self.has_lost() => {
+                self.begin_again().await;
+                false
+            }
             Ok(events) => {
                 // First who may see what, because the frames of these events are filtered by it.
                 self.node.registry.heard(&events);
@@ -179,5 +205,6 @@ impl Following {
         crate::breakdown::at("feeder", events);
         self.node.hub.publish(events, self.node.store.cursors());
         self.published = events.last().map_or(self.published, |event| event.position);
+        self.node.store.saw(self.published);
     }
 }

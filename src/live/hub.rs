@@ -25,6 +25,8 @@ pub struct Published {
     pub previous: Position,
     pub rooms: Arc<[RoomId]>,
     pub people: Arc<[UserId]>,
+    /// How often the mark began at another place. What the channels held before means nothing after it.
+    pub beginnings: u64,
 }
 
 pub type RunReceiver = broadcast::Receiver<Arc<Run>>;
@@ -40,8 +42,13 @@ pub struct Hub {
 impl Default for Hub {
     fn default() -> Self {
         let begin = Position(0);
-        let nothing =
-            Published { position: begin, previous: begin, rooms: Arc::new([]), people: Arc::new([]) };
+        let nothing = Published {
+            position: begin,
+            previous: begin,
+            rooms: Arc::new([]),
+            people: Arc::new([]),
+            beginnings: 0,
+        };
         Self {
             rooms: DashMap::new(),
             people: DashMap::new(),
@@ -85,7 +92,10 @@ impl Hub {
     /// Everything up to here was published before this process followed the log.
     pub(super) fn begin(&self, head: Position) {
         self.reaching.store(head.0, Ordering::SeqCst);
-        self.published.send_modify(|mark| (mark.position, mark.previous) = (head, head));
+        self.published.send_modify(|mark| {
+            (mark.position, mark.previous) = (head, head);
+            mark.beginnings += 1;
+        });
     }
 
     /// Puts a stretch of the log, without holes, into its channels, then moves the mark. Called by the feeder alone.
@@ -112,8 +122,8 @@ impl Hub {
         }
         self.published.send_modify(|mark| {
             let previous = mark.position;
-            *mark =
-                Published { position: last.position, previous, rooms: rooms.into(), people: people.into() };
+            (mark.position, mark.previous) = (last.position, previous);
+            (mark.rooms, mark.people) = (rooms.into(), people.into());
         });
     }
 }

@@ -14,10 +14,10 @@ const EPOCHS: i64 = 10_000;
 
 statements! {
     FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
-    LOG = "SELECT cursor_key, identity FROM log FOR UPDATE", sqlite "SELECT cursor_key, identity FROM log";
-    pub(super) BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
+    LOG = "SELECT head, cursor_key, identity FROM log FOR UPDATE", sqlite "SELECT head, cursor_key, identity FROM log";
+    BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
              SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, $1, head + 1 FROM log";
-    NOTE_IDENTITY = "UPDATE log SET identity = $1";
+    NOTE = "UPDATE log SET epoch = $1, identity = $2";
     KNOWN = "SELECT epoch, first_position FROM epochs ORDER BY number DESC LIMIT $1";
 }
 
@@ -27,35 +27,52 @@ pub(super) struct Begun {
     pub key: [u8; 16],
     /// In the order in which they began, the present one last; at least one.
     pub epochs: Vec<EpochStart>,
+    /// Where the log ended.
+    pub head: Position,
 }
 
-/// Reads what cursors are made of. Begins a new epoch where one has to begin, if the database is opened for serving.
-pub(super) async fn begin(sql: &mut Connection, serves: bool, ids: Ids) -> Result<Begun, Failure> {
+/// Reads what cursors are made of. Begins a new epoch where one has to begin, if the database is opened for serving: also if the
+/// log ends before `seen`, a position that was in it.
+pub(super) async fn begin(
+    sql: &mut Connection,
+    serves: bool,
+    seen: Position,
+    ids: Ids,
+) -> Result<Begun, Failure> {
     sql.begin()?;
-    let key = begin_in_transaction(sql, serves, ids).await;
-    if key.is_err() {
+    let begun = begin_in_transaction(sql, serves, seen, ids).await;
+    if begun.is_err() {
         sql.roll_back().await?;
     }
-    let key = key?;
+    let (key, head) = begun?;
     sql.commit().await?;
     sql.begin_nothing();
-    Ok(Begun { key, epochs: known(sql).await? })
+    Ok(Begun { key, epochs: known(sql).await?, head })
 }
 
 /// A number of an epoch that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The
 /// next start draws another number.
-async fn begin_in_transaction(sql: &mut Connection, serves: bool, ids: Ids) -> Result<[u8; 16], Failure> {
+async fn begin_in_transaction(
+    sql: &mut Connection,
+    serves: bool,
+    seen: Position,
+    ids: Ids,
+) -> Result<([u8; 16], Position), Failure> {
     FIRST_START.bind(ids.random_bytes::<16>().to_vec()).run(sql).await?;
-    let log =
-        |row: &Row<'_>| Ok((row.get::<Vec<u8>, _>("cursor_key")?, row.get::<Option<String>, _>("identity")?));
-    let (key, identity) = LOG.query().one(sql, log).await?;
+    let log = |row: &Row<'_>| {
+        let head = Position(row.get("head")?);
+        Ok((head, row.get::<Vec<u8>, _>("cursor_key")?, row.get::<Option<String>, _>("identity")?))
+    };
+    let (head, key, identity) = LOG.query().one(sql, log).await?;
     let now = sql.identity().await?;
-    let is_same = now.is_some() && now == identity;
+    let is_same = now.is_some() && now == identity && head >= seen;
     if serves && !is_same {
-        BEGIN.bind(i64::from(u32::from_be_bytes(ids.random_bytes()))).run(sql).await?;
-        NOTE_IDENTITY.bind(now).run(sql).await?;
+        let epoch = i64::from(u32::from_be_bytes(ids.random_bytes()));
+        BEGIN.bind(epoch).run(sql).await?;
+        NOTE.bind(epoch).bind(now).run(sql).await?;
     }
-    key.try_into().map_err(|_| Failure::fault("the cursor key has not 16 bytes".into()))
+    let key = key.try_into().map_err(|_| Failure::fault("the cursor key has not 16 bytes".into()))?;
+    Ok((key, head))
 }
 
 /// In the order in which they began.

@@ -149,7 +149,8 @@ statements! {
         of_deleted_rooms!(),
         " LIMIT $4) AS deleted) AS events FROM members m WHERE m.user_id = $1 AND m.until IS NULL AND m.since <= $3"
     );
-    LOG = "SELECT position, room_id, seq, type, ref, data, at FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+    LOG = "SELECT position, room_id, seq, type, ref, data, at, (SELECT coalesce(epoch, 0) FROM log) AS epoch \
+           FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 }
 
 /// A present membership and the position at which it began.
@@ -248,9 +249,16 @@ impl Store {
         self.read(move |sql| Box::pin(has_more(sql, user, after, upto, most))).await
     }
 
-    /// The log as it is, for the publisher: at most `limit` events after `after`.
+    /// The log as it is, for the publisher: at most `limit` events after `after`. Their epoch is known then.
     pub async fn log_events(&self, after: Position, limit: i64) -> Result<Vec<Event>, Error> {
-        self.all(LOG.bind(after).bind(limit), event_of).await
+        let of_epoch = |row: &Row<'_>| Ok((event_of(row)?, row.get::<i64, _>("epoch")?));
+        let events = self.all(LOG.bind(after).bind(limit), of_epoch).await?;
+        if self.is_shared()
+            && let Some(&(_, epoch)) = events.last()
+        {
+            self.meet_epoch(epoch).await?;
+        }
+        Ok(events.into_iter().map(|(event, _)| event).collect())
     }
 
     /// The end of the log.

@@ -1,15 +1,16 @@
 //! What a node asks the store while it follows a log that other nodes write, too: where the log ends, and in which epoch.
 
+use std::sync::atomic::Ordering;
+
 use super::Store;
-use super::epochs::{BEGIN, known};
-use super::error::{Error, Failure, Stop};
-use super::journal::Transaction;
+use super::epochs::known;
+use super::error::{Error, Failure};
 use super::sql::{Row, statements};
-use crate::domain::ids::{Ids, Position};
+use crate::domain::ids::Position;
 
 statements! {
     END_OF_LOG =
-        "SELECT head, coalesce((SELECT epoch FROM epochs ORDER BY number DESC LIMIT 1), 0) AS epoch FROM log";
+        "SELECT head, coalesce(epoch, 0) AS epoch FROM log";
 }
 
 impl Store {
@@ -27,16 +28,27 @@ impl Store {
         let end = |row: &Row<'_>| Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?));
         let end = self.first(END_OF_LOG.query(), end).await?;
         let (head, epoch) = end.ok_or_else(|| Failure::fault("the log has no end".into()))?;
-        if i64::from(self.cursors.epoch().0) != epoch {
-            self.learn_epochs().await?;
-        }
+        self.meet_epoch(epoch).await?;
         Ok(head)
     }
 
-    /// Begins an epoch if the log ends before `published`, which this node has shown to somebody: the database has lost something.
-    pub async fn begin_epoch_if_lost(&self, published: Position, ids: Ids) -> Result<(), Error> {
-        self.journal.write(move |tx| Box::pin(begin_if_lost(tx, published, ids))).await?;
-        self.learn_epochs().await
+    /// Learns of the epoch of the log, if it is another one than before.
+    pub(super) async fn meet_epoch(&self, epoch: i64) -> Result<(), Error> {
+        if i64::from(self.cursors.epoch().0) != epoch {
+            self.learn_epochs().await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the log has reached a position, which this node may have shown to somebody. The journal begins an epoch when it finds
+    /// that the log ends before that.
+    pub fn saw(&self, position: Position) {
+        self.seen.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    /// Has the journal look whether the log has lost what this node has seen of it.
+    pub async fn look_for_loss(&self) -> Result<(), Error> {
+        self.journal.write(|_| Box::pin(async { Ok(()) })).await
     }
 
     /// Reads which epochs there are.
@@ -45,11 +57,4 @@ impl Store {
         self.cursors.learn(epochs);
         Ok(())
     }
-}
-
-async fn begin_if_lost(tx: &mut Transaction, published: Position, ids: Ids) -> Result<(), Stop> {
-    if tx.head() < published {
-        BEGIN.bind(i64::from(u32::from_be_bytes(ids.random_bytes()))).run(tx.sql()).await?;
-    }
-    Ok(())
 }

@@ -32,6 +32,7 @@ mod sql;
 mod sqlite;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,8 @@ pub struct Store {
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
+    /// The newest position that this node has seen in the log, which other nodes write, too.
+    seen: Arc<AtomicI64>,
     /// How far the log reaches, as other nodes say.
     reach: watch::Sender<Position>,
     /// Cancelled when a commit failed with an unknown outcome, or when the journal panicked. The process must end then.

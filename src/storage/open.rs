@@ -1,6 +1,7 @@
 //! Opening the store: brings the database up to date, begins a new epoch, and starts the journal.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -45,8 +46,8 @@ impl Store {
             }
             Purpose::Command => false,
         };
-        let begun = epochs::begin(&mut writer, serves, ids).await;
-        let Begun { key, epochs } = begun.map_err(|failure| OpenError::Database(name, failure))?;
+        let begun = epochs::begin(&mut writer, serves, Position(0), ids).await;
+        let Begun { key, epochs, head } = begun.map_err(|failure| OpenError::Database(name, failure))?;
         let (cursors, announcements) = (Cursors::new(&key, epochs), Announcements::new(&key));
         let readers = database.readers()?;
 
@@ -63,8 +64,10 @@ impl Store {
             closing: closing.clone(),
             meters: meters.clone(),
         };
+        let seen = Arc::new(AtomicI64::new(head.0));
         let shared = database.is_shared().then(|| Shared {
             cursors: cursors.clone(),
+            seen: seen.clone(),
             announcements: announcements.clone(),
             ids,
         });
@@ -80,6 +83,6 @@ impl Store {
         database.start(committers, &fatal)?;
         let reach = watch::Sender::new(Position(0));
         database.listen(announcements, meters.clone(), closing.clone(), reach.clone());
-        Ok(Self { database, readers, journal, meters, cursors, reach, fatal, closing })
+        Ok(Self { database, readers, journal, meters, cursors, seen, reach, fatal, closing })
     }
 }

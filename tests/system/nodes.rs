@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::log::{assert_dense, assert_same, history, messages, now, until_said};
+use crate::support::log::{assert_dense, assert_same, history, messages, now, says, until_said};
 use crate::support::postgres::Database;
 use crate::support::{Answer, DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
 
@@ -391,4 +391,60 @@ async fn a_node_that_was_paused_for_long_sends_its_readers_away_and_they_miss_no
     wait_for("it is ready", || async { bob.get("/readyz").await.status == 200 }).await;
     let mut back = resumed(bob, &nodes.two, room, got[0].cursor()).await;
     assert_same(&got[1..], &until_said(&mut back, "after").await);
+}
+
+/// Takes the last events of the log away, as a standby does that took over before it had them.
+async fn loses_the_end(database: &Database, room: &Room, events: usize) {
+    let id = &room.id;
+    database
+        .run(&format!(
+            "BEGIN;
+             UPDATE log SET head = head - {events};
+             UPDATE rooms SET head = head - {events} WHERE id = '{id}';
+             DELETE FROM messages WHERE position > (SELECT head FROM log);
+             DELETE FROM events WHERE position > (SELECT head FROM log);
+             COMMIT;"
+        ))
+        .await;
+}
+
+/// What streams show when the log has lost three events and has this many new ones at once.
+async fn streams_are_told_of_a_lost_end(new_posts: usize) {
+    let nodes = Nodes::start().await;
+    let cast = nodes.cast().await;
+    let Cast { ada, bob, room } = &cast;
+    let [mut one, mut two] = cast.streams(&nodes).await;
+    for post in 0..10 {
+        ada.posts(room, &format!("post {post}")).await;
+    }
+    for stream in [&mut one, &mut two] {
+        until_said(stream, "post 9").await;
+    }
+    loses_the_end(&nodes.database, room, 3).await;
+    for post in 0..new_posts {
+        ada.posts(room, &format!("new {post}")).await;
+    }
+    for (at, mut stream) in [one, two].into_iter().enumerate() {
+        let node = nodes.both()[at];
+        assert_eq!(stream.bye().await, "shutdown", "a stream is never silent about it");
+        let bob = bob.through(node.address());
+        let mut back = bob.streams_from(room, stream.last_event_id()).await;
+        assert_eq!(back.reset().await["reason"], "unknown_cursor");
+        assert_eq!(history(&bob, room).await.len(), 7 + new_posts + at);
+        let marker = format!("after {}", node.address());
+        ada.posts(room, &marker).await;
+        assert!(says(&back.next().await, &marker), "and it goes on from the reset");
+    }
+}
+
+#[tokio::test]
+async fn streams_and_cursors_beyond_a_lost_end_of_the_log_say_so() {
+    streams_are_told_of_a_lost_end(0).await;
+}
+
+#[tokio::test]
+async fn streams_and_cursors_beyond_a_lost_end_say_so_even_if_the_log_has_grown_past_it_at_once() {
+    for new_posts in [3, 6] {
+        streams_are_told_of_a_lost_end(new_posts).await;
+    }
 }

@@ -90,6 +90,11 @@ pub mod watch {
     }
 
     impl<T> Receiver<T> {
+        pub fn borrow(&self) -> Ref<'_, T> {
+            touch();
+            self.0.borrow()
+        }
+
         pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
             touch();
             self.0.borrow_and_update()

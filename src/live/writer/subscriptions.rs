@@ -19,6 +19,8 @@ pub struct Subscriptions {
     published: watch::Receiver<Published>,
     /// All channels were emptied up to here.
     drained: Position,
+    /// The beginnings of the mark, as far as they are known here.
+    beginnings: u64,
     rooms: HashMap<RoomId, Subscription>,
     people: HashMap<UserId, Subscription>,
 }
@@ -67,8 +69,9 @@ pub struct Taken {
 impl Subscriptions {
     pub fn new(hub: Arc<Hub>) -> Self {
         let mut published = hub.published();
-        let drained = published.borrow_and_update().position;
-        Self { hub, published, drained, rooms: HashMap::new(), people: HashMap::new() }
+        let mark = published.borrow_and_update().clone();
+        let (drained, beginnings) = (mark.position, mark.beginnings);
+        Self { hub, published, drained, beginnings, rooms: HashMap::new(), people: HashMap::new() }
     }
 
     /// What the channels held up to here was handed to whoever listened then.
@@ -79,6 +82,7 @@ impl Subscriptions {
     /// Adds a listener to a room: one of this room alone, or of all rooms of a person. What was sent before lies in the
     /// log up to the position given.
     pub fn follow_room(&mut self, room: RoomId, key: Key, of_person: bool) -> Position {
+        self.begin_again();
         let hub = &self.hub;
         let subscription =
             self.rooms.entry(room).or_insert_with(|| Subscription::new(hub.subscribe_room(room), hub));
@@ -92,6 +96,7 @@ impl Subscriptions {
 
     /// The same for the memberships of a person.
     pub fn follow_person(&mut self, user: UserId, key: Key) -> Position {
+        self.begin_again();
         let hub = &self.hub;
         let subscription =
             self.people.entry(user).or_insert_with(|| Subscription::new(hub.subscribe_person(user), hub));
@@ -121,6 +126,7 @@ impl Subscriptions {
 
     /// Takes what was published since the last step.
     pub fn take(&mut self) -> Option<Step> {
+        self.begin_again();
         let mark = self.published.borrow_and_update().clone();
         let before = self.drained;
         if mark.position <= before {
@@ -150,6 +156,26 @@ impl Subscriptions {
         Some(Step { before, through: mark.position, taken })
     }
 
+    /// Subscribes anew if the mark has begun at another place. The streams that were there then have been told to end; to those that
+    /// come later nothing of the time before may be given.
+    fn begin_again(&mut self) {
+        let (position, beginnings) = {
+            let mark = self.published.borrow();
+            (mark.position, mark.beginnings)
+        };
+        if beginnings == self.beginnings {
+            return;
+        }
+        let hub = &self.hub;
+        for (room, subscription) in &mut self.rooms {
+            subscription.begin_again(hub.subscribe_room(*room), hub);
+        }
+        for (user, subscription) in &mut self.people {
+            subscription.begin_again(hub.subscribe_person(*user), hub);
+        }
+        (self.drained, self.beginnings) = (position, beginnings);
+    }
+
     /// Who listens to a channel here.
     pub fn listeners(&self, source: Source) -> &Listeners {
         static NOBODY: Listeners = Listeners { of_room: Vec::new(), of_person: Vec::new() };
@@ -164,6 +190,12 @@ impl Subscriptions {
 impl Subscription {
     fn new(receiver: RunReceiver, hub: &Hub) -> Self {
         Self { receiver, missing: hub.reaching(), early: Vec::new(), listeners: Listeners::default() }
+    }
+
+    fn begin_again(&mut self, receiver: RunReceiver, hub: &Hub) {
+        self.receiver = receiver;
+        self.missing = hub.reaching();
+        self.early.clear();
     }
 
     fn is_for_people(&self) -> bool {

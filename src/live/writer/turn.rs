@@ -66,8 +66,9 @@ impl Writer {
 
     /// Passes on what was published since the last turn.
     pub(super) async fn pass_on(&mut self) {
-        let Some(Step { before, through, taken }) = self.subscriptions.take() else { return };
-        self.shared.drain(through);
+        let step = self.subscriptions.take();
+        self.shared.drain(self.subscriptions.drained());
+        let Some(Step { before, through, taken }) = step else { return };
         let reaching = self.shared.node.hub.reaching();
         for source in taken.iter().filter(|taken| taken.runs.is_none()).map(|taken| taken.source) {
             let Listeners { of_room, of_person } = self.subscriptions.listeners(source).clone();

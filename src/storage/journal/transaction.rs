@@ -1,6 +1,9 @@
 //! The transaction of a batch as its requests see it: a savepoint for each, numbered events, and what the rest of the node must
 //! know after the commit. It knows nothing of requests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::committed::Committed;
 use super::tail::{Mark, Tail};
 use crate::domain::clock::Timestamp;
@@ -10,11 +13,11 @@ use crate::domain::ids::{Ids, Position, SessionId};
 use crate::storage::announcements::{Announcement, Announcements};
 use crate::storage::epochs;
 use crate::storage::error::{BatchFailure, Failure};
-use crate::storage::sql::{Connection, Query, statements};
+use crate::storage::sql::{Connection, Query, Row, statements};
 
 statements! {
     /// The row of the log is the lock of all transactions that add to it, on whatever node. SQLite has one for the file.
-    HEAD = "SELECT head FROM log FOR UPDATE", sqlite "SELECT head FROM log";
+    HEAD = "SELECT head, coalesce(epoch, 0) AS epoch FROM log FOR UPDATE", sqlite "SELECT head, coalesce(epoch, 0) AS epoch FROM log";
     MOVE_HEAD = "UPDATE log SET head = $1";
     /// Other nodes are told when the transaction is committed. SQLite has none.
     ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
@@ -34,6 +37,8 @@ pub(in crate::storage) enum Lane {
 /// What a transaction needs where other nodes write, too.
 pub(in crate::storage) struct Shared {
     pub cursors: Cursors,
+    /// The newest position that this node has seen in the log.
+    pub seen: Arc<AtomicI64>,
     pub announcements: Announcements,
     pub ids: Ids,
 }
@@ -48,6 +53,22 @@ pub(in crate::storage) struct Transaction {
     shared: Option<Shared>,
     /// The state before the running request; none until the request has its savepoint.
     began: Option<Mark>,
+}
+
+impl Shared {
+    /// Whether the log goes on from what this node has seen of it, in the epoch that it knows.
+    fn knows(&self, head: Position, epoch: i64) -> bool {
+        head.0 >= self.seen.load(Ordering::Acquire) && epoch == i64::from(self.cursors.epoch().0)
+    }
+
+    /// Learns which epochs there are, and begins one if something is lost.
+    async fn meet(&self, sql: &mut Connection) -> Result<(), Failure> {
+        let seen = Position(self.seen.load(Ordering::Acquire));
+        let begun = epochs::begin(sql, true, seen, self.ids).await?;
+        self.cursors.learn(begun.epochs);
+        self.seen.store(begun.head.0, Ordering::Release);
+        Ok(())
+    }
 }
 
 impl Transaction {
@@ -65,17 +86,24 @@ impl Transaction {
             && !self.connection.is_open()
         {
             // The database may be another one since the connection was lost.
-            let begun = epochs::begin(&mut self.connection, true, shared.ids).await?;
-            shared.cursors.learn(begun.epochs);
+            shared.meet(&mut self.connection).await?;
         }
-        self.connection.begin()?;
         self.tail = Tail::default();
-        if self.lane == Lane::Plain {
-            return Ok(());
+        loop {
+            self.connection.begin()?;
+            if self.lane == Lane::Plain {
+                return Ok(());
+            }
+            let end = |row: &Row<'_>| Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?));
+            let (head, epoch) = HEAD.query().one(&mut self.connection, end).await?;
+            let Some(shared) = self.shared.as_ref().filter(|shared| !shared.knows(head, epoch)) else {
+                self.tail = Tail::after(head);
+                return Ok(());
+            };
+            // In a transaction of its own: whatever is published of this one has to be of an epoch that is known.
+            self.connection.roll_back().await?;
+            shared.meet(&mut self.connection).await?;
         }
-        let head = HEAD.query().one(&mut self.connection, |row| row.get(0)).await?;
-        self.tail = Tail::after(Position(head));
-        Ok(())
     }
 
     /// Opens the savepoint of a request.
