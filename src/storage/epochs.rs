@@ -2,7 +2,7 @@
 //! to where that one began. So a database that was put back to an earlier state notices the cursors of the time that it has lost.
 //!
 //! SQLite begins an epoch whenever it is opened for serving: the file may be a copy. PostgreSQL, which many nodes share, begins one
-//! when the database is another one than before.
+//! when the database is another one than before, or when it lacks entries that a node has seen.
 
 use super::error::Failure;
 use super::sql::{Connection, Row, statements};
