@@ -47,7 +47,7 @@ impl From<storage::Error> for Error {
         match error {
             storage::Error::Refused(refusal) => Self::Refused(refusal),
             storage::Error::TooMany { retry_after } => Self::TooMany { retry_after },
-            storage::Error::Overloaded | storage::Error::Unreachable(_) => {
+            storage::Error::Overloaded | storage::Error::Unavailable(_) => {
                 Self::Overloaded { retry_after: STORE_RETRY }
             }
             storage::Error::Full => Self::StorageFull,

@@ -61,7 +61,7 @@ impl Chat {
     }
 
     async fn position(&self, cursor: &str) -> Result<Position> {
-        self.store.meet([cursor]).await?;
+        self.store.learn_epochs_of_others().await?;
         let head = self.store.head().await?;
         Ok(self.store.cursors().decode(cursor, head).ok_or(Refusal::BadCursor)?)
     }

@@ -21,25 +21,25 @@ impl fmt::Debug for ServiceUrl {
     }
 }
 
-/// A text with stars in the place of each password of a URL in it.
+/// A text with stars in the place of the password of a URL in it: between the first colon and the last `@`, which both may stand in a
+/// password, and behind `password=`.
 pub(super) fn without_password(text: &str) -> String {
-    let (mut shown, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = after.find(['/', '?', '"', ' ']).unwrap_or(after.len());
-        let (authority, behind) = after.split_at(end);
-        match authority.rsplit_once('@') {
-            Some((user, host)) => {
-                let name = user.split_once(':').map_or(user, |(name, _)| name);
-                let stars = if user.contains(':') { ":***" } else { "" };
-                shown.extend([name, stars, "@", host]);
-            }
-            None => shown.push_str(authority),
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let mut shown = format!("{scheme}://");
+    let behind = match rest.rsplit_once('@') {
+        Some((user, behind)) => {
+            let name = user.split_once(':').map_or(user, |(name, _)| name);
+            shown.extend([name, if user.contains(':') { ":***" } else { "" }, "@"]);
+            behind
         }
-        rest = behind;
+        None => rest,
+    };
+    let mut parts = behind.split("password=");
+    shown.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(['&', '"']).unwrap_or(part.len());
+        shown.extend(["password=***", &part[end..]]);
     }
-    shown.push_str(rest);
     shown
 }
 
@@ -82,6 +82,9 @@ mod tests {
                 "\"postgres://ada:se@cret@db:5432/parlor?sslmode=require\"",
                 "\"postgres://ada:***@db:5432/parlor?sslmode=require\"",
             ),
+            ("postgres://ada:s/cr?t@db/parlor", "postgres://ada:***@db/parlor"),
+            ("postgres://ada@db/parlor?password=secret&a=b", "postgres://ada@db/parlor?password=***&a=b"),
+            ("\"postgres://ada@db/parlor?password=secret\"", "\"postgres://ada@db/parlor?password=***\""),
             ("postgres://ada@db/parlor", "postgres://ada@db/parlor"),
             ("http://localhost:8080", "http://localhost:8080"),
             ("nothing", "nothing"),

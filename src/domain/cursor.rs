@@ -93,11 +93,6 @@ impl Cursors {
         *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
     }
 
-    /// Whether a cursor is well-formed, and of an epoch that is none of ours.
-    pub fn is_of_unknown_epoch(&self, cursor: &str) -> bool {
-        self.read(cursor).is_some_and(|(epoch, _)| !self.epochs().iter().any(|start| start.epoch == epoch))
-    }
-
     fn epochs(&self) -> RwLockReadGuard<'_, Vec<EpochStart>> {
         self.epochs.read().unwrap_or_else(PoisonError::into_inner)
     }

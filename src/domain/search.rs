@@ -7,7 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 /// reader (Unicode, D146: compatibility caseless matching). `GROSSE` finds `große`, `cafe` in full-width letters finds
 /// `cafe`, and `ffi` finds the ligature `ﬃ`. It may be up to 18 times as long as the text.
 pub fn folded(text: &str) -> String {
-    let once: String = fold(text.nfd()).nfkc().collect();
+    // PostgreSQL has no text with a NUL in it, and no name has one.
+    let once: String = fold(text.nfd().filter(|c| *c != '\0')).nfkc().collect();
     // A compatibility form may have a capital in it: `㎩` becomes `Pa`.
     fold(once.chars()).nfkc().collect()
 }

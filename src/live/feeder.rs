@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::node::LiveNode;
 use crate::domain::cursor::Epoch;
@@ -75,9 +76,10 @@ impl Feeder {
     /// Notes the present head of the log; must be called before anything can be written. The future follows the log from that
     /// head on, whenever it first runs, and ends with the journal.
     pub async fn start(self, node: LiveNode) -> Result<impl Future<Output = ()> + Send + use<>, Error> {
+        let began = Instant::now();
         let published = node.store.head().await?;
         node.hub.begin(published);
-        node.up_to_date.note();
+        node.up_to_date.note(began);
         let epoch = node.store.cursors().epoch();
         Ok(Following { feeder: self, published, epoch, node }.follow())
     }
@@ -86,7 +88,9 @@ impl Feeder {
 impl Following {
     async fn follow(mut self) {
         let mut reach = self.node.store.reach();
-        while let Some(reason) = self.next(&mut reach).await {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while let Some(reason) = self.next(&mut reach, &mut looks).await {
             match reason {
                 Reason::Batch(batch) => self.take(&batch).await,
                 Reason::Hint(reach) => self.read_up_to(reach).await,
@@ -96,19 +100,20 @@ impl Following {
     }
 
     /// None once the journal has ended.
-    async fn next(&mut self, reach: &mut watch::Receiver<Position>) -> Option<Reason> {
+    async fn next(&mut self, reach: &mut watch::Receiver<Position>, looks: &mut Interval) -> Option<Reason> {
         if !self.node.store.is_shared() {
             return self.feeder.batches.recv().await.map(Reason::Batch);
         }
         tokio::select! {
             biased;
+            // First, or a busy log would never be looked at.
+            _ = looks.tick() => Some(Reason::Time),
             batch = self.feeder.batches.recv() => batch.map(Reason::Batch),
             Ok(()) = reach.changed() => {
                 let reach = *reach.borrow_and_update();
-                // Nothing new: whoever says so asks to look.
+                // A change that names nothing new asks to look, because something may have been missed.
                 Some(if reach > self.published { Reason::Hint(reach) } else { Reason::Time })
             }
-            () = tokio::time::sleep(LOOK_EVERY) => Some(Reason::Time),
         }
     }
 
@@ -117,14 +122,16 @@ impl Following {
             self.begin_again().await;
         } else if batch.first().is_some_and(|event| event.position == self.published.next()) {
             self.publish(batch);
-            self.node.up_to_date.note();
         }
         // Once the journal has ended the store closes, and no stream is left that could be given more.
         while self.published.0 < self.feeder.head.load(Ordering::Acquire)
             && self.feeder.batches.is_empty()
             && !self.feeder.batches.is_closed()
         {
-            self.read().await;
+            // The log of several nodes is looked at again within a second.
+            if !self.read().await && self.node.store.is_shared() {
+                break;
+            }
         }
     }
 
@@ -134,12 +141,13 @@ impl Following {
 
     /// Looks at the end of the log, and reads what there is.
     async fn look(&mut self) {
+        let began = Instant::now();
         match self.node.store.end_of_log().await {
             Ok(head) if head < self.published || self.has_lost() => self.begin_again().await,
             Ok(head) => {
                 self.read_up_to(head).await;
                 if self.published >= head {
-                    self.node.up_to_date.note();
+                    self.node.up_to_date.note(began);
                 }
             }
             Err(error) => tracing::warn!(%error, "the end of the log could not be read"),

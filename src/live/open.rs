@@ -180,8 +180,9 @@ impl Live {
         scope: Scope,
         caller: Caller,
     ) -> Result<Beginning, OpenError> {
-        let cursors = [&start.after, &start.last_event_id];
-        self.node.store.meet(cursors.into_iter().flatten().map(String::as_str)).await?;
+        if start.after.is_some() || start.last_event_id.is_some() {
+            self.node.store.learn_epochs_of_others().await?;
+        }
         let wanted = wanted(start, self.node.store.cursors(), snapshot);
         let (&Beginning::After(after, _), Some(most)) = (&wanted, start.max_replay) else {
             return Ok(wanted);

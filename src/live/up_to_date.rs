@@ -1,4 +1,4 @@
-//! Whether this node has seen the end of the log of late. Where other nodes write to the same log, a node that has not may show
+//! Whether this node has seen the end of the log within the last seconds. Where other nodes write to the same log, a node that has not may show
 //! somebody what that person may no longer see: it must not answer, and after a while not stream either.
 
 use std::fmt;
@@ -32,11 +32,11 @@ impl UpToDate {
         Self { seen: is_shared.then(|| Mutex::new(Instant::now())), noted: Notify::new() }
     }
 
-    /// The feeder has published the log up to its end.
-    pub(super) fn note(&self) {
+    /// The feeder has published everything that was in the log at this time.
+    pub(super) fn note(&self, at: Instant) {
         if let Some(seen) = &self.seen {
             // Held for an instruction.
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = at;
             self.noted.notify_waiters();
         }
     }

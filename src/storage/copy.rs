@@ -73,7 +73,7 @@ pub async fn copy(
     let name = database.name();
     let mut target = Connection::Postgres(Box::new(target));
     migrations::run(&mut target, &name).await?;
-    target.begin_nothing();
+    target.outside_transaction();
     if IS_USED.query().any(&mut target).await? {
         return Err(CopyError::NotEmpty(name));
     }

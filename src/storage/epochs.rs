@@ -46,7 +46,7 @@ pub(super) async fn begin(
     }
     let (key, head) = begun?;
     sql.commit().await?;
-    sql.begin_nothing();
+    sql.outside_transaction();
     Ok(Begun { key, epochs: known(sql).await?, head })
 }
 

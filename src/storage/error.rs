@@ -17,13 +17,13 @@ pub enum Error {
     /// The room's rate is used up for this long; nothing was changed.
     #[error("too many posts")]
     TooMany { retry_after: Duration },
-    /// The journal's queue is full, no connection is free for a read, another program holds the file, or the store is closing.
+    /// The journal's queue is full, no connection is free for a read, or the store is closing.
     /// Nothing was changed, and a later try may succeed.
     #[error("the database is busy")]
     Overloaded,
-    /// The database cannot be reached. Nothing was changed, and a later try may succeed.
-    #[error("the database cannot be reached: {0}")]
-    Unreachable(String),
+    /// The database cannot be reached, or has no lock or no connection to give. Nothing was changed, and a later try may succeed.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
     /// The disk is full; nothing was changed.
     #[error("the disk is full")]
     Full,
@@ -163,13 +163,14 @@ impl Kind {
         match state {
             // disk_full
             "53100" => Self::Full,
-            // Another transaction was in the way, or there is no more of something: connections, memory, locks, time.
+            // Another transaction was in the way, or it took too long.
             "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
             // The server stops or starts, or has ended this session.
             "57P01" | "57P02" | "57P03" | "25P03" | "57P05" => Self::Lost,
             state if state.starts_with("53") => Self::Busy,
             state if state.starts_with("08") => Self::Lost,
-            state if state.starts_with("23") => Self::Constraint,
+            // A value that the engine cannot take is the fault of one statement, as a broken constraint is.
+            state if state.starts_with("23") || state.starts_with("22") => Self::Constraint,
             _ => Self::Fault,
         }
     }
@@ -224,8 +225,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             Kind::Full => Self::Full,
-            Kind::Busy => Self::Overloaded,
-            Kind::Lost => Self::Unreachable(failure.text),
+            Kind::Busy | Kind::Lost => Self::Unavailable(failure.text),
             Kind::Constraint | Kind::Fault => Self::Engine(failure.text),
         }
     }

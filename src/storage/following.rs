@@ -14,11 +14,10 @@ statements! {
 }
 
 impl Store {
-    /// Looks whether another node has begun an epoch, if one of these cursors is of an epoch that this node does not know.
-    pub async fn meet(&self, cursors: impl IntoIterator<Item = &str>) -> Result<(), Error> {
-        let is_new = |cursor| self.cursors.is_of_unknown_epoch(cursor);
-        if self.is_shared() && cursors.into_iter().any(is_new) {
-            self.learn_epochs().await?;
+    /// Learns of epochs that other nodes have begun. Called before a cursor is read: one of the epoch before may name what is gone.
+    pub async fn learn_epochs_of_others(&self) -> Result<(), Error> {
+        if self.is_shared() {
+            self.end_of_log().await?;
         }
         Ok(())
     }

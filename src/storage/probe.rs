@@ -20,7 +20,7 @@ impl Store {
     /// Commits and syncs a write as large as the largest post, in its turn among all others. It takes the place of the one
     /// before it: the database does not grow.
     pub async fn try_writing(&self) -> Result<(), Error> {
-        self.journal.write_plain(|tx| Box::pin(fill(tx))).await
+        self.journal.write(|tx| Box::pin(fill(tx))).await
     }
 }
 

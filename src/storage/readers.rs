@@ -118,6 +118,10 @@ impl Readers {
     {
         let mut connection = self.idle().pop().ok_or(Error::Overloaded)?;
         let read = AssertUnwindSafe(run(&mut connection, sight, work)).catch_unwind().await;
+        if read.is_err() {
+            // A read that panicked has left its snapshot open.
+            let _ = connection.roll_back().await;
+        }
         self.idle().push(connection);
         drop(permit);
         read.unwrap_or(Err(Error::Panicked))
@@ -140,9 +144,8 @@ async fn run<T, F>(connection: &mut Connection, sight: Sight, work: F) -> Result
 where
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, Stop>>,
 {
-    // An earlier read that panicked may have left its snapshot open.
     if sight == Sight::Statement {
-        connection.begin_nothing();
+        connection.outside_transaction();
         return Ok(work(connection).await?);
     }
     connection.begin_snapshot()?;

@@ -38,6 +38,10 @@ statements! {
     LOOK = "SELECT s.generation, s.seen, s.rotated_at, s.ends_at, s.transport, \
             u.id, u.username, u.display_name, u.created_at \
             FROM sessions s JOIN users u ON u.id = s.user_id \
+            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 FOR UPDATE OF s",
+        sqlite "SELECT s.generation, s.seen, s.rotated_at, s.ends_at, s.transport, \
+            u.id, u.username, u.display_name, u.created_at \
+            FROM sessions s JOIN users u ON u.id = s.user_id \
             WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2";
     /// A token that is presented has been seen, so the token before it is spent.
     ROTATE = "UPDATE sessions SET generation = $2, seen = CAST($2 AS BIGINT) - 1, rotated_at = $3, expires_at = $4 WHERE id = $1";
@@ -114,12 +118,21 @@ impl Store {
     }
 
     pub async fn refresh_session(&self, presented: Presented) -> Result<Refreshed, Error> {
-        let refreshed = self.journal.write_plain(move |tx| Box::pin(refresh(tx, presented))).await?;
-        if matches!(refreshed, Refreshed::Reused) {
-            // Every node learns of the end by the log. Nobody can make the session live again meanwhile.
-            self.sign_out(presented.session, presented.at).await?;
+        if !self.is_shared() {
+            return self.journal.write(move |tx| Box::pin(refresh(tx, presented))).await;
         }
-        Ok(refreshed)
+        // Hardly any refresh ends a session, so it does not wait for the row of the log. A task, because the end of a session whose
+        // token was stolen must not depend on a client that hangs up.
+        let journal = self.journal.clone();
+        let refreshed = tokio::spawn(async move {
+            let refreshed = journal.write_plain(move |tx| Box::pin(refresh(tx, presented))).await?;
+            if matches!(refreshed, Refreshed::Reused) {
+                // Every node learns of it by the log. Nobody can make the session live again meanwhile.
+                journal.write(move |tx| Box::pin(sign_out(tx, presented.session, presented.at))).await?;
+            }
+            Ok(refreshed)
+        });
+        refreshed.await.unwrap_or(Err(Error::Panicked))
     }
 
     /// None if the session has ended or never existed.
@@ -200,6 +213,9 @@ async fn refresh(tx: &mut Transaction, presented: Presented) -> Result<Refreshed
         return Err(Refusal::InvalidRefreshToken.into());
     }
     if !is_newest && !answer_may_be_lost {
+        if tx.may_append() {
+            sign_out(tx, presented.session, presented.at).await?;
+        }
         return Ok(Refreshed::Reused);
     }
     let generation = if is_newest { generation + 1 } else { generation };

@@ -139,3 +139,25 @@ async fn a_trial_that_fails_is_known_although_nobody_waited_for_it() {
     let asks = || cut_off(&server, "GET /readyz", "", &Value::Null, hurry);
     wait_for("it is not ready", || async { asks().await.starts_with("HTTP/1.1 503 ") }).await;
 }
+
+#[tokio::test]
+async fn a_spent_token_that_is_used_again_ends_the_session_although_nobody_waits_for_the_answer() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let anybody = server.anonymous();
+    for _ in 0..10 {
+        let body = json!({ "username": "ada", "password": PASSWORD });
+        let login = anybody.post("/v1/login", body).await.ok(200);
+        let spent = json!({ "refresh_token": login["refresh_token"] });
+        let child = anybody.post("/v1/refresh", spent.clone()).await.ok(200);
+        let newest = anybody.post("/v1/refresh", json!({ "refresh_token": child["refresh_token"] })).await.ok(200);
+        let bearer = format!("Bearer {}", newest["access_token"].as_str().unwrap());
+        let me = || async {
+            let asked = anybody.request(reqwest::Method::GET, "/v1/users/me", None, &[("authorization", &bearer)]);
+            asked.await.status
+        };
+        assert_eq!(me().await, 200);
+        cut_off(&server, "POST /v1/refresh", "", &spent, Duration::from_micros(300)).await;
+        wait_for("the session is over", || async { me().await == 401 }).await;
+    }
+}

@@ -73,7 +73,7 @@ impl Writer {
         self.reads.answered(reply.number);
         match &reply.found {
             Ok(_) => {}
-            Err(error @ (Error::Overloaded | Error::Unreachable(_))) => {
+            Err(error @ (Error::Overloaded | Error::Unavailable(_))) => {
                 tracing::warn!(%error, streams = keys.len(), "the log is read later for streams");
             }
             Err(error) => {
@@ -101,7 +101,7 @@ impl Writer {
             Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
             Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
             // Cut off, it would come back at once with a new open, which needs the same busy store.
-            Err(Error::Overloaded | Error::Unreachable(_)) => owned.stream.ask_again(),
+            Err(Error::Overloaded | Error::Unavailable(_)) => owned.stream.ask_again(),
             Err(_) => return self.follow_up(key, Written::Gone(End::Failed)),
         }
         self.mark(key);

@@ -87,7 +87,7 @@ impl Reads {
                 // The writer starts its next read only after the reply to this one: a panic must be a reply, too.
                 let found = AssertUnwindSafe(read.find(&node)).catch_unwind().await;
                 let found = found.unwrap_or_else(|_| Err(Error::Panicked));
-                if let Err(Error::Overloaded | Error::Unreachable(_)) = found {
+                if let Err(Error::Overloaded | Error::Unavailable(_)) = found {
                     // Streams ask again as soon as they have the reply.
                     tokio::time::sleep(PAUSE).await;
                 }

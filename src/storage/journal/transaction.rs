@@ -86,7 +86,12 @@ impl Transaction {
             && !self.connection.is_open()
         {
             // The database may be another one since the connection was lost.
-            shared.meet(&mut self.connection).await?;
+            let met = shared.meet(&mut self.connection).await;
+            if met.is_err() {
+                // Nothing is written through a connection that has not been looked at.
+                self.connection.give_up();
+            }
+            met?;
         }
         self.tail = Tail::default();
         loop {
@@ -136,6 +141,11 @@ impl Transaction {
     /// The position that the next event takes.
     pub fn next_position(&self) -> Position {
         self.tail.next
+    }
+
+    /// Whether events can be added to the log.
+    pub fn may_append(&self) -> bool {
+        self.lane == Lane::Log
     }
 
     /// Adds an event to the log. A request calls it last, after all rules were checked.

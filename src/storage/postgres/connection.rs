@@ -51,6 +51,10 @@ impl Connection {
         Ok(this)
     }
 
+    pub fn give_up(&mut self) {
+        self.open = None;
+    }
+
     pub fn is_open(&self) -> bool {
         self.open.as_ref().is_some_and(|open| !open.client.is_closed())
     }
@@ -69,7 +73,7 @@ impl Connection {
 
     /// Begins a transaction that may write.
     pub fn begin(&mut self) {
-        self.begin_with("BEGIN");
+        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     }
 
     /// Begins a transaction that only reads, and whose statements all see one state.
@@ -78,7 +82,7 @@ impl Connection {
     }
 
     /// What follows are statements each for itself.
-    pub fn begin_nothing(&mut self) {
+    pub fn outside_transaction(&mut self) {
         self.begin_with("");
     }
 
@@ -234,8 +238,10 @@ impl Connection {
     /// The server's time.
     pub async fn time(&mut self) -> Result<Timestamp, Failure> {
         let micros = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT";
-        let row = self.client().await?.client.query_one(micros, &[]).await?;
-        Ok(Timestamp::from_micros(row.try_get(0)?))
+        let asked = async |this: &mut Self| {
+            Ok(this.client().await?.client.query_one(micros, &[]).await?.try_get(0)?)
+        };
+        Ok(Timestamp::from_micros(self.in_time(asked).await?))
     }
 
     /// Waits for the lock of what only one node may do at a time. It is held until the transaction ends.
@@ -250,8 +256,10 @@ impl Connection {
                         left(pg_walfile_name(pg_current_wal_lsn()), 8), \
                         (SELECT oid FROM pg_database WHERE datname = current_database()), \
                         extract(epoch FROM pg_postmaster_start_time()), pg_relation_filenode('log'))";
-        let row = self.client().await?.client.query_one(identity, &[]).await?;
-        Ok(row.try_get(0)?)
+        let asked = async |this: &mut Self| {
+            Ok(this.client().await?.client.query_one(identity, &[]).await?.try_get(0)?)
+        };
+        self.in_time(asked).await
     }
 
     fn later(&mut self, statement: &str) {
@@ -277,9 +285,14 @@ impl Connection {
 
     async fn prepared(&mut self, query: &Query<'_>) -> Result<tokio_postgres::Statement, Failure> {
         let name = query.statement.name;
-        let open = self.client().await?;
-        if let Some(statement) = open.prepared.get(name) {
+        if let Some(statement) = self.client().await?.prepared.get(name) {
             return Ok(statement.clone());
+        }
+        // What is to go out first comes first, or a transaction that waits for its ROLLBACK TO refuses to prepare anything.
+        let ahead = std::mem::take(&mut self.ahead);
+        let open = self.client().await?;
+        if !ahead.is_empty() {
+            open.client.batch_execute(&ahead).await?;
         }
         let statement = open.client.prepare(query.statement.sql).await?;
         open.prepared.insert(name, statement.clone());

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -28,7 +28,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// What each connection is told. A node that hangs while it holds the row of the log must not stop the others, and nobody waits
 /// for the row longer than for a disk. Nothing bounds a statement by time: PostgreSQL would break off a commit that waits for its
 /// standby, and call it committed.
-const SETTINGS: &str = "SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = '5s'; \
+const SETTINGS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = '5s'; \
                         SET client_min_messages = error; SET timezone = 'UTC'";
 
 /// Where notifications go. It has no bound: they are short, and whoever gets them only notes them.
@@ -68,12 +68,8 @@ impl Server {
         if config.get_user().is_none() {
             return Err(UrlError::Lacks("user"));
         }
-        let is_near = match host {
-            Host::Tcp(host) => {
-                host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-            }
-            Host::Unix(_) => true,
-        };
+        let is_near = config.get_hosts().iter().all(is_near)
+            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         let host = match host {
             Host::Tcp(host) => host.clone(),
             Host::Unix(path) => path.display().to_string(),
@@ -93,6 +89,8 @@ impl Server {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(2)
             .tcp_user_timeout(UNACKNOWLEDGED)
+            // Never a standby, which may be behind.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .application_name("parlor");
         Ok(Self { config, tls, name })
     }
@@ -150,6 +148,16 @@ where
                 return;
             }
         }
+    }
+}
+
+/// Whether a host is this machine.
+fn is_near(host: &Host) -> bool {
+    match host {
+        Host::Tcp(host) => {
+            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        }
+        Host::Unix(_) => true,
     }
 }
 

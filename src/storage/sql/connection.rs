@@ -97,6 +97,14 @@ impl Connection {
         }
     }
 
+    /// Ends the connection to a server. The next transaction opens another one.
+    pub fn give_up(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(postgres) => postgres.give_up(),
+        }
+    }
+
     /// Whether it is connected. A connection that is not is opened by the next transaction.
     pub fn is_open(&self) -> bool {
         match self {
@@ -105,11 +113,11 @@ impl Connection {
         }
     }
 
-    /// Begins nothing: what follows are statements each for itself. A connection that was lost is opened again.
-    pub fn begin_nothing(&mut self) {
+    /// The statements that follow are each for itself. A connection that was lost is opened again.
+    pub fn outside_transaction(&mut self) {
         match self {
             Self::Sqlite(_) => {}
-            Self::Postgres(postgres) => postgres.begin_nothing(),
+            Self::Postgres(postgres) => postgres.outside_transaction(),
         }
     }
 
