@@ -47,7 +47,8 @@ struct Written {
     /// The newest seq of each room that was posted to.
     seqs: HashMap<RoomId, i64>,
     client_ids: HashSet<(RoomId, UserId, ClientId)>,
-    messages: Vec<(Position, Message, Option<Vec<u8>>)>,
+    /// Where each of them stands in the log.
+    positions: Vec<Position>,
 }
 
 /// Writes posts. Each of them then has its outcome.
@@ -61,7 +62,11 @@ pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<()
             Err(refusal) => Outcome::Refused(refusal.into()),
         };
     }
-    let messages = written.messages.iter().map(|(position, message, client_hash)| {
+    let messages = posts.iter().filter_map(|post| match &post.outcome {
+        Outcome::Written(message) => Some((message, post.new.client_hash())),
+        Outcome::Refused(_) | Outcome::Repeat(_) => None,
+    });
+    let messages = messages.zip(&written.positions).map(|((message, client_hash), position)| {
         MESSAGE
             .bind(*position)
             .bind(message.id)
@@ -70,7 +75,7 @@ pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<()
             .bind(message.author.id)
             .bind(message.body.as_str())
             .bind(message.client_id.as_ref())
-            .bind(client_hash.as_deref())
+            .bind(client_hash)
             .bind(message.created_at)
     });
     let rooms = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq));
@@ -105,8 +110,7 @@ fn decide(
     let seq = written.seqs.entry(room).or_insert(found.last_seq);
     *seq += 1;
     let message = message_of(&post.new, room, *seq, found.author);
-    let position = tx.append(&NewEvent::posted(message.clone()))?;
-    written.messages.push((position, message.clone(), post.new.client_hash().map(<[u8]>::to_vec)));
+    written.positions.push(tx.append(&NewEvent::posted(message.clone()))?);
     Ok(Outcome::Written(message))
 }
 

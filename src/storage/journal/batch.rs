@@ -1,4 +1,4 @@
-//! A batch: requests that are written in one transaction, each for itself. One that is refused, breaks a constraint or panics
+//! A batch: requests that are written in one transaction. One that is refused, breaks a constraint or panics
 //! is undone alone. Any other failure of the engine ends the whole batch: SQLite may have rolled back by itself, and whatever
 //! was written after that would be committed one by one.
 
@@ -55,29 +55,28 @@ impl Batch {
         tx.begin().await?;
         self.write_posts(tx).await?;
         for request in &mut self.others {
-            if let Some(refused) = apart(tx, async |tx| request.run(tx).await).await? {
+            if let Some(refused) = in_savepoint(tx, async |tx| request.run(tx).await).await? {
                 request.refuse(refused);
             }
         }
         Ok(())
     }
 
-    /// Writes the posts together, which is cheapest. If one of them breaks it, each is written for itself.
+    /// Writes the posts together, first of all and without a savepoint: with one, SQLite would copy every page that they change. If
+    /// one of them breaks it, the transaction begins once more, and each is written in a savepoint of its own.
     async fn write_posts(&mut self, tx: &mut Transaction) -> Result<(), Failure> {
         if self.posts.is_empty() {
             return Ok(());
         }
-        let Some(failure) = apart(tx, async |tx| Ok(posting::write(tx, &mut self.posts).await?)).await?
-        else {
-            return Ok(());
-        };
-        if let [post] = &mut self.posts[..] {
-            post.refuse(failure);
+        let together = AssertUnwindSafe(posting::write(tx, &mut self.posts)).catch_unwind().await;
+        if refused(together.map(|written| written.map_err(Stop::from)))?.is_none() {
             return Ok(());
         }
+        tx.roll_back().await?;
+        tx.begin().await?;
         for post in &mut self.posts {
             let alone = std::slice::from_mut(post);
-            if let Some(refused) = apart(tx, async |tx| Ok(posting::write(tx, alone).await?)).await? {
+            if let Some(refused) = in_savepoint(tx, async |tx| Ok(posting::write(tx, alone).await?)).await? {
                 post.refuse(refused);
             }
         }
@@ -96,7 +95,7 @@ impl Batch {
 }
 
 /// Does some work in a savepoint. Returns why it was undone, or none if it was not. A failure that ends the batch is the error.
-async fn apart(
+async fn in_savepoint(
     tx: &mut Transaction,
     work: impl AsyncFnOnce(&mut Transaction) -> Result<(), Stop>,
 ) -> Result<Option<Error>, Failure> {
