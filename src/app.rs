@@ -3,8 +3,10 @@
 
 mod copy;
 mod keys;
+mod settings;
+mod signals;
+mod upkeep;
 
-use std::future::ready;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,29 +14,28 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::copy::copy;
-use crate::api::{self, ApiSettings, BodyLimit};
-use crate::chat::{self, Chat, Hashing, Limits, NewAccount, Policy, SigningKey, Tokens};
-use crate::config::{Config, Registration};
+use self::settings::{api_settings, front_limits, policy, stream_limits};
+use self::signals::told_to_stop;
+use self::upkeep::tidy_up;
+use crate::api;
+use crate::chat::{Chat, Hashing, Limits, NewAccount, SigningKey, Tokens};
+use crate::config::Config;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::Ids;
 use crate::domain::names::{DisplayName, Username};
 use crate::domain::password::Password;
-use crate::http::{self, Deadlines, FrontLimits, Meters};
-use crate::live::{self, Live, LiveNode, Registry, StreamLimits, UpToDate};
+use crate::http::{self, Meters};
+use crate::live::{self, Live, LiveNode, Registry, UpToDate};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::stderr::Stderr;
 use crate::storage::{Committed, Place, Purpose, Server, Store};
-
-/// How often old events and forgotten sessions are cleared away.
-const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// How long streams may take to say `bye` when the server stops; those that are still open then are cut.
 const STREAMS_END: Duration = Duration::from_secs(12);
@@ -163,13 +164,7 @@ impl House {
     /// Opens the store and makes what works on it. Long because each part needs the ones before it.
     async fn open(config: &Config, clock: Clock, errand: Errand) -> anyhow::Result<Self> {
         let (ids, tasks) = (Ids::new(clock), TaskTracker::new());
-        let stream_limits = config.limits.enabled.then_some(StreamLimits {
-            per_node: config.limits.open_streams_per_node as usize,
-            per_address: config.limits.open_streams_per_address as usize,
-            per_user: config.limits.open_streams_per_user as usize,
-            per_room_and_user: config.limits.open_streams_per_room_and_user as usize,
-        });
-        let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits));
+        let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits(config)));
         let (commits, feeder) = live::feeder();
         let on_commit = {
             let registry = registry.clone();
@@ -295,95 +290,8 @@ fn say_ready(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clears away what is over, each kind once a minute. One that takes longer keeps no other from its turn.
-async fn tidy_up(chat: Arc<Chat>, retention: Duration, stop: CancellationToken) {
-    let all = async {
-        tokio::join!(
-            each_minute(|| {
-                chat.sweep();
-                ready(Ok(()))
-            }),
-            each_minute(|| chat.purge_sessions()),
-            each_minute(|| chat.purge_events(retention)),
-            each_minute(|| chat.purge_deleted_rooms()),
-        )
-    };
-    // There may be much to clear away. The server does not wait for it when it stops; the next start goes on.
-    stop.run_until_cancelled(all).await;
-}
-
-async fn each_minute<F: Future<Output = chat::Result<()>>>(work: impl Fn() -> F) {
-    let mut ticks = tokio::time::interval(TIDY_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = work().await {
-            tracing::warn!(%error, "what is over could not be cleared away");
-        }
-    }
-}
-
-/// Completes on SIGTERM, SIGINT or SIGHUP. The signals are caught from this call on, not only from the first poll.
-fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let catch = |kind| signal(kind).context("signals cannot be caught");
-    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-    let mut hang_up = if outlives_terminal() { None } else { Some(catch(SignalKind::hangup())?) };
-    Ok(async move {
-        let hang_up = async {
-            match &mut hang_up {
-                Some(hang_up) => hang_up.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hang_up => {}
-        }
-    })
-}
-
-/// Whether the program was started with SIGHUP ignored, as `nohup` does: catching it would undo that.
-fn outlives_terminal() -> bool {
-    const HANG_UP: u64 = 1;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANG_UP != 0)
-}
-
 async fn stopped(task: JoinHandle<()>) {
     if let Err(error) = task.await {
         tracing::error!(%error, "a task of the server has broken down");
-    }
-}
-
-fn policy(config: &Config) -> Policy {
-    Policy {
-        server_name: config.server.name.clone(),
-        registration_open: config.registration() == Registration::Open,
-        min_password: config.accounts.min_password as usize,
-        access_token_life: config.auth.access_token,
-        refresh_idle: config.auth.refresh_idle,
-        session_life: config.auth.session,
-        sessions_per_user: config.auth.sessions_per_user,
-    }
-}
-
-fn api_settings(config: &Config, bound: SocketAddr) -> ApiSettings {
-    ApiSettings {
-        origin: config.public_origin(bound),
-        cross_origins: config.cors.origins.clone(),
-        body_limit: BodyLimit { bytes: config.limits.body_bytes as usize, deadline: config.limits.body },
-        deadline: config.limits.request,
-        refresh_life: config.auth.refresh_idle,
-    }
-}
-
-fn front_limits(config: &Config) -> FrontLimits {
-    FrontLimits {
-        per_address: config.limits.enabled.then_some(config.limits.connections_per_address as usize),
-        trusted_proxies: config.server.trusted_proxies.clone().into(),
-        deadlines: Deadlines { head: config.limits.head, idle: config.limits.idle, ..Deadlines::default() },
-        grace: config.server.shutdown,
     }
 }

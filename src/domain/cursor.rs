@@ -27,7 +27,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::ids::Position;
 
-/// One opening of the database for serving; drawn at random.
+/// A stretch of time in which the database has lost nothing; drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub u32);
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Cursors {
 impl Cursors {
     /// `epochs` in the order of their beginnings, the present one last; it must not be empty.
     pub fn new(key: &[u8; 16], epochs: Vec<EpochStart>) -> Self {
-        assert!(!epochs.is_empty(), "opening the database begins an epoch");
+        assert!(!epochs.is_empty(), "a database that is served has an epoch");
         Self {
             cipher: Aes128::new(&Array::from(*key)),
             epochs: Arc::new(RwLock::new(epochs)),

@@ -1,6 +1,6 @@
 //! The registry: which streams are open, which sessions have ended, and who was removed from what, as far as this node
 //! knows. The journal tells it of every commit before the commit's requests are answered, so that no frame is given
-//! after the answer that should have been withheld. Its locks are held for a few instructions and never over an await.
+//! after the answer that should have been withheld; the feeder tells it of what other nodes have written. Its locks are held for a few instructions and never over an await.
 
 use std::net::IpAddr;
 use std::sync::Arc;

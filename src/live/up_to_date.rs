@@ -1,5 +1,5 @@
-//! Whether this node has seen the end of the log within the last seconds. Where other nodes write to the same log, a node that has not may show
-//! somebody what that person may no longer see: it must not answer, and after a while not stream either.
+//! Whether this node has seen the end of the log within the last seconds. Where other nodes write to the same log, a node that
+//! has not may show somebody what that person may no longer see: it must not answer, and after a while not stream either.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! Announcements between nodes: how far the log reaches, told by each transaction that adds to it. They are hints alone: one that is
 //! lost, doubled or late is made good by looking at the log every second.
 //!
-//! An announcement names the epoch, and carries a code that only who has the database's key can make (HMAC-SHA-256), because
-//! anybody who may connect to a PostgreSQL database may send notifications in it.
+//! An announcement names the epoch, and carries a code that can only be made with the database's key (HMAC-SHA-256):
+//! everybody who may connect to a PostgreSQL database may send notifications in it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

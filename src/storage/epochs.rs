@@ -39,13 +39,8 @@ pub(super) async fn begin(
     seen: Position,
     ids: Ids,
 ) -> Result<Begun, Failure> {
-    sql.begin()?;
-    let begun = begin_in_transaction(sql, serves, seen, ids).await;
-    if begun.is_err() {
-        sql.roll_back().await?;
-    }
-    let (key, head) = begun?;
-    sql.commit().await?;
+    let begin = async |sql: &mut Connection| begin_in_transaction(sql, serves, seen, ids).await;
+    let (key, head) = sql.in_transaction(begin).await?;
     sql.outside_transaction();
     Ok(Begun { key, epochs: known(sql).await?, head })
 }

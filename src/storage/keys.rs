@@ -45,22 +45,31 @@ impl Store {
 /// Refuses a node whose keys are not those of the database, and learns keys that are new. A database without any learns all of
 /// them. Nothing is changed if the node is refused. `database` is how the operator knows it.
 pub(super) async fn check(sql: &mut Connection, keys: NodeKeys, database: &str) -> Result<(), OpenError> {
-    let broken = |failure| OpenError::Database(database.to_owned(), failure);
-    sql.begin().map_err(broken)?;
-    match learn(sql, keys, database).await {
-        Ok(()) => sql.commit().await.map_err(|failure| broken(failure.into())),
-        Err(error) => {
-            sql.roll_back().await.map_err(broken)?;
-            Err(error)
-        }
-    }
+    let learned = sql.in_transaction(async |sql| learn(sql, keys, database).await).await;
+    learned.unwrap_or_else(|failure| Err(OpenError::Database(database.to_owned(), failure)))
 }
 
-async fn learn(sql: &mut Connection, keys: NodeKeys, database: &str) -> Result<(), OpenError> {
-    let broken = |failure| OpenError::Database(database.to_owned(), failure);
+/// The inner error is a refusal. It comes before anything is written.
+async fn learn(
+    sql: &mut Connection,
+    keys: NodeKeys,
+    database: &str,
+) -> Result<Result<(), OpenError>, Failure> {
     // Two nodes may start at once.
-    sql.lock_out_others().await.map_err(broken)?;
-    let known = KNOWN.query().all(sql, fingerprint_of).await.map_err(broken)?;
+    sql.lock_out_others().await?;
+    let known = KNOWN.query().all(sql, fingerprint_of).await?;
+    let new = match agree_on(&known, keys, database) {
+        Ok(new) => new,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    for key in new {
+        LEARN.bind(key.id).bind(key.hash.to_vec()).run(sql).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// The keys that the database has to learn.
+fn agree_on(known: &[Fingerprint], keys: NodeKeys, database: &str) -> Result<Vec<Fingerprint>, OpenError> {
     if let Some(keep) = keys.keep {
         if !known.is_empty() {
             return Err(OpenError::KeysMissing { file: keys.file, database: database.to_owned() });
@@ -68,15 +77,11 @@ async fn learn(sql: &mut Connection, keys: NodeKeys, database: &str) -> Result<(
         // Before the database learns them: a crash in between leaves a file that the next start reads.
         keep().map_err(OpenError::KeysNotKept)?;
     }
-    let new = agree(&known, &keys.fingerprints).map_err(|why| OpenError::ForeignKeys {
-        file: keys.file,
-        database: database.to_owned(),
-        why,
-    })?;
-    for key in new {
-        LEARN.bind(&key.id).bind(&key.hash[..]).run(sql).await.map_err(broken)?;
+    let database = database.to_owned();
+    match agree(known, &keys.fingerprints) {
+        Ok(new) => Ok(new.into_iter().cloned().collect()),
+        Err(why) => Err(OpenError::ForeignKeys { file: keys.file, database, why }),
     }
-    Ok(())
 }
 
 async fn forget(tx: &mut Transaction) -> Result<(), Stop> {

@@ -25,20 +25,14 @@ const MIGRATIONS: &[Migration] = &[Migration {
 
 /// Brings a database up to date, all or nothing. `named` is how the operator knows the database.
 pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenError> {
-    let broken = |failure| OpenError::Migration(named.to_owned(), failure);
-    sql.begin().map_err(broken)?;
-    let newer = apply(sql).await;
-    if !matches!(newer, Ok(None)) {
-        sql.roll_back().await.map_err(broken)?;
-    }
-    match newer {
-        Ok(None) => sql.commit().await.map_err(|failure| broken(failure.into())),
+    match sql.in_transaction(async |sql| apply(sql).await).await {
+        Ok(None) => Ok(()),
         Ok(Some(version)) => Err(OpenError::NewerSchema(named.to_owned(), version)),
-        Err(failure) => Err(broken(failure)),
+        Err(failure) => Err(OpenError::Migration(named.to_owned(), failure)),
     }
 }
 
-/// The version of a schema that is too new; none if the database is now as this version wants it.
+/// The version of a schema that is too new, which is left as it is; none if the database is now as this version wants it.
 async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
     // Two nodes may start at once.
     sql.lock_out_others().await?;

@@ -19,6 +19,7 @@ mod migrations;
 mod networks;
 mod open;
 mod paging;
+mod personal_events;
 mod postgres;
 mod posting;
 mod posts;
@@ -30,6 +31,7 @@ mod rows;
 pub mod sessions;
 mod sql;
 mod sqlite;
+mod stream_snapshots;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -43,7 +45,7 @@ use crate::domain::ids::Position;
 pub use copy::{Copied, CopyError, copy};
 pub use database::Place;
 pub use error::{Error, OpenError};
-pub use events::{Membership, Page, Snapshot};
+pub use events::Page;
 pub use journal::{Committed, OnCommit};
 pub use keys::{Keep, NodeKeys};
 pub use members::{MembersPage, NewMember};
@@ -53,6 +55,7 @@ pub use postgres::{Server, UrlError};
 pub use posts::{Admission, NewMessage};
 pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
 pub use sql::Statement;
+pub use stream_snapshots::{Membership, Snapshot};
 
 /// Every statement that the store runs, file by file.
 pub const STATEMENTS: &[&[Statement]] = &[
@@ -68,12 +71,14 @@ pub const STATEMENTS: &[&[Statement]] = &[
     networks::STATEMENTS,
     copy::STATEMENTS,
     epochs::STATEMENTS,
+    personal_events::STATEMENTS,
     posting::STATEMENTS,
     posts::STATEMENTS,
     probe::STATEMENTS,
     purge::STATEMENTS,
     rooms::STATEMENTS,
     sessions::STATEMENTS,
+    stream_snapshots::STATEMENTS,
 ];
 
 /// A thing, and whether this call has made it or it was there before.

@@ -1,4 +1,4 @@
-//! Opening the store: brings the database up to date, begins a new epoch, and starts the journal.
+//! Opening the store: brings the database up to date, begins a new epoch where one has to begin, and starts the journal.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -21,8 +21,7 @@ use crate::domain::ids::{Ids, Position};
 /// What the database is opened for.
 #[derive(Debug)]
 pub enum Purpose {
-    /// Serving streams, by a node with these keys. A new epoch begins, so that cursors of this opening differ from those of a copy of
-    /// the database.
+    /// Serving streams, by a node with these keys. A new epoch begins unless the database is known to be the same as before.
     Serve(NodeKeys),
     /// One command of the command line, which changes accounts and ends.
     Command,

@@ -17,7 +17,8 @@ use super::sql::{Connection, Query, Row};
 /// reads that hang.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Connections that only read. All are opened at the start and kept, so that a process without a free descriptor can still read.
+/// Connections that only read. Those to a file are all opened at the start and kept, so that a process without a free descriptor can
+/// still read; those to a server are opened when they are needed.
 #[derive(Clone)]
 pub(super) struct Readers {
     count: u32,

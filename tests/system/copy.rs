@@ -53,6 +53,12 @@ async fn everything_moves_to_postgres_and_streams_resume_at_their_cursors() {
         assert_eq!(there.get(table), Some(&rows), "{}", copied.stdout);
         assert_eq!(database.run(&format!("SELECT count(*) FROM {table}")).await.trim(), rows.to_string());
     }
+    // A table that is new is not forgotten, except by those that a copy makes anew.
+    let schema = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let tables: Vec<String> = file.rows(schema, [], |row| row.get(0));
+    for table in tables.iter().filter(|table| !["migrations", "trial"].contains(&table.as_str())) {
+        assert!(there.contains_key(table.as_str()), "{table} is not copied");
+    }
     let again = copies(&server, &database).await;
     assert_eq!(again.code, Some(1));
     assert!(again.stderr.contains("is not empty; create a new one and name that"), "{}", again.stderr);

@@ -58,7 +58,7 @@ const PLANS: &[(&str, &[&str])] = &[
     ),
     ("accounts::REPLACE_PASSWORD", &["SEARCH credentials USING PRIMARY KEY (user_id=?)"]),
     (
-        "events::OPEN_ROOM_BY_ID",
+        "stream_snapshots::OPEN_ROOM_BY_ID",
         &[
             "SCAN l",
             "SEARCH r USING PRIMARY KEY (id=?)",
@@ -66,20 +66,23 @@ const PLANS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "events::OPEN_ROOM_BY_NAME",
+        "stream_snapshots::OPEN_ROOM_BY_NAME",
         &[
             "SCAN l",
             "SEARCH r USING INDEX rooms_public_name (name=?)",
             "SEARCH m USING INDEX members_present (user_id=? AND room_id=?) LEFT-JOIN",
         ],
     ),
-    ("events::OPEN_PERSON", &["SCAN l", "SEARCH m USING INDEX members_present (user_id=?) LEFT-JOIN"]),
+    (
+        "stream_snapshots::OPEN_PERSON",
+        &["SCAN l", "SEARCH m USING INDEX members_present (user_id=?) LEFT-JOIN"],
+    ),
     (
         "events::ROOM_PAGE",
         &["SCAN log", "SEARCH e USING INDEX events_of_room (room_id=? AND position>? AND position<?)"],
     ),
     (
-        "events::PERSON_PAGE",
+        "personal_events::PERSON_PAGE",
         &[
             "SCAN log",
             "SEARCH m USING INDEX members_present (user_id=?)",
@@ -93,7 +96,7 @@ const PLANS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "events::PERSON_DENSITY",
+        "personal_events::PERSON_DENSITY",
         &[
             "SEARCH m USING INDEX members_present (user_id=?)",
             "SEARCH e USING COVERING INDEX events_of_room (room_id=? AND position>? AND position<?)",
@@ -109,9 +112,12 @@ const PLANS: &[(&str, &[&str])] = &[
             "SEARCH events USING INDEX events_of_room (room_id=? AND position>?)",
         ],
     ),
-    ("events::OWN_COUNT", &["SEARCH e USING INDEX events_about (ref=? AND position>? AND position<?)"]),
     (
-        "events::PERSON_COUNT",
+        "personal_events::OWN_COUNT",
+        &["SEARCH e USING INDEX events_about (ref=? AND position>? AND position<?)"],
+    ),
+    (
+        "personal_events::PERSON_COUNT",
         &[
             "SEARCH m USING INDEX members_present (user_id=?)",
             "SEARCH e USING INDEX events_of_room (room_id=? AND position<?)",
@@ -321,7 +327,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("", "SCAN log", "the table has one row"),
     ("", "SCAN l", "it is the table `log`, which has one row"),
     (
-        "events::PERSON_PAGE",
+        "personal_events::PERSON_PAGE",
         "USE TEMP B-TREE FOR ORDER BY",
         "joins the events of many rooms into one order; `end_of_page` bounds how many",
     ),

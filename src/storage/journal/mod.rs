@@ -105,7 +105,7 @@ pub(super) fn queue() -> (Queue, Requests) {
 }
 
 impl Journal {
-    /// Without a queue of their own, plain writes go through the same as others.
+    /// Where plain writes have no queue of their own, they are put into the one queue.
     pub fn new(queue: Queue, plain: Option<Queue>, meters: Arc<Meters>) -> Self {
         let plain = plain.unwrap_or_else(|| queue.clone());
         Self { queue, plain, meters }

@@ -26,7 +26,8 @@ impl Connection {
         }
     }
 
-    /// Opens a savepoint. Fails if the engine has ended the transaction by itself: nothing is written outside it.
+    /// Opens a savepoint. If the engine has ended the transaction by itself, this or the next statement fails: nothing is written
+    /// outside it.
     pub fn savepoint(&mut self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(sqlite) => sqlite.savepoint(),
@@ -79,6 +80,21 @@ impl Connection {
             }
             Self::Postgres(postgres) => postgres.commit_after(last).await,
         }
+    }
+
+    /// Does some work in a transaction of its own: all of it or nothing.
+    pub async fn in_transaction<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.begin()?;
+        let done = work(self).await;
+        if done.is_ok() {
+            self.commit().await?;
+        } else {
+            self.roll_back().await?;
+        }
+        done
     }
 
     /// Ends the transaction without a trace, unless the engine has ended it already.
