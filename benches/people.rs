@@ -15,7 +15,7 @@ use parlor::domain::session::Transport;
 use parlor::domain::user::User;
 use parlor::secrets::{Secrets, TokenKey};
 use parlor::storage::sessions::NewSession;
-use parlor::storage::{NewRoom, Place, Purpose, Store};
+use parlor::storage::{Location, NewRoom, Purpose, Store};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -69,7 +69,7 @@ impl Seeding {
         let folder = tempfile::tempdir().expect("a folder");
         let on_commit = Box::new(|_| ());
         let store =
-            Store::open(&Place::Folder(folder.path().into()), Purpose::Command, Ids::SYSTEM, on_commit)
+            Store::open(&Location::Folder(folder.path().into()), Purpose::Command, Ids::SYSTEM, on_commit)
                 .await
                 .expect("a database");
         let secrets = Secrets::draw(Ids::SYSTEM);

@@ -35,7 +35,7 @@ use crate::live::{self, Live, LiveNode, Registry, UpToDate};
 use crate::metrics::{self, Process};
 use crate::secrets::Secrets;
 use crate::stderr::Stderr;
-use crate::storage::{Committed, Place, Purpose, Server, Store};
+use crate::storage::{Committed, Location, Purpose, Server, Store};
 
 /// How long streams may take to say `bye` when the server stops; those that are still open then are cut.
 const STREAMS_END: Duration = Duration::from_secs(12);
@@ -182,7 +182,7 @@ impl House {
             // No command signs anything, so it works without the keys of the server.
             Errand::Command => (Secrets::draw(ids), Purpose::Command),
         };
-        let store = Arc::new(Store::open(&place(config)?, purpose, ids, on_commit).await?);
+        let store = Arc::new(Store::open(&location(config)?, purpose, ids, on_commit).await?);
         let node = LiveNode {
             store: store.clone(),
             hub: Arc::default(),
@@ -226,15 +226,15 @@ impl House {
 }
 
 /// Where the configuration says that the database is.
-fn place(config: &Config) -> anyhow::Result<Place> {
-    let Some(url) = &config.storage.url else { return Ok(Place::Folder(config.storage.data.clone())) };
+fn location(config: &Config) -> anyhow::Result<Location> {
+    let Some(url) = &config.storage.url else { return Ok(Location::Folder(config.storage.data.clone())) };
     let server = Server::parse(url.secret()).map_err(|error| anyhow!("storage.url: {error}"))?;
-    Ok(Place::Server(Arc::new(server)))
+    Ok(Location::Server(Arc::new(server)))
 }
 
 /// Tries whether the database of several nodes can be used; changes nothing. None where there is none.
 pub async fn check_database(config: &Config) -> anyhow::Result<Option<String>> {
-    Ok(place(config)?.check(wall_clock()).await?)
+    Ok(location(config)?.check(wall_clock()).await?)
 }
 
 /// The one clock of the process, from which everything else gets the time.

@@ -11,7 +11,7 @@ use super::announcements::Announcements;
 use super::error::OpenError;
 use super::journal::{AfterBatch, Committer};
 use super::meters::Meters;
-use super::postgres::Heard;
+use super::postgres::Notice;
 use super::readers::{Kind, Readers};
 use super::sql::Connection;
 use super::{postgres, sqlite};
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the database is.
 #[derive(Clone)]
-pub enum Place {
+pub enum Location {
     /// SQLite's file in a folder. It is made if it is missing.
     Folder(PathBuf),
     /// A PostgreSQL server.
@@ -36,7 +36,7 @@ pub(super) enum Database {
     Postgres(postgres::Database),
 }
 
-impl Place {
+impl Location {
     /// Tries whether the database of several nodes can be used, and says which one it is. None where the database is a file.
     pub async fn check(&self, clock: Clock) -> Result<Option<String>, OpenError> {
         let Self::Server(server) = self else { return Ok(None) };
@@ -49,13 +49,13 @@ impl Place {
 
 impl Database {
     /// Opens a database, and gives the connection that writes.
-    pub async fn open(place: &Place, clock: Clock) -> Result<(Self, Connection), OpenError> {
-        match place {
-            Place::Folder(folder) => {
+    pub async fn open(location: &Location, clock: Clock) -> Result<(Self, Connection), OpenError> {
+        match location {
+            Location::Folder(folder) => {
                 let (database, writer) = sqlite::Database::open(folder)?;
                 Ok((Self::Sqlite(database), Connection::Sqlite(writer)))
             }
-            Place::Server(server) => {
+            Location::Server(server) => {
                 let (database, writer) = postgres::Database::open(server.clone(), clock, PATIENCE).await?;
                 Ok((Self::Postgres(database), Connection::Postgres(Box::new(writer))))
             }
@@ -147,11 +147,11 @@ impl Database {
         let Self::Postgres(postgres) = self else { return };
         let channel = announcements.channel().to_owned();
         postgres.listen(&channel, stop, move |heard| match heard {
-            Heard::Connected => {
+            Notice::Connected => {
                 meters.listened.inc();
                 reach.send_modify(|_| {});
             }
-            Heard::Notification(text) => {
+            Notice::Notification(text) => {
                 let said = announcements.read(&text);
                 let counter = if said.is_some() { &meters.announcements } else { &meters.foreign };
                 counter.inc();

@@ -43,7 +43,7 @@ use crate::domain::cursor::Cursors;
 use crate::domain::ids::Position;
 
 pub use copy::{Copied, CopyError, copy};
-pub use database::Place;
+pub use database::Location;
 pub use error::{Error, OpenError};
 pub use events::Page;
 pub use journal::{Committed, OnCommit};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use super::announcements::Announcements;
-use super::database::{Database, Place};
+use super::database::{Database, Location};
 use super::epochs::Begun;
 use super::error::OpenError;
 use super::journal::{self, Committer, Journal, Lane, OnCommit, Shared, Transaction};
@@ -28,14 +28,14 @@ pub enum Purpose {
 }
 
 impl Store {
-    /// Opens the database at a place. `on_commit` is called after each commit, before the requests of that commit are answered.
+    /// Opens the database at a location. `on_commit` is called after each commit, before the requests of that commit are answered.
     pub async fn open(
-        place: &Place,
+        location: &Location,
         purpose: Purpose,
         ids: Ids,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
-        let (mut database, mut writer) = Database::open(place, ids.clock()).await?;
+        let (mut database, mut writer) = Database::open(location, ids.clock()).await?;
         let name = database.name();
         migrations::run(&mut writer, &name).await?;
         let serves = match purpose {

@@ -17,7 +17,7 @@ use parlor::domain::user::User;
 use parlor::live::{
     CommitQueue, EventStream, Framing, Hub, Live, LiveNode, Reader, Registry, StreamSocket, UpToDate, feeder,
 };
-use parlor::storage::{Committed, Error, Made, NewMessage, NewRoom, NodeKeys, Place, Purpose, Store};
+use parlor::storage::{Committed, Error, Location, Made, NewMessage, NewRoom, NodeKeys, Purpose, Store};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -61,7 +61,7 @@ impl OpenStore {
             }
         };
         let store = Store::open(
-            &Place::Folder(folder.path().into()),
+            &Location::Folder(folder.path().into()),
             Purpose::Serve(NodeKeys::default()),
             Ids::SYSTEM,
             Box::new(on_commit),

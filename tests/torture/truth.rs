@@ -6,7 +6,7 @@ use std::path::Path;
 
 use parlor::domain::event::Event;
 use parlor::domain::ids::{Ids, Position, RoomId};
-use parlor::storage::{Place, Purpose, Store};
+use parlor::storage::{Location, Purpose, Store};
 use serde_json::Value;
 
 use super::reader::digest;
@@ -46,9 +46,10 @@ pub struct Truth {
 impl Truth {
     /// Reads the log of a server that is stopped.
     pub async fn read(data: &Path) -> Self {
-        let store = Store::open(&Place::Folder(data.into()), Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
-            .await
-            .expect("the store opens");
+        let store =
+            Store::open(&Location::Folder(data.into()), Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
+                .await
+                .expect("the store opens");
         let (mut entries, mut places, mut deleted) = (Vec::new(), HashMap::new(), HashSet::new());
         let mut last = Position(0);
         let mut seqs: HashMap<RoomId, i64> = HashMap::new();

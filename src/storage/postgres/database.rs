@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
-use super::listener::{Heard, listen};
+use super::listener::{Notice, listen};
 use super::server::Server;
 use crate::domain::clock::Clock;
 use crate::storage::error::{Failure, OpenError};
@@ -113,7 +113,7 @@ impl Database {
         &self,
         channel: &str,
         stop: CancellationToken,
-        hear: impl Fn(Heard) + Send + Sync + 'static,
+        hear: impl Fn(Notice) + Send + Sync + 'static,
     ) {
         self.tasks.spawn(listen(self.server.clone(), channel.to_owned(), stop, hear));
     }

@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What there is to hear.
 #[derive(Debug)]
-pub(in crate::storage) enum Heard {
+pub(in crate::storage) enum Notice {
     Notification(String),
     /// The connection is new: whatever was said before it was missed.
     Connected,
@@ -24,7 +24,7 @@ pub(in crate::storage) async fn listen(
     server: Arc<Server>,
     channel: String,
     stop: CancellationToken,
-    hear: impl Fn(Heard) + Send + Sync + 'static,
+    hear: impl Fn(Notice) + Send + Sync + 'static,
 ) {
     let listening = async {
         loop {
@@ -40,15 +40,15 @@ pub(in crate::storage) async fn listen(
 async fn hear_until_lost(
     server: &Server,
     channel: &str,
-    hear: &(impl Fn(Heard) + Sync),
+    hear: &(impl Fn(Notice) + Sync),
 ) -> Result<(), crate::storage::error::Failure> {
     let (notify, mut notified) = mpsc::unbounded_channel();
     let client = server.connect_to_listen(notify).await?;
     client.batch_execute(&format!("LISTEN {channel}")).await?;
-    hear(Heard::Connected);
+    hear(Notice::Connected);
     // Ends when the connection does, which holds the other end.
     while let Some(text) = notified.recv().await {
-        hear(Heard::Notification(text));
+        hear(Notice::Notification(text));
     }
     Ok(())
 }

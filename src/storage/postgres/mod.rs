@@ -7,5 +7,5 @@ mod server;
 
 pub(super) use connection::Connection;
 pub(super) use database::Database;
-pub(super) use listener::Heard;
+pub(super) use listener::Notice;
 pub use server::{Server, UrlError};

@@ -31,7 +31,7 @@ impl Statement {
 
     /// Binds the value of `$1`.
     pub(in crate::storage) fn bind<'q>(self, value: impl Into<Value<'q>>) -> Query<'q> {
-        Query { statement: self, values: Vec::with_capacity(8) }.bind(value)
+        Query { statement: self, values: Vec::with_capacity(10) }.bind(value)
     }
 }
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::domain::ids::Ids;
-use crate::storage::{NodeKeys, Place, Purpose, Store};
+use crate::storage::{Location, NodeKeys, Purpose, Store};
 
 /// Changes of task at the worst places, in half of the orders that are tried.
 const CHANGES: usize = 4;
@@ -64,7 +64,7 @@ fn ground() -> &'static Ground {
     GROUND.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let runtime = Runtime::new().expect("a runtime can be started");
-        let place = Place::Folder(folder.path().into());
+        let place = Location::Folder(folder.path().into());
         let open = Store::open(&place, Purpose::Serve(NodeKeys::default()), Ids::SYSTEM, Box::new(drop));
         let store = runtime.block_on(open).expect("an empty folder can be opened");
         Ground { runtime, store: Arc::new(store), _folder: folder }
