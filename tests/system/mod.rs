@@ -18,6 +18,7 @@ mod log_pipe;
 #[cfg(debug_assertions)]
 mod node_clocks;
 mod nodes;
+mod nodes_apart;
 mod one_file;
 mod operations;
 mod plans;
