@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 LISTEN ?= 127.0.0.1:8080
 ROWS ?=
 ROUNDS ?= 100
+NODES ?=
 CHROMIUM ?= $(shell command -v chromium)
 # LANG is also set in most environments, so only its value from the command line counts.
 CLIENT := $(if $(filter command line,$(origin LANG)),$(LANG))
@@ -66,12 +67,12 @@ clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in 
 	cargo build --locked
 	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(CLIENT)
 
-bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (a quarter of an hour; ROWS=... for some)
+bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)
 
-torture: test-tools web/dist/index.html ## Break the machine under the server and look for what was lost (ROUNDS=1000 SEED=...; minutes)
-	PARLOR_TEST_ROUNDS=$(ROUNDS) $(if $(SEED),PARLOR_TEST_SEED=$(SEED)) \
-		cargo test --locked --test parlor -- torture::rounds torture::storm --nocapture --test-threads=1
+torture: test-tools web/dist/index.html ## Break what the server stands on and look for what was lost (ROUNDS=1000 SEED=... NODES=3; minutes)
+	PARLOR_TEST_ROUNDS=$(ROUNDS) $(if $(SEED),PARLOR_TEST_SEED=$(SEED)) $(if $(NODES),PARLOR_TEST_NODES=$(NODES)) \
+		cargo test --locked --test parlor -- $(if $(NODES),torture::nodes,torture::rounds torture::storm) --nocapture --test-threads=1
 
 openapi: tools ## Write the derived files: the document, its table of problem codes, config.toml, the web client's API
 	cargo run --quiet --locked -- openapi > target/openapi.json

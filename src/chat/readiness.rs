@@ -24,12 +24,11 @@ struct Known {
 }
 
 impl Chat {
-    /// Whether the server can write. False once shutdown has begun or the store has failed, while the node does not see the end of
-    /// the log or has a wrong clock, and while a trial finds no room on the disk or does not return.
+    /// Whether the server can write. False once shutdown has begun or the store has failed, and while a trial finds no room on
+    /// the disk or does not return.
     pub async fn is_ready(&self) -> bool {
         let is_out_of_date = !self.live.node().up_to_date.for_streams();
-        let is_ending = self.store.has_failed() || self.live.registry().is_closing();
-        if is_ending || is_out_of_date || !self.store.clocks_agree() {
+        if self.store.has_failed() || self.live.registry().is_closing() || is_out_of_date {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {

@@ -20,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Client {
     pub(super) address: SocketAddr,
     pub(super) bearer: Option<String>,
+    /// How long a request may take.
+    patience: Duration,
     http: reqwest::Client,
 }
 
@@ -35,8 +37,8 @@ impl Client {
     }
 
     fn with(builder: reqwest::ClientBuilder, address: SocketAddr) -> Self {
-        let http = builder.no_proxy().timeout(TIMEOUT).build().expect("a client can be built");
-        Self { address, bearer: None, http }
+        let http = builder.no_proxy().build().expect("a client can be built");
+        Self { address, bearer: None, patience: TIMEOUT, http }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -58,6 +60,16 @@ impl Client {
     pub fn through(&self, address: SocketAddr) -> Self {
         let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
         Self { bearer: self.bearer.clone(), ..Self::with(builder, address) }
+    }
+
+    /// The same client at the address of another node.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
+    /// The same client, who gives a request up after this time.
+    pub fn patient_for(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -105,7 +117,8 @@ impl Client {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> Result<Answer, reqwest::Error> {
-        let mut request = self.http.request(method.clone(), format!("http://{}{path}", self.address));
+        let url = format!("http://{}{path}", self.address);
+        let mut request = self.http.request(method.clone(), url).timeout(self.patience);
         if let Some(token) = &self.bearer {
             request = request.bearer_auth(token);
         }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -94,6 +94,16 @@ impl Person {
     /// The same person in the same session, who reaches the server at another address.
     pub fn through(&self, address: SocketAddr) -> Self {
         Self { client: self.client.through(address), ..self.clone() }
+    }
+
+    /// The same person in the same session at another node.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { client: self.client.at(address), ..self.clone() }
+    }
+
+    /// The same person, who gives a request up after this time.
+    pub fn patient_for(&self, patience: Duration) -> Self {
+        Self { client: self.client.patient_for(patience), ..self.clone() }
     }
 
     /// A public room of that name.

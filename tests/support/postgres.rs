@@ -2,7 +2,7 @@
 //! A test that stops PostgreSQL gets one of its own. Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -18,8 +18,8 @@ const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%251";
 /// Makes the cluster, starts it, says so, and then does what each line of its standard input says: `stop` or `start`. That input
 /// ends at the latest with the test process, in whatever way it ends. Then PostgreSQL ends and the folder is removed. The
 /// arguments after the first three are a command that runs another as somebody who is not root, because PostgreSQL refuses to run
-/// as root. The locale sorts otherwise than by bytes, as that of most databases does, and autovacuum would look through each
-/// database of each test.
+/// as root. The locale sorts otherwise than by bytes, as that of most databases does. Autovacuum would look through each database of
+/// each test, and a start after a crash would sync each of its files.
 const SUPERVISOR: &str = r#"
 bin=$1 port=$2 password=$3
 shift 3
@@ -30,7 +30,7 @@ printf %s "$password" >password
 chmod 644 password
 mkdir data
 if [ $# -gt 0 ]; then chmod 711 . && chown 65534:65534 data; fi
-settings="-c port=$port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB"
+settings="-c port=$port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB -c recovery_init_sync_method=syncfs"
 if "$@" "$bin/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 \
     --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >log 2>&1 </dev/null &&
   "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start >>log 2>&1 </dev/null
@@ -160,26 +160,10 @@ impl Database {
         tokio::task::spawn_blocking(create).await.expect("the database is made")
     }
 
-    /// The same with its tables in a folder, which is made for it. Only root can make it.
-    pub async fn create_alone_in(folder: PathBuf) -> Self {
-        let create = move || {
-            std::fs::create_dir(&folder).expect("the folder can be made");
-            std::os::unix::fs::chown(&folder, Some(65534), Some(65534)).expect("root can give it away");
-            let postgres = Arc::new(Postgres::start());
-            postgres.run(&format!("CREATE TABLESPACE apart LOCATION '{}'", folder.display()));
-            Self::create_with(postgres, "TABLESPACE apart")
-        };
-        tokio::task::spawn_blocking(create).await.expect("the database is made")
-    }
-
     fn create_in(postgres: Arc<Postgres>) -> Self {
-        Self::create_with(postgres, "")
-    }
-
-    fn create_with(postgres: Arc<Postgres>, options: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("parlor_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        postgres.run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0 {options}"));
+        postgres.run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
         Self { postgres, name }
     }
 
@@ -206,7 +190,22 @@ impl Database {
 
     /// What `storage.url` is set to.
     pub fn url(&self) -> String {
-        format!("postgres://parlor:{PASSWORD_IN_URL}@127.0.0.1:{}/{}", self.postgres.port, self.name)
+        self.url_through(self.address())
+    }
+
+    /// The same on another way to it, such as through a proxy.
+    pub fn url_through(&self, address: SocketAddr) -> String {
+        format!("postgres://parlor:{PASSWORD_IN_URL}@{address}/{}", self.name)
+    }
+
+    /// Where its PostgreSQL listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.postgres.port))
+    }
+
+    /// Whether the password of its URL is in a text, in either form.
+    pub fn is_betrayed_by(text: &str) -> bool {
+        text.contains(PASSWORD) || text.contains(PASSWORD_IN_URL)
     }
 
     /// Where PostgreSQL listens.
@@ -218,29 +217,6 @@ impl Database {
     /// columns.
     pub async fn run(&self, statements: &str) -> String {
         self.try_run(statements).await.unwrap_or_else(|said| panic!("{statements}\n{said}"))
-    }
-
-    /// The same as the superuser.
-    pub async fn run_as_superuser(&self, statements: &str) -> String {
-        let (postgres, name, owned) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
-        let run = move || postgres.psql("postgres", &name, &owned);
-        let ran = tokio::task::spawn_blocking(run).await.expect("psql runs them");
-        ran.unwrap_or_else(|said| panic!("{statements}\n{said}"))
-    }
-
-    /// Sets what holds for connections that are opened from now on, and ends those of the server.
-    pub async fn alters(&self, change: &str) {
-        self.run_as_superuser(&format!("ALTER DATABASE {} {change}", self.name)).await;
-        self.ends_connections().await;
-    }
-
-    /// Ends all connections of the server.
-    pub async fn ends_connections(&self) {
-        self.run_as_superuser(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        .await;
     }
 
     /// The same where it may fail.
@@ -267,14 +243,6 @@ impl Database {
             Transaction(psql)
         };
         tokio::task::spawn_blocking(begin).await.expect("psql begins")
-    }
-}
-
-impl Transaction {
-    /// Runs more statements in it, without waiting until they are done.
-    pub fn goes_on(&mut self, statements: &str) {
-        let mut stdin = self.0.stdin.as_ref().expect("stdin is piped");
-        writeln!(stdin, "{statements};").expect("psql reads");
     }
 }
 

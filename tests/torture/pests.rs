@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::interval;
 
 use super::badge::Badge;
+use super::chance::Chance;
+use super::machine::{Nodes, Way};
 use super::world::World;
-use crate::support::Server;
 
 /// Clients of each sort.
 const PESTS: usize = 12;
@@ -21,12 +22,14 @@ const TICK: Duration = Duration::from_secs(1);
 const NARROW: u32 = 2_048;
 
 /// They go on until the set is dropped.
-pub async fn come(server: &Server, world: &Arc<World>) -> JoinSet<()> {
+pub async fn come(nodes: &Nodes, world: &Arc<World>, chance: &mut Chance) -> JoinSet<()> {
     let mut pests = JoinSet::new();
+    let server = nodes.first();
     server.register("pest").await;
-    for _ in 0..PESTS {
-        pests.spawn(drips(server.address()));
-        pests.spawn(sips(Badge::new(server.sign_in("pest").await), world.clone()));
+    for door in nodes.doors(Way::Straight).iter().cycle().take(PESTS) {
+        pests.spawn(drips(door.address));
+        let badge = Badge::new(server.sign_in("pest").await, nodes.doors(Way::Straight), chance.fork());
+        pests.spawn(sips(badge, world.clone()));
     }
     pests
 }
@@ -56,7 +59,7 @@ async fn sips(mut badge: Badge, world: Arc<World>) {
         badge.renews(&world).await;
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(NARROW).expect("the buffer can be set before connecting");
-        if let Ok(mut socket) = socket.connect(badge.person.address()).await {
+        if let Ok(mut socket) = socket.connect(badge.anywhere().address()).await {
             let token = badge.person.token();
             let request =
                 format!("GET /v1/events HTTP/1.1\r\nHost: parlor\r\nAuthorization: Bearer {token}\r\n\r\n");

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use parlor::domain::clock::Clock;
 use serde_json::Value;
+use tokio::time::timeout;
 
-use super::badge::Badge;
+use super::badge::{Badge, PATIENCE};
 use super::chance::Chance;
 use super::world::{Progress, World};
 use crate::support::log::{event, says};
@@ -21,6 +22,14 @@ pub struct Shown {
     pub seq: i64,
     /// A hash of the whole event without its cursor.
     pub digest: u64,
+}
+
+impl Shown {
+    pub fn of(frame: &Frame) -> Self {
+        let room = frame.data["room"].as_str().expect("an event has a room").to_owned();
+        let seq = frame.data["seq"].as_i64().expect("an event has a seq");
+        Self { room, seq, digest: digest(&event(frame)) }
+    }
 }
 
 /// One connection: which events came over it, and since when.
@@ -89,12 +98,13 @@ impl Reader {
         let room = self.room.as_ref().map(|room| format!("/v1/rooms/{}/events", room.id));
         let path = room.unwrap_or_else(|| "/v1/events".to_owned());
         loop {
+            let person = self.badge.anywhere();
             let opening = if self.chance.one_in(2) {
-                self.badge.person.opening(&path).last_event_id(&self.cursor)
+                person.opening(&path).last_event_id(&self.cursor)
             } else {
-                self.badge.person.opening(&format!("{path}?after={}", self.cursor))
+                person.opening(&format!("{path}?after={}", self.cursor))
             };
-            match opening.try_open().await {
+            match self.in_time(opening.try_open()).await.unwrap_or_else(silence) {
                 Ok(stream) => {
                     if self.follows(stream).await {
                         return self;
@@ -114,12 +124,17 @@ impl Reader {
         }
     }
 
+    /// None where somebody impatient has heard nothing for long enough to go to another node.
+    async fn in_time<T>(&self, hears: impl Future<Output = T>) -> Option<T> {
+        if self.badge.is_impatient { timeout(PATIENCE, hears).await.ok() } else { Some(hears.await) }
+    }
+
     /// Reads one connection to its end; whether the last message has come.
     async fn follows(&mut self, mut stream: EventStream) -> bool {
         // Some connections are hung up on by the reader himself.
-        let hangs_up_after = if self.chance.one_in(4) { self.chance.below(100) } else { u64::MAX };
+        let hangs_up_after = if self.chance.one_in(3) { self.chance.below(100) } else { u64::MAX };
         let mut read = 0;
-        while let Some(frame) = stream.try_next().await {
+        while let Some(frame) = self.in_time(stream.try_next()).await.flatten() {
             match frame.event.as_str() {
                 "" => {
                     assert!(read > 0, "{}: an event before hello", self.name);
@@ -171,13 +186,15 @@ impl Reader {
     /// Whether this was the last message.
     fn notes(&mut self, frame: &Frame) -> bool {
         frame.cursor().clone_into(&mut self.cursor);
-        let room = frame.data["room"].as_str().expect("an event has a room").to_owned();
-        let seq = frame.data["seq"].as_i64().expect("an event has a seq");
-        let digest = digest(&event(frame));
-        self.progress.lock().expect("nobody panics with it").insert(room.clone(), seq);
-        self.shown.push(Shown { room, seq, digest });
+        let shown = Shown::of(frame);
+        self.progress.lock().expect("nobody panics with it").insert(shown.room.clone(), shown.seq);
+        self.shown.push(shown);
         says(frame, &self.last)
     }
+}
+
+fn silence() -> Result<EventStream, NoStream> {
+    Err(NoStream::Broken("nothing came".into()))
 }
 
 /// The same for one event however its members are ordered.

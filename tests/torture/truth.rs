@@ -2,7 +2,6 @@
 //! stream, so that no fault of streams can hide itself.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use parlor::domain::event::Event;
 use parlor::domain::ids::{Ids, Position, RoomId};
@@ -41,25 +40,30 @@ pub struct Truth {
     pub places: HashMap<(String, i64), usize>,
     /// Rooms that are no more: what was said in them is taken out of the log.
     pub deleted: HashSet<String>,
+    /// Sessions that have ended, by their id: how many entries came before that.
+    pub ended: HashMap<String, usize>,
 }
 
 impl Truth {
-    /// Reads the log of a server that is stopped.
-    pub async fn read(data: &Path) -> Self {
-        let store =
-            Store::open(&Location::Folder(data.into()), Purpose::Command, Ids::SYSTEM, Box::new(|_| {}))
-                .await
-                .expect("the store opens");
+    /// Reads the log of servers that are stopped.
+    pub async fn read(location: &Location) -> Self {
+        let store = Store::open(location, Purpose::Command, Ids::SYSTEM, Box::new(|_| {}));
+        let store = store.await.expect("the store opens");
         let (mut entries, mut places, mut deleted) = (Vec::new(), HashMap::new(), HashSet::new());
+        let mut ended = HashMap::new();
         let mut last = Position(0);
         let mut seqs: HashMap<RoomId, i64> = HashMap::new();
         loop {
             let page = store.log_events(last, PAGE).await.expect("the log can be read");
-            let Some(end) = page.last() else { return Self { entries, places, deleted } };
+            let Some(end) = page.last() else { return Self { entries, places, deleted, ended } };
             for (event, position) in page.iter().zip(last.0 + 1..) {
                 assert_eq!(event.position.0, position, "positions have no hole");
                 // What was said in a room that is gone is taken out of the log, its seq too.
                 // What no stream shows is for nodes.
+                if let Some(session) = event.ended() {
+                    let before = ended.insert(session.to_string(), entries.len());
+                    assert_eq!(before, None, "a session ends once");
+                }
                 let Some(room) = event.room() else { continue };
                 let next = seqs.entry(room).or_insert(0);
                 let entry = Entry::of(event, room, *next + 1);
@@ -77,7 +81,8 @@ impl Truth {
 
     /// A log made up of these events, whose seqs go up by one in each room.
     pub fn made_up(events: &[(&str, &str, Option<&str>)]) -> Self {
-        let mut truth = Self { entries: Vec::new(), places: HashMap::new(), deleted: HashSet::new() };
+        let (entries, places, deleted, ended) = Default::default();
+        let mut truth = Self { entries, places, deleted, ended };
         for (number, (room, kind, person)) in (0_u64..).zip(events) {
             let seq = truth.entries.iter().filter(|entry| entry.room == *room).count() + 1;
             let seq = i64::try_from(seq).expect("a handful");

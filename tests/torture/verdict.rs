@@ -3,7 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::breakage::Broken;
 use super::deletion::Demolisher;
+use super::guest::{Guest, Visit};
 use super::mover::Mover;
 use super::reader::{Reader, Shown, Stretch};
 use super::truth::{Entry, Truth};
@@ -34,10 +36,7 @@ type Stored<'t> = (&'t str, &'t str, i64);
 #[derive(Debug, Default)]
 #[allow(dead_code, reason = "printed as a whole")]
 pub struct Report {
-    pub kills: usize,
-    pub stops: usize,
-    pub pauses: usize,
-    pub cuts: usize,
+    pub broken: Broken,
     pub attempted: usize,
     pub acknowledged: usize,
     pub refused: usize,
@@ -57,7 +56,10 @@ pub struct Report {
     pub reorders: usize,
     /// Events that the reader must not see, or that are not in the log as they were shown.
     pub wrong: usize,
+    /// Events that a reader was shown after they were removed, or after their session had ended.
+    pub after_removal: usize,
     pub resets: usize,
+    pub sign_outs: usize,
     /// Left out before a removal, as it must be.
     pub withheld: usize,
     pub renewals: usize,
@@ -68,10 +70,10 @@ impl Report {
     /// How often a promise was broken; the line names each.
     pub fn broken_promises(&self) -> usize {
         let Self { lost, doubled, never_attempted, untrue, seq_holes, .. } = self;
-        let Self { gaps, repeats, reorders, wrong, resets, .. } = self;
-        [lost, doubled, never_attempted, untrue, seq_holes, gaps, repeats, reorders, wrong, resets]
-            .into_iter()
-            .sum()
+        let Self { gaps, repeats, reorders, wrong, after_removal, resets, .. } = self;
+        let of_the_log = [lost, doubled, never_attempted, untrue, seq_holes];
+        let of_streams = [gaps, repeats, reorders, wrong, after_removal, resets];
+        of_the_log.into_iter().chain(of_streams).sum()
     }
 
     pub fn judge_writers(&mut self, truth: &Truth, writers: &[Writer], others: &HashSet<String>) {
@@ -121,6 +123,29 @@ impl Report {
         for room in &demolisher.deleted {
             self.untrue +=
                 counts(!truth.deleted.contains(room), || format!("deleted, but still there: {room}"));
+        }
+    }
+
+    /// Nothing of a session is shown after its end, and the node that has ended it does not answer it.
+    pub fn judge_guest(&mut self, truth: &Truth, guest: &Guest) {
+        self.after_removal += guest.answered_after_it;
+        for Visit { session, streams } in &guest.visits {
+            self.sign_outs += 1;
+            let Some(end) = truth.ended.get(session) else {
+                self.untrue += counts(true, || format!("signed out, but the log does not say so: {session}"));
+                continue;
+            };
+            self.after_removal += counts(streams.is_none(), || format!("a stream of {session} went on"));
+            for shown in streams.iter().flatten().flatten() {
+                match truth.at(&shown.room, shown.seq) {
+                    Some((place, _)) if place < *end => {}
+                    Some(_) => {
+                        self.after_removal +=
+                            counts(true, || format!("{shown:?} after the end of {session}"));
+                    }
+                    None => self.wrong += counts(true, || format!("{shown:?} is not in the log")),
+                }
+            }
         }
     }
 
@@ -197,11 +222,16 @@ impl Report {
             }
         }
         for more in shown.filter(|shown| !elsewhere.contains(&key(shown))) {
-            let is_visible = truth.at(&more.room, more.seq).is_some_and(|(place, _)| {
-                visible.binary_search_by_key(&place, |visible| visible.place).is_ok()
-            });
+            let place = truth.at(&more.room, more.seq).map(|(place, _)| place);
+            let is_visible = place
+                .is_some_and(|place| visible.binary_search_by_key(&place, |visible| visible.place).is_ok());
+            let was_removed = place.is_some_and(|place| was_removed(truth, own, &more.room, place));
             let count = counts(true, || format!("{name}: {more:?} is too much"));
-            *(if is_visible { &mut self.repeats } else { &mut self.wrong }) += count;
+            *(match (is_visible, was_removed) {
+                (true, _) => &mut self.repeats,
+                (false, true) => &mut self.after_removal,
+                (false, false) => &mut self.wrong,
+            }) += count;
         }
     }
 
@@ -215,7 +245,7 @@ impl Report {
                 let removes =
                     entry.kind == "member.left" && entry.is_own(own) && entry.at > stretch.opened_at;
                 let more = end - stretch.from - index - 1;
-                self.wrong += counts(removes && more > 0, || {
+                self.after_removal += counts(removes && more > 0, || {
                     format!("{name}: {more} events behind {entry:?} in {stretch:?}")
                 });
             }
@@ -229,6 +259,12 @@ fn counts(is_so: bool, what: impl FnOnce() -> String) -> usize {
         println!("{}", what());
     }
     usize::from(is_so)
+}
+
+/// Whether the reader had been in the room and was removed from it before this place.
+fn was_removed(truth: &Truth, own: &str, room: &str, place: usize) -> bool {
+    let before = truth.entries[..place].iter();
+    before.filter(|entry| entry.room == room).any(|entry| entry.kind == "member.left" && entry.is_own(own))
 }
 
 /// A member sees the whole history of a room.

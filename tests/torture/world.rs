@@ -31,6 +31,27 @@ pub struct World {
     /// Movers that stay where they are.
     pub parked: AtomicUsize,
     progress: Mutex<HashMap<String, Progress>>,
+    sleep: Mutex<Sleep>,
+}
+
+/// The node that sleeps for long, and how many renewals each node is asked for now.
+#[derive(Debug, Default)]
+struct Sleep {
+    asleep: Option<usize>,
+    asked: HashMap<usize, usize>,
+}
+
+/// Keeps a node from being put to sleep for long.
+pub struct Awake<'w> {
+    world: &'w World,
+    node: usize,
+}
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        let mut sleep = self.world.sleep.lock().expect("nobody panics with it");
+        *sleep.asked.get_mut(&self.node).expect("it was asked") -= 1;
+    }
 }
 
 /// The newest seq that a reader was shown of each room.
@@ -44,6 +65,7 @@ impl World {
             outcomes: AtomicUsize::new(0),
             parked: AtomicUsize::new(0),
             progress: Mutex::default(),
+            sleep: Mutex::default(),
         })
     }
 
@@ -71,16 +93,47 @@ impl World {
 
     /// How long a fault lasts, or until the weather calms down.
     pub async fn lasts(&self, how_long: Duration) {
-        let end = sleep_until(Instant::now() + how_long);
+        let end = Self::passes(how_long);
         tokio::select! {
             () = end => {}
             () = self.until(|weather| *weather != Weather::Rough) => {}
         }
     }
 
+    /// So much time goes by.
+    pub async fn passes(how_long: Duration) {
+        sleep_until(Instant::now() + how_long).await;
+    }
+
     /// The moment until the next attempt at a closed door.
     pub async fn a_moment(&self) {
-        sleep_until(Instant::now() + AGAIN_AFTER).await;
+        Self::passes(AGAIN_AFTER).await;
+    }
+
+    /// Keeps a node awake until it is dropped; none if the node sleeps.
+    pub fn stays_awake(&self, node: usize) -> Option<Awake<'_>> {
+        let mut sleep = self.sleep.lock().expect("nobody panics with it");
+        if sleep.asleep == Some(node) {
+            return None;
+        }
+        *sleep.asked.entry(node).or_default() += 1;
+        Some(Awake { world: self, node })
+    }
+
+    /// Waits until nothing keeps the node awake; from then on nothing does, until it wakes up.
+    pub async fn dozes_off(&self, node: usize) {
+        self.sleep.lock().expect("nobody panics with it").asleep = Some(node);
+        let is_asked = || {
+            let sleep = self.sleep.lock().expect("nobody panics with it");
+            sleep.asked.get(&node).is_some_and(|asked| *asked > 0)
+        };
+        while is_asked() {
+            self.a_moment().await;
+        }
+    }
+
+    pub fn wakes_up(&self) {
+        self.sleep.lock().expect("nobody panics with it").asleep = None;
     }
 
     pub fn had_an_outcome(&self) {

@@ -102,8 +102,9 @@ impl Writer {
         number
     }
 
-    fn request(&self, index: usize) -> impl Future<Output = Answered> + use<> {
-        let person = self.badge.person.clone();
+    fn request(&mut self, index: usize) -> impl Future<Output = Answered> + use<> {
+        let person = self.badge.anywhere();
+        let is_impatient = self.badge.is_impatient;
         let Attempt { room, body, .. } = &self.attempts[index];
         let path = format!("/v1/rooms/{room}/messages");
         let body = json!({ "body": body, "client_id": format!("post-{index}") });
@@ -117,7 +118,7 @@ impl Writer {
                     Answered::Not(answer.status, answer.json["code"].as_str().unwrap_or_default().to_owned())
                 }
                 Err(error) => {
-                    assert!(!error.is_timeout(), "no answer in all that time: {error}");
+                    assert!(is_impatient || !error.is_timeout(), "no answer in all that time: {error}");
                     Answered::Lost
                 }
             }
