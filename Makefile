@@ -67,7 +67,7 @@ clients: clients-tools $(WEB_PACKAGES) ## Generate, compile and run a client in 
 	cargo build --locked
 	CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" node openapi/clients/run.mjs $(CLIENT)
 
-bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (ten minutes; ROWS=... for some)
+bench: bench-tools web/dist/index.html ## Measure a release build beside yardsticks of the same run (a quarter of an hour; ROWS=... for some)
 	cargo bench --locked --bench parlor -- $(ROWS)
 
 torture: test-tools web/dist/index.html ## Break what the server stands on and look for what was lost (ROUNDS=1000 SEED=... NODES=3; minutes)

@@ -11,7 +11,9 @@
     reason = "figures are rounded for reading"
 )]
 
+mod burst;
 mod client;
+mod cluster;
 mod contender;
 mod deletion;
 mod fan_out;
@@ -38,6 +40,10 @@ mod table;
 mod wal;
 mod writes;
 
+use cluster::{
+    delivery as cluster_delivery, fan_out as cluster_fan_out, following as cluster_following,
+    nodes as cluster_nodes, opening as cluster_opening, posts as cluster_posts,
+};
 use table::Table;
 
 fn main() {
@@ -54,6 +60,16 @@ fn main() {
             "Without nginx and its nchan module (Debian: nginx-light, libnginx-mod-nchan) their columns are left out."
         );
     }
+    let has_postgres = cluster::is_installed();
+    if !has_postgres {
+        println!(
+            "Without PostgreSQL (Debian: postgresql) the rows whose names begin with cluster_ are left out."
+        );
+    }
+    let is_asked_for = |row: &str| {
+        let is_wanted = wanted.is_empty() || wanted.iter().any(|wanted| wanted == row);
+        is_wanted && (has_postgres || !row.starts_with("cluster_"))
+    };
     macro_rules! run {
         ($($name:ident)+) => {
             let rows = [$(stringify!($name)),+];
@@ -61,13 +77,14 @@ fn main() {
                 eprintln!("there is no row {unknown}; there are {}", rows.join(" "));
                 std::process::exit(2);
             }
-            $(if wanted.is_empty() || wanted.iter().any(|wanted| wanted == stringify!($name)) {
+            $(if is_asked_for(stringify!($name)) {
                 println!("{}:", stringify!($name));
                 runtime.block_on($name::run(&mut table));
             })+
         };
     }
-    run!(start posts deletion wal fan_out saturation opening rooms replay history logins);
+    run!(start posts deletion wal fan_out saturation opening rooms replay history logins
+        cluster_posts cluster_nodes cluster_delivery cluster_fan_out cluster_following cluster_opening);
     println!();
     table.print();
     println!("\n{}; scale {}", machine::describe(), scale::factor());

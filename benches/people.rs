@@ -15,7 +15,7 @@ use parlor::domain::session::Transport;
 use parlor::domain::user::User;
 use parlor::secrets::{Secrets, TokenKey};
 use parlor::storage::sessions::NewSession;
-use parlor::storage::{Location, NewRoom, Purpose, Store};
+use parlor::storage::{Location, NewRoom, Purpose, Server, Store};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -67,11 +67,20 @@ pub fn messages_of(room: RoomId) -> String {
 impl Seeding {
     pub async fn begin() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let location = Location::Folder(folder.path().into());
+        Self::begin_at(folder, &location).await
+    }
+
+    /// The same in a PostgreSQL database. The folder then has only the keys.
+    pub async fn begin_in(url: &str) -> Self {
+        let server = Server::parse(url).expect("a URL");
+        Self::begin_at(tempfile::tempdir().expect("a folder"), &Location::Server(server.into())).await
+    }
+
+    async fn begin_at(folder: TempDir, location: &Location) -> Self {
         let on_commit = Box::new(|_| ());
         let store =
-            Store::open(&Location::Folder(folder.path().into()), Purpose::Command, Ids::SYSTEM, on_commit)
-                .await
-                .expect("a database");
+            Store::open(location, Purpose::Command, Ids::SYSTEM, on_commit).await.expect("a database");
         let secrets = Secrets::draw(Ids::SYSTEM);
         secrets.keep(&folder.path().join("secrets.toml")).expect("a file of keys");
         Self { folder, store, key: secrets.token_keys[0].clone(), at: Clock::SYSTEM.now() }

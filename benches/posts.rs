@@ -10,19 +10,19 @@ use rusqlite::{Connection, OpenFlags, ToSql, params};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::burst::{BODY, Bursts};
 use super::client::Client;
 use super::fill;
 use super::people::{Person, Seeding, messages_of};
 use super::scale;
 use super::server::Server;
-use super::table::{Row as TableRow, Table, Target, median, quantile};
+use super::table::{Row as TableRow, Table, Target, median};
 
 const ALONE: usize = 500;
 const CLIENTS: [usize; 2] = [64, 256];
 /// Posts of one round.
 const POSTS: usize = 12_800;
 const ROUNDS: usize = 3;
-const BODY: &str = "the quick brown fox jumps over the lazy dog, and nobody minds";
 
 /// The rows of a post.
 const MESSAGE: &str = "INSERT INTO messages \
@@ -72,37 +72,15 @@ pub async fn seed() -> (TempDir, RoomId, Person) {
 
 async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folder: &Path, bare: &mut Bare) {
     let each = scale::count(POSTS) / clients;
-    let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
-    let (mut rates, mut straight, mut batch) = (Vec::new(), Vec::new(), 0.0);
+    let (mut bursts, mut straight, mut batch) = (Bursts::default(), Vec::new(), 0.0);
     let all = (each * clients) as f64;
-    for round in 0..scale::rounds(ROUNDS) {
+    for _ in 0..scale::rounds(ROUNDS) {
         let mut connections = Vec::new();
         for _ in 0..clients {
             connections.push(ada.again().await);
         }
-        let (before, began) = (commits(folder), Instant::now());
-        let tasks = connections.into_iter().enumerate().map(|(client, mut connection)| {
-            let path = path.to_owned();
-            tokio::spawn(async move {
-                let mut times = Vec::with_capacity(each);
-                for n in 0..each {
-                    let client_id = format!("{clients}-{round}-{client}-{n}");
-                    let body = json!({"body": BODY, "client_id": client_id}).to_string();
-                    let began = Instant::now();
-                    connection.exchange("POST", &path, &body).await;
-                    times.push(began.elapsed().as_secs_f64() * 1e3);
-                }
-                times
-            })
-        });
-        let mut times = Vec::new();
-        for task in tasks.collect::<Vec<_>>() {
-            times.extend(task.await.expect("a client"));
-        }
-        rates.push(all / began.elapsed().as_secs_f64());
-        times.sort_by(f64::total_cmp);
-        p50s.push(quantile(&times, 0.5));
-        p99s.push(quantile(&times, 0.99));
+        let before = commits(folder);
+        bursts.send(connections, path, each).await;
         batch = all / f64::from(commits(folder).wrapping_sub(before));
 
         let rows = (batch.round() as usize).max(1);
@@ -113,23 +91,22 @@ async fn many(table: &mut Table, ada: &Client, path: &str, clients: usize, folde
         let written = (each * clients).div_ceil(rows) * rows;
         straight.push(written as f64 / began.elapsed().as_secs_f64());
     }
-    let (rate, straight) = (median(&rates), median(&straight));
-    let (p50, p99) = (median(&p50s), median(&p99s));
+    let straight = median(&straight);
     let row = TableRow::ratio(
         format!("durable posts, {clients} connections"),
-        rate / straight,
+        bursts.rate() / straight,
         Target::AtLeast(0.5),
     );
     let yardstick = format!("straight into SQLite, {batch:.0} a batch: {straight:.0}/s");
-    table.add(row.parlor(format!("{rate:.0}/s, p50 {p50:.1} ms, p99 {p99:.1} ms")).yardstick(yardstick));
+    table.add(row.parlor(bursts.text()).yardstick(yardstick));
     if clients == CLIENTS[0] {
         let row = TableRow::figure(
             format!("durable posts, {clients} connections, p99"),
-            p99,
+            bursts.p99(),
             " ms",
             Target::AtMost(15.0),
         );
-        table.add(row.parlor(format!("{p99:.1} ms")).yardstick("-"));
+        table.add(row.parlor(format!("{:.1} ms", bursts.p99())).yardstick("-"));
     }
 }
 
@@ -184,7 +161,8 @@ impl Bare {
     }
 }
 
-fn event_of(id: &uuid::Uuid) -> String {
+/// What the log keeps of a post.
+pub fn event_of(id: &uuid::Uuid) -> String {
     let actor: Value = json!({"id": id, "username": "ada", "display_name": "ada"});
     let message = json!({"id": id, "room": id, "seq": 1, "author": actor, "body": BODY, "created_at": "2026-01-01T00:00:00.000000Z"});
     json!({"type": "message.posted", "room": id, "seq": 1, "actor": actor, "message": message}).to_string()

@@ -1,5 +1,6 @@
 //! What a process has used, read from /proc: time on the CPU and memory.
 
+use std::collections::HashMap;
 use std::fs;
 
 /// A server under measurement: one process, or a master with workers.
@@ -13,9 +14,7 @@ impl Processes {
 
     /// A process and its present children.
     pub fn family(pid: u32) -> Self {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("/proc");
-        let children = children.split_whitespace().map(|child| child.parse().expect("a process id"));
-        Self(std::iter::once(pid).chain(children).collect())
+        Self(std::iter::once(pid).chain(children(pid)).collect())
     }
 
     /// Seconds on the CPU since the start, of user and kernel. In steps of a clock tick, usually 10 ms.
@@ -26,7 +25,8 @@ impl Processes {
 
     /// The same to the nanosecond, but without threads that have ended: for short stretches.
     pub fn cpu_of_threads(&self) -> f64 {
-        self.0.iter().map(|pid| nanos_of(*pid)).sum::<u64>() as f64 / 1e9
+        let nanos = self.0.iter().map(|pid| nanos_of(*pid).expect("the process runs"));
+        nanos.sum::<u64>() as f64 / 1e9
     }
 
     /// Resident memory in KiB; what processes share is counted once.
@@ -40,6 +40,17 @@ impl Processes {
     }
 }
 
+/// Nanoseconds on the CPU of a process and of each of its present children. Children may come and go.
+pub fn nanos_of_family(pid: u32) -> HashMap<u32, u64> {
+    let family = std::iter::once(pid).chain(children(pid));
+    family.filter_map(|pid| Some((pid, nanos_of(pid)?))).collect()
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("/proc");
+    children.split_whitespace().map(|child| child.parse().expect("a process id")).collect()
+}
+
 fn ticks_of(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it.
@@ -48,12 +59,13 @@ fn ticks_of(pid: u32) -> u64 {
     [fields[11], fields[12]].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
 }
 
-fn nanos_of(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+/// None if the process has ended.
+fn nanos_of(pid: u32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let of_one = |thread: fs::DirEntry| {
-        // A process that has just ended has no files there any more.
+        // A thread that has just ended has no files there any more.
         let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
         stat.split_whitespace().next()?.parse::<u64>().ok()
     };
-    threads.filter_map(|thread| of_one(thread.ok()?)).sum()
+    Some(threads.filter_map(|thread| of_one(thread.ok()?)).sum())
 }

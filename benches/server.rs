@@ -17,9 +17,19 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with variables over the defaults, such as `("PARLOR_STORAGE__URL", ...)`.
+    pub fn start_with(data: &Path, env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        Self::run(command.env("PARLOR_LIMITS__ENABLED", "false").env("PARLOR_LOG", "error"))
+        Self::run(
+            command
+                .env("PARLOR_LIMITS__ENABLED", "false")
+                .env("PARLOR_LOG", "error")
+                .envs(env.iter().copied()),
+        )
     }
 
     /// Runs a program that says where it listens as Parlor does.

@@ -5,6 +5,8 @@
 pub enum Target {
     AtMost(f64),
     AtLeast(f64),
+    /// Nothing: the figure is for reckoning with.
+    None,
 }
 
 /// Rounding: ratios of clock ticks may differ from a target that they meet by this much.
@@ -56,25 +58,27 @@ impl Row {
         match self.target {
             Target::AtMost(most) => format!("<= {most}{unit}"),
             Target::AtLeast(least) => format!(">= {least}{unit}"),
+            Target::None => "-".into(),
         }
     }
 
-    fn is_reached(&self) -> bool {
-        match self.target {
+    fn reached_text(&self) -> &'static str {
+        let is_reached = match self.target {
             Target::AtMost(most) => self.value <= most + ROUNDING,
             Target::AtLeast(least) => self.value >= least - ROUNDING,
-        }
+            Target::None => return "-",
+        };
+        if is_reached { "yes" } else { "no" }
     }
 
     fn cells(&self) -> [String; 6] {
-        let reached = if self.is_reached() { "yes" } else { "no" };
         [
             self.name.clone(),
             self.parlor.clone(),
             self.yardstick.clone(),
             self.value_text(),
             self.target_text(),
-            reached.into(),
+            self.reached_text().into(),
         ]
     }
 }

@@ -232,9 +232,14 @@ fn location(config: &Config) -> anyhow::Result<Location> {
     Ok(Location::Server(Arc::new(server)))
 }
 
-/// Tries whether the database of several nodes can be used; changes nothing. None where there is none.
+/// Tries whether a node with this configuration can serve the database of several nodes; changes nothing. None where there is none.
 pub async fn check_database(config: &Config) -> anyhow::Result<Option<String>> {
-    Ok(location(config)?.check(wall_clock()).await?)
+    let (location, clock) = (location(config)?, wall_clock());
+    if matches!(location, Location::Folder(_)) {
+        return Ok(None);
+    }
+    let (_, keys) = keys::of_node(config, Ids::new(clock))?;
+    Ok(location.check(keys, clock).await?)
 }
 
 /// The one clock of the process, from which everything else gets the time.

@@ -41,7 +41,7 @@ enum Command {
     },
     /// Print the document of the API, as served at /openapi.json
     Openapi,
-    /// Check the configuration and show the values in force
+    /// Check the configuration and the database of several nodes, and show the values in force
     Check {
         #[command(flatten)]
         locations: Locations,

@@ -24,11 +24,12 @@ struct Known {
 }
 
 impl Chat {
-    /// Whether the server can write. False once shutdown has begun or the store has failed, and while a trial finds no room on
-    /// the disk or does not return.
+    /// Whether the server can write. False once shutdown has begun or the store has failed, while the node does not see the end of
+    /// the log or has a wrong clock, and while a trial finds no room on the disk or does not return.
     pub async fn is_ready(&self) -> bool {
         let is_out_of_date = !self.live.node().up_to_date.for_streams();
-        if self.store.has_failed() || self.live.registry().is_closing() || is_out_of_date {
+        let is_ending = self.store.has_failed() || self.live.registry().is_closing();
+        if is_ending || is_out_of_date || !self.store.clocks_agree() {
             return false;
         }
         if self.readiness.is_due(Instant::now()) {

@@ -1,6 +1,7 @@
 //! Access and refresh tokens: how they are made and verified. Does not know whether the session of a token is still live.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +19,8 @@ use crate::domain::network::NetworkTag;
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 /// Issuer and audience of every token. That a token is for this server alone is ensured by its keys.
 const PARTY: &str = "parlor";
+/// How far the clock of the node that has signed a token may be ahead.
+const AHEAD: Duration = Duration::from_secs(5);
 const TOKEN_TYPE: &str = "at+jwt";
 
 /// A key that signs access tokens: its name in their header, and its 32 secret bytes.
@@ -136,7 +139,7 @@ impl Tokens {
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
         let expires_at = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
         // In the second of `exp` it is no longer valid (RFC 7519).
-        if expires_at <= at || claims.nbf > at.seconds() {
+        if expires_at <= at || claims.nbf > at.plus(AHEAD).seconds() {
             return None;
         }
         Some(AccessToken {
@@ -199,8 +202,6 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::domain::clock::Clock;
 
@@ -243,6 +244,11 @@ mod tests {
         ] {
             let forged = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
             assert_eq!(mint.read_access(&forged, Clock::SYSTEM.now()), None, "{header}");
+        }
+        for (seconds, is_good) in [(4, true), (60, false)] {
+            let ahead =
+                mint.access(token(600), Clock::SYSTEM.now().plus(Duration::from_secs(seconds))).unwrap();
+            assert_eq!(mint.read_access(&ahead, Clock::SYSTEM.now()).is_some(), is_good, "{seconds} s ahead");
         }
         let (claims, _) = rest.split_once('.').unwrap();
         let unsigned = format!("{}.{claims}.", good.split('.').next().unwrap());

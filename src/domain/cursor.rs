@@ -87,10 +87,16 @@ impl Cursors {
         epochs.iter().rev().take_while(|start| start.epoch != since).any(|start| start.first <= published)
     }
 
-    /// Takes over the epochs that there are now, in the same order.
-    pub fn learn(&self, epochs: Vec<EpochStart>) {
-        assert!(!epochs.is_empty(), "an epoch that has begun stays");
-        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
+    /// Takes over the epochs that were read, in the same order. A list that was read before the present one is passed over: two reads
+    /// may end in another order than they began.
+    pub fn learn(&self, read: Vec<EpochStart>) {
+        let newest = read.last().expect("an epoch that has begun stays").epoch;
+        let mut known = self.epochs.write().unwrap_or_else(PoisonError::into_inner);
+        let present = known.last().map(|start| start.epoch);
+        let is_older = Some(newest) != present && known.iter().any(|start| start.epoch == newest);
+        if !is_older {
+            *known = read;
+        }
     }
 
     fn epochs(&self) -> RwLockReadGuard<'_, Vec<EpochStart>> {
@@ -168,6 +174,21 @@ mod tests {
         let restored = Cursors::new(KEY, epochs(&[(7, 1), (9, 41)]));
         assert_eq!(restored.decode(&lost, Position(1_000)), None);
         assert_eq!(restored.decode(&kept, Position(1_000)), Some(Position(30)));
+    }
+
+    #[test]
+    fn an_older_list_of_epochs_does_not_take_the_place_of_a_newer_one() {
+        let (older, newer) = (epochs(&[(7, 1)]), epochs(&[(7, 1), (9, 41)]));
+        let cursors = Cursors::new(KEY, older.clone());
+        cursors.learn(newer);
+        let of_now = cursors.of_event(Position(50));
+        cursors.learn(older);
+        assert_eq!(cursors.epoch(), Epoch(9));
+        assert_eq!(cursors.decode(&of_now, Position(50)), Some(Position(50)));
+        // A database that was put back begins an epoch that is not known yet.
+        cursors.learn(epochs(&[(7, 1), (4, 30)]));
+        assert_eq!(cursors.epoch(), Epoch(4));
+        assert_eq!(cursors.decode(&of_now, Position(50)), None);
     }
 
     #[test]

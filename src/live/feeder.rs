@@ -53,6 +53,8 @@ struct Following {
     published: Position,
     /// The epoch of what was published.
     epoch: Epoch,
+    /// Why the log cannot be read now, as it was said.
+    trouble: Option<Error>,
     node: LiveNode,
 }
 
@@ -81,7 +83,7 @@ impl Feeder {
         node.hub.begin(published);
         node.up_to_date.note(began);
         let epoch = node.store.cursors().epoch();
-        Ok(Following { feeder: self, published, epoch, node }.follow())
+        Ok(Following { feeder: self, published, epoch, trouble: None, node }.follow())
     }
 }
 
@@ -148,9 +150,10 @@ impl Following {
                 self.read_up_to(head).await;
                 if self.published >= head {
                     self.node.up_to_date.note(began);
+                    self.can_read();
                 }
             }
-            Err(error) => tracing::warn!(%error, "the end of the log could not be read"),
+            Err(error) => self.cannot_read(error),
         }
     }
 
@@ -182,7 +185,7 @@ impl Following {
         );
         // First the mark: a stream that opens from now on begins at it, and those that were open end.
         self.node.hub.begin(head);
-        self.node.registry.end_all();
+        self.node.registry.begin_again();
         self.feeder.head.store(head.0, Ordering::Release);
         (self.published, self.epoch) = (head, self.node.store.cursors().epoch());
     }
@@ -198,13 +201,34 @@ impl Following {
                 // First who may see what, because the frames of these events are filtered by it.
                 self.node.registry.heard(&events);
                 self.publish(&events);
+                self.can_read();
                 !events.is_empty()
             }
             Err(error) => {
-                tracing::error!(%error, "the log could not be read for publishing");
+                self.cannot_read(error);
                 tokio::time::sleep(PAUSE).await;
                 false
             }
+        }
+    }
+
+    /// Says so once, and again when there is another reason.
+    fn cannot_read(&mut self, error: Error) {
+        let is_same = match (&self.trouble, &error) {
+            // The words differ with the state of the connection.
+            (Some(Error::Unavailable(_)), Error::Unavailable(_)) => true,
+            (Some(said), error) => said.to_string() == error.to_string(),
+            (None, _) => false,
+        };
+        if !is_same {
+            tracing::error!(%error, "the log cannot be read: nothing more is published until it can");
+            self.trouble = Some(error);
+        }
+    }
+
+    fn can_read(&mut self) {
+        if self.trouble.take().is_some() {
+            tracing::info!("the log can be read again");
         }
     }
 

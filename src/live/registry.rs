@@ -170,6 +170,13 @@ impl Registry {
         });
     }
 
+    /// The database has lost a part of the log. Sessions that are known as live may be of that part, so the store is asked for each.
+    /// Sessions that have ended stay ended. All streams end.
+    pub(super) fn begin_again(&self) {
+        self.sessions.retain(|_, known| known.live.is_none());
+        self.end_all();
+    }
+
     /// The server is going away: streams end one after the other, and those that open from now on at once.
     pub fn close(&self) {
         self.closing.cancel();

@@ -61,7 +61,9 @@ impl Store {
         admin: bool,
         network: Option<NetworkTag>,
     ) -> Result<User, Error> {
-        self.journal.write(move |tx| Box::pin(add(tx, user, password_hash, admin, network))).await
+        self.journal
+            .write(move |tx| Box::pin(add(tx, user.clone(), password_hash.clone(), admin, network)))
+            .await
     }
 
     pub async fn user(&self, id: UserId) -> Result<User, Error> {
@@ -100,7 +102,7 @@ impl Store {
         name: DisplayName,
         at: Timestamp,
     ) -> Result<User, Error> {
-        self.journal.write(move |tx| Box::pin(rename(tx, user, name, at))).await
+        self.journal.write(move |tx| Box::pin(rename(tx, user, name.clone(), at))).await
     }
 
     /// Replaces a password and ends all sessions of the person except `keep`. Refuses if a hash is given as `known` and it is
@@ -114,7 +116,9 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), Error> {
         self.journal
-            .write(move |tx| Box::pin(replace_password(tx, user, known, password_hash, keep, at)))
+            .write(move |tx| {
+                Box::pin(replace_password(tx, user, known.clone(), password_hash.clone(), keep, at))
+            })
             .await
     }
 }
@@ -152,6 +156,7 @@ async fn rename(tx: &mut Transaction, user: UserId, name: DisplayName, at: Times
     RENAME.bind(user).bind(&name).run(tx.sql()).await?;
     let after = User { display_name: name, ..before };
 
+    let at = tx.time(at);
     ADVANCE_ROOMS.bind(user).run(tx.sql()).await?;
     for (room, member) in rooms_of(tx.sql(), user).await? {
         let member = Member { user: after.to_ref(), ..member };

@@ -36,17 +36,6 @@ pub(super) enum Database {
     Postgres(postgres::Database),
 }
 
-impl Location {
-    /// Tries whether the database of several nodes can be used, and says which one it is. None where the database is a file.
-    pub async fn check(&self, clock: Clock) -> Result<Option<String>, OpenError> {
-        let Self::Server(server) = self else { return Ok(None) };
-        let (database, connection) = postgres::Database::open(server.clone(), clock, Duration::ZERO).await?;
-        let version = postgres::Database::version(&connection).await;
-        let version = version.map_err(|failure| OpenError::Database(database.name(), failure))?;
-        Ok(Some(format!("{}, PostgreSQL {version}", database.name())))
-    }
-}
-
 impl Database {
     /// Opens a database, and gives the connection that writes.
     pub async fn open(location: &Location, clock: Clock) -> Result<(Self, Connection), OpenError> {
@@ -102,7 +91,7 @@ impl Database {
     pub fn second_writer(&self) -> Option<Connection> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(postgres) => Some(Connection::Postgres(Box::new(postgres.connection()))),
+            Self::Postgres(postgres) => Some(Connection::Postgres(Box::new(postgres.second_writer()))),
         }
     }
 

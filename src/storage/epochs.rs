@@ -13,7 +13,7 @@ use crate::domain::ids::{Ids, Position};
 const EPOCHS: i64 = 10_000;
 
 statements! {
-    FIRST_START = "INSERT INTO log (id, head, floor, cursor_key) VALUES (1, 0, 0, $1) ON CONFLICT DO NOTHING";
+    FIRST_START = "INSERT INTO log (id, head, at, floor, cursor_key) VALUES (1, 0, 0, 0, $1) ON CONFLICT DO NOTHING";
     LOG = "SELECT head, cursor_key, identity FROM log FOR UPDATE", sqlite "SELECT head, cursor_key, identity FROM log";
     BEGIN = "INSERT INTO epochs (number, epoch, first_position) \
              SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, $1, head + 1 FROM log";

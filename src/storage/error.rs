@@ -21,7 +21,7 @@ pub enum Error {
     /// Nothing was changed, and a later try may succeed.
     #[error("the database is busy")]
     Overloaded,
-    /// The database cannot be reached, or has no lock or no connection to give. Nothing was changed, and a later try may succeed.
+    /// The database cannot be reached, has no lock or no connection to give, or must not be written to. Nothing was changed, and a later try may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The disk is full; nothing was changed.
@@ -53,6 +53,8 @@ pub enum OpenError {
     Migration(String, Failure),
     #[error("the database {0} cannot be used: {1}")]
     Unfit(String, String),
+    #[error("the database {0} has tables of another program; create a new database and name that")]
+    NotOurs(String),
     #[error("the database {0} cannot make writes durable on this file system: {1}")]
     NotDurable(PathBuf, &'static str),
     #[error("the keys in {file} are not those of the database {database}: {why}")]
@@ -77,11 +79,15 @@ pub struct Failure {
 
 /// What a failure means for the request that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// The disk is full.
     Full,
     /// Something else uses what is needed; a later try may succeed.
     Busy,
+    /// Another transaction was in the way, and this one was ended for it. The same may succeed at once.
+    Conflict,
+    /// The database is there, but must not be written to as it is. Only its operator can change that.
+    Unfit,
     /// A statement broke a constraint. It is undone, and the transaction goes on unless a trigger has rolled it back.
     Constraint,
     /// The connection to the database was lost, and with it the transaction unless that was being committed.
@@ -118,6 +124,11 @@ impl BatchFailure {
             Self::Unknown(_) | Self::Fatal(_) => Error::OutcomeUnknown,
         }
     }
+
+    pub fn failure(&self) -> &Failure {
+        let (Self::Undone(failure) | Self::Unknown(failure) | Self::Fatal(failure)) = self;
+        failure
+    }
 }
 
 impl From<BatchFailure> for Failure {
@@ -138,6 +149,19 @@ impl Failure {
         Self { text: text.into(), kind: Kind::Lost }
     }
 
+    /// A database that must not be written to, and why.
+    pub(super) fn unfit(text: String) -> Self {
+        Self { text, kind: Kind::Unfit }
+    }
+
+    pub(super) fn is_unfit(&self) -> bool {
+        self.kind == Kind::Unfit
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Whether the connection was lost, or could not be had.
     pub(super) fn is_lost(&self) -> bool {
         self.kind == Kind::Lost
@@ -145,7 +169,12 @@ impl Failure {
 
     /// Whether a later try may succeed.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self.kind, Kind::Lost | Kind::Busy)
+        matches!(self.kind, Kind::Lost | Kind::Busy | Kind::Conflict)
+    }
+
+    /// Whether the transaction was ended for the sake of another one.
+    pub(super) fn is_conflict(&self) -> bool {
+        self.kind == Kind::Conflict
     }
 
     pub fn is_full(&self) -> bool {
@@ -163,8 +192,12 @@ impl Kind {
         match state {
             // disk_full
             "53100" => Self::Full,
-            // Another transaction was in the way, or it took too long.
-            "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            // serialization_failure, deadlock_detected
+            "40001" | "40P01" => Self::Conflict,
+            // It took too long.
+            "55P03" | "57014" => Self::Busy,
+            // read_only_sql_transaction: the server has become a standby, or its operator has closed it for writes.
+            "25006" => Self::Unfit,
             // The server stops or starts, or has ended this session.
             "57P01" | "57P02" | "57P03" | "25P03" | "57P05" => Self::Lost,
             state if state.starts_with("53") => Self::Busy,
@@ -225,7 +258,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             Kind::Full => Self::Full,
-            Kind::Busy | Kind::Lost => Self::Unavailable(failure.text),
+            Kind::Busy | Kind::Conflict | Kind::Lost | Kind::Unfit => Self::Unavailable(failure.text),
             Kind::Constraint | Kind::Fault => Self::Engine(failure.text),
         }
     }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::Store;
 use super::access::head;
 use super::error::{Error, Failure};
-use super::rows::unknown;
 use super::sql::{Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Event, EventType, Place};
@@ -128,7 +127,11 @@ pub(super) fn page(rows: Vec<OfPage>, upto: Position, limit: i64) -> Result<Page
 }
 
 fn event_of(row: &Row<'_>) -> Result<Event, Failure> {
-    let kind = EventType::parse(&row.get::<String, _>("type")?).ok_or_else(|| unknown("type"))?;
+    let kind: String = row.get("type")?;
+    let kind = EventType::parse(&kind).ok_or_else(|| {
+        let newer = "only a newer parlor knows: run that version here, too";
+        Failure::fault(format!("the log has an event of the type {kind:?}, which {newer}"))
+    })?;
     let (room, seq): (Option<Uuid>, Option<i64>) = (row.get("room_id")?, row.get("seq")?);
     Ok(Event {
         position: Position(row.get("position")?),

@@ -6,11 +6,13 @@ use super::Store;
 use super::epochs::known;
 use super::error::{Error, Failure};
 use super::sql::{Row, statements};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::Position;
 
 statements! {
-    END_OF_LOG =
-        "SELECT head, coalesce(epoch, 0) AS epoch FROM log";
+    END_OF_LOG = "SELECT head, coalesce(epoch, 0) AS epoch, \
+                  (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT AS now FROM log",
+        sqlite "SELECT head, coalesce(epoch, 0) AS epoch, 0 AS now FROM log";
 }
 
 impl Store {
@@ -22,13 +24,24 @@ impl Store {
         Ok(())
     }
 
-    /// The end of the log. Notices whether another node has begun an epoch.
+    /// The end of the log. Notices whether another node has begun an epoch, and whether the database's clock and the one here agree.
     pub async fn end_of_log(&self) -> Result<Position, Error> {
-        let end = |row: &Row<'_>| Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?));
+        let end = |row: &Row<'_>| {
+            let now = Timestamp::from_micros(row.get("now")?);
+            Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?, now))
+        };
+        let asked = self.clocks.clock.now();
         let end = self.first(END_OF_LOG.query(), end).await?;
-        let (head, epoch) = end.ok_or_else(|| Failure::fault("the log has no end".into()))?;
+        let answered = self.clocks.clock.now();
+        let (head, epoch, told) = end.ok_or_else(|| Failure::fault("the log has no end".into()))?;
+        self.clocks.note(asked, told, answered);
         self.meet_epoch(epoch).await?;
         Ok(head)
+    }
+
+    /// Whether the clock here is as good as that of the database, as far as is known. A node without a right clock is not ready.
+    pub fn clocks_agree(&self) -> bool {
+        self.clocks.agree()
     }
 
     /// Learns of the epoch of the log, if it is another one than before.
@@ -47,6 +60,8 @@ impl Store {
 
     /// Has the journal look whether the log has lost what this node has seen of it.
     pub async fn look_for_loss(&self) -> Result<(), Error> {
+        // What was said of the lost end would keep what is said from now on from being news.
+        self.reach.send_modify(|reach| *reach = Position(0));
         self.journal.write(|_| Box::pin(async { Ok(()) })).await
     }
 

@@ -29,6 +29,14 @@ pub struct NodeKeys {
     pub keep: Option<Keep>,
 }
 
+impl NodeKeys {
+    /// The same, where new ones are only tried.
+    pub(super) fn not_kept(self) -> Self {
+        let keep = self.keep.map(|_| Box::new(|| Ok(())) as Keep);
+        Self { keep, ..self }
+    }
+}
+
 impl fmt::Debug for NodeKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeKeys").field("file", &self.file).finish_non_exhaustive()
@@ -49,8 +57,8 @@ pub(super) async fn check(sql: &mut Connection, keys: NodeKeys, database: &str) 
     learned.unwrap_or_else(|failure| Err(OpenError::Database(database.to_owned(), failure)))
 }
 
-/// The inner error is a refusal. It comes before anything is written.
-async fn learn(
+/// The same in a transaction of the caller's. The inner error is a refusal. It comes before anything is written.
+pub(super) async fn learn(
     sql: &mut Connection,
     keys: NodeKeys,
     database: &str,

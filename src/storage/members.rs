@@ -73,16 +73,16 @@ pub struct NewMember {
 
 impl Store {
     pub async fn join_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<Made<Member>, Error> {
-        self.journal.write(move |tx| Box::pin(join(tx, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(join(tx, room.clone(), user, at))).await
     }
 
     /// Ends a membership. Does nothing for a person who is not in the room if the room is public.
     pub async fn leave_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |tx| Box::pin(leave(tx, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(leave(tx, room.clone(), user, at))).await
     }
 
     pub async fn put_member(&self, new: NewMember) -> Result<Made<Member>, Error> {
-        self.journal.write(move |tx| Box::pin(put(tx, new))).await
+        self.journal.write(move |tx| Box::pin(put(tx, new.clone()))).await
     }
 
     /// A page of the members of a room, for one of them: by username, after `after`, at most `limit`.
@@ -136,6 +136,7 @@ async fn leave(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp)
     let position = tx.next_position();
     CLOSE.bind(room.id).bind(user).bind(position).run(tx.sql()).await?;
     let room = advance(tx, room, -1).await?;
+    let at = tx.time(at);
     tx.append(&NewEvent::of_member(EventType::MemberLeft, room, person, left, at))?;
     Ok(())
 }
@@ -160,7 +161,8 @@ async fn put(tx: &mut Transaction, new: NewMember) -> Result<Made<Member>, Stop>
     SET_ROLE.bind(room.id).bind(person.id).bind(role.as_str()).run(tx.sql()).await?;
     let room = advance(tx, room, 0).await?;
     let member = Member { role, ..present };
-    tx.append(&NewEvent::of_member(EventType::MemberUpdated, room, actor, member.clone(), new.at))?;
+    let at = tx.time(new.at);
+    tx.append(&NewEvent::of_member(EventType::MemberUpdated, room, actor, member.clone(), at))?;
     Ok(Made { value: member, new: false })
 }
 
@@ -177,7 +179,7 @@ pub(super) async fn add_member(
     if rooms >= MAX_ROOMS {
         return Err(Refusal::TooManyRooms.into());
     }
-    let since = tx.next_position();
+    let (since, at) = (tx.next_position(), tx.time(at));
     ADD.bind(room.id)
         .bind(person.id)
         .bind(person.username.as_str())

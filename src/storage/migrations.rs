@@ -1,6 +1,7 @@
 //! The schema, step by step: each step is a pair of files, one for each engine. A database says which steps it has.
 
 use super::error::{Failure, OpenError};
+use super::postgres::Found;
 use super::sql::{Connection, statements};
 
 statements! {
@@ -25,24 +26,26 @@ const MIGRATIONS: &[Migration] = &[Migration {
 
 /// Brings a database up to date, all or nothing. `named` is how the operator knows the database.
 pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenError> {
-    match sql.in_transaction(async |sql| apply(sql).await).await {
-        Ok(None) => Ok(()),
-        Ok(Some(version)) => Err(OpenError::NewerSchema(named.to_owned(), version)),
-        Err(failure) => Err(OpenError::Migration(named.to_owned(), failure)),
-    }
+    let applied = sql.in_transaction(async |sql| apply(sql, named).await).await;
+    applied.unwrap_or_else(|failure| Err(OpenError::Migration(named.to_owned(), failure)))
 }
 
-/// The version of a schema that is too new, which is left as it is; none if the database is now as this version wants it.
-async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
+/// The same in a transaction of the caller's. The inner error is a refusal, which leaves the database as it is.
+pub(super) async fn apply(sql: &mut Connection, named: &str) -> Result<Result<(), OpenError>, Failure> {
     // Two nodes may start at once.
     sql.lock_out_others().await?;
+    match sql.survey().await? {
+        Found::Good => {}
+        Found::Foreign => return Ok(Err(OpenError::NotOurs(named.to_owned()))),
+        Found::Lacks(rights) => return Ok(Err(OpenError::Unfit(named.to_owned(), rights))),
+    }
     TABLE.query().run(sql).await?;
     let newest = NEWEST.query().first(sql, |row| Ok((row.get("version")?, row.get("is_additive")?))).await?;
     let (version, is_additive): (i64, bool) = newest.unwrap_or((0, true));
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version > known {
         let can_serve = version == known + 1 && is_additive;
-        return Ok((!can_serve).then_some(version));
+        return Ok(if can_serve { Ok(()) } else { Err(OpenError::NewerSchema(named.to_owned(), version)) });
     }
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or(0)) {
         let statements = match sql {
@@ -52,5 +55,5 @@ async fn apply(sql: &mut Connection) -> Result<Option<i64>, Failure> {
         sql.run_all(statements).await?;
         NOTE.bind(version).bind(migration.is_additive).run(sql).await?;
     }
-    Ok(None)
+    Ok(Ok(()))
 }

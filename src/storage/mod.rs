@@ -4,6 +4,8 @@
 mod access;
 pub mod accounts;
 mod announcements;
+mod check;
+mod clocks;
 mod copy;
 mod database;
 mod epochs;
@@ -95,6 +97,7 @@ pub struct Store {
     journal: journal::Journal,
     meters: Arc<Meters>,
     cursors: Cursors,
+    clocks: clocks::Clocks,
     /// The newest position that this node has seen in the log, which other nodes write, too.
     seen: Arc<AtomicI64>,
     /// How far the log reaches, as other nodes say.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use super::announcements::Announcements;
+use super::clocks::Clocks;
 use super::database::{Database, Location};
 use super::epochs::Begun;
 use super::error::OpenError;
@@ -82,6 +83,17 @@ impl Store {
         database.start(committers, &fatal)?;
         let reach = watch::Sender::new(Position(0));
         database.listen(announcements, meters.clone(), closing.clone(), reach.clone());
-        Ok(Self { database, readers, journal, meters, cursors, seen, reach, fatal, closing })
+        Ok(Self {
+            database,
+            readers,
+            journal,
+            meters,
+            cursors,
+            clocks: Clocks::new(ids.clock()),
+            seen,
+            reach,
+            fatal,
+            closing,
+        })
     }
 }

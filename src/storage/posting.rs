@@ -8,6 +8,7 @@ use super::journal::Transaction;
 use super::posts::{NewMessage, Outcome, Post};
 use super::rows::{role_of, user_ref_of, visibility_of};
 use super::sql::{Query, Row, statements};
+use crate::domain::clock::Timestamp;
 use crate::domain::event::NewEvent;
 use crate::domain::ids::{Position, RoomId, UserId};
 use crate::domain::message::Message;
@@ -109,7 +110,7 @@ fn decide(
     written.client_ids.extend(client_id);
     let seq = written.seqs.entry(room).or_insert(found.last_seq);
     *seq += 1;
-    let message = message_of(&post.new, room, *seq, found.author);
+    let message = message_of(&post.new, room, *seq, found.author, tx.time(post.new.at));
     written.positions.push(tx.append(&NewEvent::posted(message.clone()))?);
     Ok(Outcome::Written(message))
 }
@@ -126,7 +127,7 @@ fn found_of(row: &Row<'_>) -> Result<Result<Found, Refusal>, Failure> {
     }))
 }
 
-fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef) -> Message {
+fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef, at: Timestamp) -> Message {
     Message {
         id: new.id,
         room,
@@ -134,7 +135,7 @@ fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef) -> Mess
         author,
         body: new.body.clone(),
         client_id: new.client_id.as_ref().map(|(id, _)| id.clone()),
-        created_at: new.at,
+        created_at: at,
         edited_at: None,
         deleted_at: None,
     }

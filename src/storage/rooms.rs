@@ -137,7 +137,7 @@ impl Store {
     }
 
     pub async fn create_room(&self, room: NewRoom) -> Result<Made<RoomView>, Error> {
-        self.journal.write(move |tx| Box::pin(create(tx, room))).await
+        self.journal.write(move |tx| Box::pin(create(tx, room.clone()))).await
     }
 
     pub async fn update_room(
@@ -147,11 +147,11 @@ impl Store {
         changes: RoomChanges,
         at: Timestamp,
     ) -> Result<RoomView, Error> {
-        self.journal.write(move |tx| Box::pin(update(tx, room, user, changes, at))).await
+        self.journal.write(move |tx| Box::pin(update(tx, room.clone(), user, changes.clone(), at))).await
     }
 
     pub async fn delete_room(&self, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Error> {
-        self.journal.write(move |tx| Box::pin(delete(tx, room, user, at))).await
+        self.journal.write(move |tx| Box::pin(delete(tx, room.clone(), user, at))).await
     }
 }
 
@@ -205,13 +205,14 @@ async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, St
     if !name_is_free {
         return Err(Refusal::RoomNameTaken.into());
     }
+    let at = tx.time(new.at);
     let room = RoomState {
         id: new.id,
         name: new.name,
         title: new.title,
         topic: new.topic,
         visibility: new.visibility,
-        created_at: new.at,
+        created_at: at,
         member_count: 0,
         last_seq: 1,
     };
@@ -223,7 +224,7 @@ async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, St
         .bind(room.topic.as_ref())
         .bind(room.visibility)
         .bind(search_text(&room))
-        .bind(new.at)
+        .bind(at)
         .bind(new.owner)
         .bind(client_id.as_ref())
         .bind(client_hash)
@@ -231,8 +232,8 @@ async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, St
         .await?;
 
     let owner = members::person(tx.sql(), new.owner).await?;
-    tx.append(&NewEvent::of_room(EventType::RoomCreated, room.clone(), owner.clone(), new.at))?;
-    let (room, _) = add_member(tx, room, &owner, &owner, Role::Owner, new.at).await?;
+    tx.append(&NewEvent::of_room(EventType::RoomCreated, room.clone(), owner.clone(), at))?;
+    let (room, _) = add_member(tx, room, &owner, &owner, Role::Owner, at).await?;
     let head = tx.head();
     Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
 }
@@ -286,6 +287,7 @@ async fn update(
         .bind(after.last_seq)
         .run(tx.sql())
         .await?;
+    let at = tx.time(at);
     let head = tx.append(&NewEvent::of_room(EventType::RoomUpdated, after.clone(), person, at))?;
     Ok(RoomView { state: after, role, head })
 }
@@ -294,7 +296,7 @@ async fn update(
 async fn delete(tx: &mut Transaction, room: RoomRef, user: UserId, at: Timestamp) -> Result<(), Stop> {
     let Access { room: before, person, .. } = access(tx.sql(), &room, user, Permission::DeleteRoom).await?;
     let after = RoomState { last_seq: before.last_seq + 1, ..before };
-    let position = tx.next_position();
+    let (position, at) = (tx.next_position(), tx.time(at));
     CLOSE_MEMBERSHIPS.bind(after.id).bind(position).run(tx.sql()).await?;
     DELETE.bind(after.id).bind(at).bind(after.last_seq).run(tx.sql()).await?;
     tx.append(&NewEvent::of_room(EventType::RoomDeleted, after, person, at))?;

@@ -114,7 +114,7 @@ const REMEMBERED: i64 = 100_000;
 
 impl Store {
     pub async fn add_session(&self, session: NewSession) -> Result<(), Error> {
-        self.journal.write(move |tx| Box::pin(add(tx, session))).await
+        self.journal.write(move |tx| Box::pin(add(tx, session.clone()))).await
     }
 
     pub async fn refresh_session(&self, presented: Presented) -> Result<Refreshed, Error> {
@@ -242,6 +242,7 @@ async fn end_one(tx: &mut Transaction, user: UserId, session: SessionId, at: Tim
     if END_OWN.bind(session).bind(user).bind(at).run(tx.sql()).await? == 0 {
         return Err(Refusal::SessionNotFound.into());
     }
+    let at = tx.time(at);
     tx.append(&NewEvent::session_ended(session, at))?;
     Ok(())
 }
@@ -262,6 +263,7 @@ pub(super) async fn end_all(
 
 /// Ends the sessions that a statement finds. Every node learns of it by the log.
 async fn end_by(tx: &mut Transaction, ending: Query<'_>, at: Timestamp) -> Result<(), Stop> {
+    let at = tx.time(at);
     for session in ending.all(tx.sql(), |row| Ok(SessionId::from_uuid(row.get("id")?))).await? {
         tx.append(&NewEvent::session_ended(session, at))?;
     }

@@ -73,7 +73,7 @@ async fn a_lost_answer_is_given_again_also_after_a_crash() {
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn an_unseen_child_is_given_however_late() {
-    let mut server = Server::start_with_clock().await;
+    let mut server = Server::start_with_clock(&[]).await;
     let ada = server.register("ada").await;
     let (_, child) = pair_for(&server.anonymous(), &ada.refresh_token).await;
     server.moves_clock(HOUR);
@@ -94,7 +94,7 @@ async fn an_unseen_child_is_given_however_late() {
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn two_tabs_that_refresh_at_once_get_the_same_child() {
-    let server = Server::start_with_clock().await;
+    let server = Server::start_with_clock(&[]).await;
     let ada = server.register("ada").await;
     let tries: Vec<_> = (0..8)
         .map(|_| {
@@ -244,7 +244,7 @@ async fn an_ended_session_stays_over_after_a_crash() {
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn an_access_token_ends_with_its_time_and_a_refresh_goes_on() {
-    let server = Server::start_with_clock().await;
+    let server = Server::start_with_clock(&[]).await;
     let mut ada = server.register("ada").await;
     server.moves_clock(HOUR / 5);
     ada.get("/v1/users/me").await.ok(200);
@@ -277,7 +277,7 @@ async fn the_twenty_first_session_ends_the_oldest() {
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn sessions_that_ran_out_take_no_place() {
-    let server = Server::start_with_clock().await;
+    let server = Server::start_with_clock(&[]).await;
     let mut oldest = server.register("ada").await;
     let mut idle = Vec::new();
     while idle.len() < 19 {

@@ -160,10 +160,26 @@ impl Database {
         tokio::task::spawn_blocking(create).await.expect("the database is made")
     }
 
+    /// The same with its tables in a folder, which is made for it. Only root can make it.
+    pub async fn create_alone_in(folder: PathBuf) -> Self {
+        let create = move || {
+            std::fs::create_dir(&folder).expect("the folder can be made");
+            std::os::unix::fs::chown(&folder, Some(65534), Some(65534)).expect("root can give it away");
+            let postgres = Arc::new(Postgres::start());
+            postgres.run(&format!("CREATE TABLESPACE apart LOCATION '{}'", folder.display()));
+            Self::create_with(postgres, "TABLESPACE apart")
+        };
+        tokio::task::spawn_blocking(create).await.expect("the database is made")
+    }
+
     fn create_in(postgres: Arc<Postgres>) -> Self {
+        Self::create_with(postgres, "")
+    }
+
+    fn create_with(postgres: Arc<Postgres>, options: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("parlor_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        postgres.run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0"));
+        postgres.run(&format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0 {options}"));
         Self { postgres, name }
     }
 
@@ -219,6 +235,29 @@ impl Database {
         self.try_run(statements).await.unwrap_or_else(|said| panic!("{statements}\n{said}"))
     }
 
+    /// The same as the superuser.
+    pub async fn run_as_superuser(&self, statements: &str) -> String {
+        let (postgres, name, owned) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
+        let run = move || postgres.psql("postgres", &name, &owned);
+        let ran = tokio::task::spawn_blocking(run).await.expect("psql runs them");
+        ran.unwrap_or_else(|said| panic!("{statements}\n{said}"))
+    }
+
+    /// Sets what holds for connections that are opened from now on, and ends those of the server.
+    pub async fn alters(&self, change: &str) {
+        self.run_as_superuser(&format!("ALTER DATABASE {} {change}", self.name)).await;
+        self.ends_connections().await;
+    }
+
+    /// Ends all connections of the server.
+    pub async fn ends_connections(&self) {
+        self.run_as_superuser(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    }
+
     /// The same where it may fail.
     pub async fn try_run(&self, statements: &str) -> Result<String, String> {
         let (postgres, name, statements) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
@@ -243,6 +282,14 @@ impl Database {
             Transaction(psql)
         };
         tokio::task::spawn_blocking(begin).await.expect("psql begins")
+    }
+}
+
+impl Transaction {
+    /// Runs more statements in it, without waiting until they are done.
+    pub fn goes_on(&mut self, statements: &str) {
+        let mut stdin = self.0.stdin.as_ref().expect("stdin is piped");
+        writeln!(stdin, "{statements};").expect("psql reads");
     }
 }
 

@@ -85,12 +85,21 @@ impl Server {
 
     /// The same with a clock that the test moves.
     #[cfg(debug_assertions)]
-    pub async fn start_with_clock() -> Self {
-        let clock = NamedTempFile::new().expect("a file for the clock");
-        let name = clock.path().to_str().expect("the name is text").to_owned();
-        let mut server = Self::start_with(&[(CLOCK, &name)]).await;
+    pub async fn start_with_clock(env: &[(&str, &str)]) -> Self {
+        let (clock, name) = new_clock();
+        let mut server = Self::start_with(&[env, &[(CLOCK, &name)]].concat()).await;
         server.clock = Some(clock);
         server
+    }
+
+    /// Another node of [`Server::starts_another_node`], with a clock of its own that the test moves.
+    #[cfg(debug_assertions)]
+    pub async fn starts_another_node_with_clock(&self) -> Self {
+        let (clock, name) = new_clock();
+        let mut node = self.another_node(&[(CLOCK.to_owned(), name)]);
+        node.clock = Some(clock);
+        node.run().await;
+        node
     }
 
     /// Sets the server's clock to the true time and so many seconds, from now on. What the server measures by the monotonic
@@ -138,13 +147,15 @@ impl Server {
 
     /// The same with other variables over those of this node.
     pub async fn starts_another_node_with(&self, env: &[(&str, &str)]) -> Self {
-        let keys = self.data().join("secrets.toml");
-        let keys = keys.to_str().expect("the name is text").to_owned();
-        let own = [("PARLOR_AUTH__SECRETS_FILE".to_owned(), keys)];
-        let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut node = Self::planned([&self.env[..], &own, &env].concat());
+        let mut node = self.another_node(env);
         node.run().await;
         node
+    }
+
+    fn another_node(&self, env: &[(String, String)]) -> Self {
+        let keys = self.data().join("secrets.toml");
+        let keys = keys.to_str().expect("the name is text").to_owned();
+        Self::planned([&self.env[..], &[("PARLOR_AUTH__SECRETS_FILE".to_owned(), keys)], env].concat())
     }
 
     /// Starts the process on the known port and waits for its ready line.
@@ -358,6 +369,14 @@ impl Drop for Server {
             assert!(!log.contains("panicked at"), "something panicked in the server:\n{log}");
         }
     }
+}
+
+/// A file for a clock that shows the true time until it is moved, and its name.
+#[cfg(debug_assertions)]
+fn new_clock() -> (NamedTempFile, String) {
+    let clock = NamedTempFile::new().expect("a file for the clock");
+    let name = clock.path().to_str().expect("the name is text").to_owned();
+    (clock, name)
 }
 
 /// Appends what the process says to the log, until it ends.

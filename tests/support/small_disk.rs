@@ -26,21 +26,26 @@ impl SmallDisk {
 
     /// The disk alone. None, and a line that says so, for users other than root.
     pub fn within(folder: &Path) -> Option<Self> {
+        Self::of_size(folder, "4m")
+    }
+
+    /// The same with so many bytes, as `mount` reads them.
+    pub fn of_size(folder: &Path, size: &str) -> Option<Self> {
         if !rustix::process::getuid().is_root() {
             println!("skipped: only root can mount the small file system that this test fills");
             return None;
         }
-        Some(Self::mount(&folder.join("small")))
+        Some(Self::mount(&folder.join("small"), size))
     }
 
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    fn mount(at: &Path) -> Self {
+    fn mount(at: &Path, size: &str) -> Self {
         fs::create_dir_all(at).expect("a folder for the test");
-        let options = "size=4m,mode=700";
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status();
+        let options = format!("size={size},mode=711");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).status();
         assert!(mount.expect("mount runs").success(), "root can mount a tmpfs");
         Self(at.to_owned())
     }

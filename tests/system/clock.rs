@@ -5,7 +5,7 @@ use crate::support::{Frame, Server};
 
 #[tokio::test]
 async fn a_clock_that_jumps_an_hour_either_way_changes_no_order_and_ends_no_stream() {
-    let mut server = Server::start_with_clock().await;
+    let mut server = Server::start_with_clock(&[]).await;
     let mut ada = server.register("ada").await;
     let room = ada.creates_room("room").await;
     let before = now(&ada).await;
@@ -39,4 +39,21 @@ async fn a_clock_that_jumps_an_hour_either_way_changes_no_order_and_ends_no_stre
     let mut log = ada.streams_from(&room, &before).await;
     log.hello().await;
     assert_eq!(messages(&until_said(&mut log, "5: last").await), all);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_by_seconds_does_not_turn_the_times_of_the_log_back() {
+    let server = Server::start_with_clock(&[]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let room = ada.creates_room("room").await;
+    for back in [0, -2, -4] {
+        server.moves_clock(back);
+        bob.joins(&room).await;
+        ada.posts(&room, "a post").await;
+        bob.leaves(&room).await;
+    }
+    let times = server.queries("SELECT at FROM events ORDER BY position").await;
+    let times: Vec<i64> = times.iter().map(|at| at.parse().unwrap()).collect();
+    assert_eq!(times.len(), 11);
+    assert!(times.is_sorted(), "{times:?}");
 }

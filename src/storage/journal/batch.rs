@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,6 +14,10 @@ use super::transaction::Transaction;
 use crate::storage::error::{BatchFailure, Error, Failure, Stop};
 use crate::storage::posting;
 use crate::storage::posts::Post;
+
+/// How long a transaction that was ended for the sake of another one waits before it is tried again. The other one is woken up
+/// meanwhile, and takes the rows that it has waited for; otherwise the same deadlock would come back.
+const AFTER_YOU: Duration = Duration::from_millis(50);
 
 /// A request that is not a post.
 pub(super) trait Request: Send {
@@ -37,8 +42,19 @@ impl Batch {
         self.posts.len() + self.others.len()
     }
 
-    /// Writes the batch and returns what it has changed. Each request then has its outcome.
+    /// Writes the batch and returns what it has changed. Each request then has its outcome. A transaction that the engine has ended for
+    /// the sake of another one is tried once more.
     pub async fn write(&mut self, tx: &mut Transaction) -> Result<Committed, BatchFailure> {
+        match self.write_once(tx).await {
+            Err(BatchFailure::Undone(failure)) if failure.is_conflict() => {
+                tokio::time::sleep(AFTER_YOU).await;
+                self.write_once(tx).await
+            }
+            written => written,
+        }
+    }
+
+    async fn write_once(&mut self, tx: &mut Transaction) -> Result<Committed, BatchFailure> {
         let written = match self.write_all(tx).await {
             Ok(()) => tx.commit().await,
             Err(failure) => Err(BatchFailure::Undone(failure)),

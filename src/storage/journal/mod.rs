@@ -5,6 +5,7 @@ mod batch;
 mod committed;
 mod tail;
 pub(super) mod transaction;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::batch::{Batch, Request};
 pub use self::committed::Committed;
 pub(super) use self::transaction::{Lane, Shared, Transaction};
+use self::trouble::Trouble;
 use super::error::{BatchFailure, Error, Stop};
 use super::meters::Meters;
 use super::posts::Post;
@@ -50,7 +52,8 @@ enum Write {
 
 /// A request that is not a post: a function that writes, and the channel for its answer.
 struct Pending<T, F> {
-    work: Option<F>,
+    /// Called again when its transaction was ended for the sake of another one.
+    work: F,
     outcome: Result<T, Error>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
@@ -77,13 +80,11 @@ pub(super) struct Requests(mpsc::Receiver<Write>);
 impl<T, F> Request for Pending<T, F>
 where
     T: Send,
-    F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send,
+    F: for<'t> FnMut(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send,
 {
     fn run<'t>(&'t mut self, tx: &'t mut Transaction) -> BoxFuture<'t, Result<(), Stop>> {
         Box::pin(async move {
-            if let Some(work) = self.work.take() {
-                self.outcome = Ok(work(tx).await?);
-            }
+            self.outcome = Ok((self.work)(tx).await?);
             Ok(())
         })
     }
@@ -115,7 +116,7 @@ impl Journal {
     pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
     {
         self.write_to(&self.queue, work).await
     }
@@ -124,7 +125,7 @@ impl Journal {
     pub async fn write_plain<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
     {
         self.write_to(&self.plain, work).await
     }
@@ -132,10 +133,10 @@ impl Journal {
     async fn write_to<T, F>(&self, queue: &Queue, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Transaction) -> BoxFuture<'t, Result<T, Stop>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let pending = Pending { work: Some(work), outcome: Err(Error::OutcomeUnknown), reply };
+        let pending = Pending { work, outcome: Err(Error::OutcomeUnknown), reply };
         self.put(queue, Write::Other(Box::new(pending)), answer).await
     }
 
@@ -161,7 +162,7 @@ impl Journal {
 impl Committer {
     /// Writes until the queue is closed and empty, or until a commit has failed with an unknown outcome.
     pub async fn run(mut self) {
-        let mut taken = Vec::with_capacity(BATCH);
+        let (mut taken, mut trouble) = (Vec::with_capacity(BATCH), Trouble::default());
         loop {
             let Requests(requests) = &mut self.requests;
             tokio::select! {
@@ -177,14 +178,14 @@ impl Committer {
                     Write::Other(other) => batch.others.push(other),
                 }
             }
-            self.write(batch).await;
+            self.write(batch, &mut trouble).await;
             if self.fatal.is_cancelled() {
                 return;
             }
         }
     }
 
-    async fn write(&mut self, mut batch: Batch) {
+    async fn write(&mut self, mut batch: Batch, trouble: &mut Trouble) {
         let (size, began) = (batch.len(), Instant::now());
         self.meters.queue.dec_by(i64::try_from(size).unwrap_or(i64::MAX));
         match batch.write(&mut self.transaction).await {
@@ -192,10 +193,11 @@ impl Committer {
                 #[cfg(debug_assertions)]
                 crate::breakdown::at("journal", &committed.events);
                 self.meters.committed(size, began.elapsed());
+                trouble.is_over();
                 (self.on_commit)(committed);
             }
             Err(failure) => {
-                tracing::error!(error = %failure, requests = size, "a batch of writes failed");
+                trouble.goes_on(&failure, size);
                 if matches!(failure, BatchFailure::Fatal(_)) {
                     self.fatal.cancel();
                 }

@@ -17,8 +17,8 @@ use crate::storage::sql::{Connection, Query, Row, statements};
 
 statements! {
     /// The row of the log is the lock of all transactions that add to it, on whatever node. SQLite has one for the file.
-    HEAD = "SELECT head, coalesce(epoch, 0) AS epoch FROM log FOR UPDATE", sqlite "SELECT head, coalesce(epoch, 0) AS epoch FROM log";
-    MOVE_HEAD = "UPDATE log SET head = $1";
+    HEAD = "SELECT head, at, coalesce(epoch, 0) AS epoch FROM log FOR UPDATE", sqlite "SELECT head, at, coalesce(epoch, 0) AS epoch FROM log";
+    MOVE_HEAD = "UPDATE log SET head = $1, at = $2";
     /// Other nodes are told when the transaction is committed. SQLite has none.
     ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
     STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
@@ -99,10 +99,13 @@ impl Transaction {
             if self.lane == Lane::Plain {
                 return Ok(());
             }
-            let end = |row: &Row<'_>| Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?));
-            let (head, epoch) = HEAD.query().one(&mut self.connection, end).await?;
+            let end = |row: &Row<'_>| {
+                let at = Timestamp::from_micros(row.get("at")?);
+                Ok((Position(row.get("head")?), at, row.get::<i64, _>("epoch")?))
+            };
+            let (head, at, epoch) = HEAD.query().one(&mut self.connection, end).await?;
             let Some(shared) = self.shared.as_ref().filter(|shared| !shared.knows(head, epoch)) else {
-                self.tail = Tail::after(head);
+                self.tail = Tail::after(head, at);
                 return Ok(());
             };
             // In a transaction of its own: whatever is published of this one has to be of an epoch that is known.
@@ -138,6 +141,12 @@ impl Transaction {
         self.tail.head()
     }
 
+    /// The time of what is written to the log now, by the clock that shows `now`. It is that of the newest event if the clock is
+    /// behind the one of the node that has written it.
+    pub fn time(&self, now: Timestamp) -> Timestamp {
+        self.tail.time(now)
+    }
+
     /// The position that the next event takes.
     pub fn next_position(&self) -> Position {
         self.tail.next
@@ -148,12 +157,12 @@ impl Transaction {
         self.lane == Lane::Log
     }
 
-    /// Adds an event to the log. A request calls it last, after all rules were checked.
+    /// Adds an event to the log, with a time that `time` has given. A request calls it last, after all rules were checked.
     pub fn append(&mut self, event: &NewEvent) -> Result<Position, Failure> {
         if self.lane == Lane::Plain {
             return Err(Failure::fault("an event was written where the log is not locked".into()));
         }
-        Ok(self.tail.add(event)?)
+        self.tail.add(event)
     }
 
     /// A session got a newer access token, which expires then.
@@ -168,7 +177,7 @@ impl Transaction {
         }
         let mut last: Vec<_> = self.tail.committed.events.iter().map(stored).collect();
         let head = self.tail.head();
-        last.push(MOVE_HEAD.bind(head));
+        last.push(MOVE_HEAD.bind(head).bind(self.tail.at));
         if let Some(Shared { cursors, announcements, .. }) = &self.shared {
             let text = announcements.write(Announcement { epoch: cursors.epoch(), head });
             last.push(ANNOUNCE.bind(announcements.channel()).bind(text));

@@ -11,6 +11,7 @@ use futures_util::{FutureExt, TryStreamExt, future};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, RowStream};
 
+use super::fitness::{self, Found};
 use super::server::Server;
 use crate::domain::clock::Timestamp;
 use crate::storage::error::{BatchFailure, Failure};
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(in crate::storage) struct Connection {
     server: Arc<Server>,
     open: Option<Open>,
+    /// Whether it writes. The server is then checked whenever it is opened: it may be another one after a failover.
+    writes: bool,
     /// Whether it may be opened anew: nothing is going on that would be lost.
     may_open: bool,
     /// Plain statements that go out with the next one.
@@ -39,14 +42,19 @@ struct Open {
 }
 
 impl Connection {
-    /// Connects when it is first used.
-    pub fn new(server: Arc<Server>) -> Self {
-        Self { server, open: None, may_open: true, ahead: String::new() }
+    /// For reading. Connects when it is first used.
+    pub fn to_read(server: Arc<Server>) -> Self {
+        Self { server, open: None, writes: false, may_open: true, ahead: String::new() }
     }
 
-    /// Connects at once, so that a server that cannot be used is noticed.
+    /// For writing. Connects when it is first used, and fails if the server must not be written to.
+    pub fn to_write(server: Arc<Server>) -> Self {
+        Self { writes: true, ..Self::to_read(server) }
+    }
+
+    /// The same. Connects at once, so that a server that cannot be used is noticed.
     pub async fn open(server: Arc<Server>) -> Result<Self, Failure> {
-        let mut this = Self::new(server);
+        let mut this = Self::to_write(server);
         this.client().await?;
         Ok(this)
     }
@@ -262,6 +270,11 @@ impl Connection {
         self.in_time(asked).await
     }
 
+    /// Whether the database and the rights in it are ours.
+    pub async fn survey(&mut self) -> Result<Found, Failure> {
+        self.in_time(async |this| fitness::survey(&this.client().await?.client).await).await
+    }
+
     fn later(&mut self, statement: &str) {
         if !self.ahead.is_empty() {
             self.ahead.push_str("; ");
@@ -308,6 +321,9 @@ impl Connection {
                 return Err(Failure::lost("the connection to the database was lost"));
             }
             let client = self.server.connect().await?;
+            if self.writes {
+                fitness::check(&client).await?;
+            }
             self.open = Some(Open { client, prepared: HashMap::new() });
         }
         self.may_open = false;

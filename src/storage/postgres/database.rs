@@ -1,4 +1,4 @@
-//! The database on a server: waits until it is there, checks what durability rests on, and starts what works on it.
+//! The database on a server: waits until it is there and can be written to, and starts what works on it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,16 +13,13 @@ use super::connection::Connection;
 use super::listener::{Notice, listen};
 use super::server::Server;
 use crate::domain::clock::Clock;
+use crate::storage::clocks::{APART, apart};
 use crate::storage::error::{Failure, OpenError};
 
 /// How often a start that waits for the server says so.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// The pause between two tries.
 const RETRY: Duration = Duration::from_millis(500);
-/// The oldest version that is supported, as `server_version_num` counts.
-const OLDEST: i64 = 140_000;
-/// How far the clock of the server may be from that of this machine. Tokens and times of messages are compared over all nodes.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Connections for reading.
 const READERS: usize = 8;
 
@@ -41,7 +38,7 @@ impl Database {
     ) -> Result<(Self, Connection), OpenError> {
         let mut connection = wait_for(&server, patience).await?;
         let this = Self { server, tasks: TaskTracker::new() };
-        this.check(&mut connection, clock).await?;
+        this.check_clock(&mut connection, clock).await?;
         Ok((this, connection))
     }
 
@@ -50,45 +47,23 @@ impl Database {
         self.server.name().to_owned()
     }
 
-    /// Another connection. It is opened when it is first needed.
-    pub fn connection(&self) -> Connection {
-        Connection::new(self.server.clone())
+    /// Another connection that writes. It is opened when it is first needed.
+    pub fn second_writer(&self) -> Connection {
+        Connection::to_write(self.server.clone())
     }
 
     pub fn readers(&self) -> Vec<Connection> {
-        (0..READERS).map(|_| self.connection()).collect()
+        (0..READERS).map(|_| Connection::to_read(self.server.clone())).collect()
     }
 
-    async fn check(&self, connection: &mut Connection, clock: Clock) -> Result<(), OpenError> {
-        let unsafe_here = |lacking: &str| OpenError::Unfit(self.name(), lacking.to_owned());
-        let asked: &Connection = connection;
-        let setting = async |name: &'static str| {
-            asked.setting(name).await.map_err(|failure| OpenError::Database(self.name(), failure))
-        };
-        if setting("server_version_num").await?.parse().is_ok_and(|version: i64| version < OLDEST) {
-            let version = setting("server_version").await?;
-            return Err(unsafe_here(&format!("it is PostgreSQL {version}; Parlor needs 14 or newer")));
-        }
-        let commit = setting("synchronous_commit").await?;
-        if matches!(&*commit, "off" | "local") {
-            let lacking = format!("synchronous_commit is {commit}, so commits may be lost; set it to on");
-            return Err(unsafe_here(&lacking));
-        }
-        if setting("fsync").await? != "on" {
-            return Err(unsafe_here("fsync is off, so a crash may lose everything; set it to on"));
-        }
-        if setting("server_encoding").await? != "UTF8" {
-            return Err(unsafe_here("its encoding is not UTF8; create the database with encoding UTF8"));
-        }
-        if setting("transaction_read_only").await? != "off" {
-            return Err(unsafe_here("it can only be read; name the primary server"));
-        }
-        let time = connection.time().await.map_err(|failure| OpenError::Database(self.name(), failure))?;
-        let apart = Duration::from_micros(time.micros().abs_diff(clock.now().micros()));
-        if apart > CLOCKS_APART {
-            let lacking =
-                format!("its clock and the one here are {} s apart; set both by NTP", apart.as_secs());
-            return Err(unsafe_here(&lacking));
+    async fn check_clock(&self, connection: &mut Connection, clock: Clock) -> Result<(), OpenError> {
+        let asked = clock.now();
+        let told = connection.time().await.map_err(|failure| OpenError::Database(self.name(), failure))?;
+        let apart = apart(asked, told, clock.now());
+        if apart > APART {
+            let seconds = apart.as_secs();
+            let lacking = format!("its clock and the one here are {seconds} s apart; set both by NTP");
+            return Err(OpenError::Unfit(self.name(), lacking));
         }
         Ok(())
     }
@@ -134,6 +109,9 @@ async fn wait_for(server: &Arc<Server>, patience: Duration) -> Result<Connection
             Err(failure) => failure,
         };
         let is_final = !failure.may_pass() || began.elapsed() >= patience;
+        if failure.is_unfit() {
+            return Err(OpenError::Unfit(server.name().to_owned(), failure.to_string()));
+        }
         if is_final {
             return Err(OpenError::Database(server.name().to_owned(), failure));
         }

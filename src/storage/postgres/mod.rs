@@ -2,10 +2,12 @@
 
 mod connection;
 mod database;
+mod fitness;
 mod listener;
 mod server;
 
 pub(super) use connection::Connection;
 pub(super) use database::Database;
+pub(super) use fitness::Found;
 pub(super) use listener::Notice;
 pub use server::{Server, UrlError};

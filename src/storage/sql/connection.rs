@@ -154,6 +154,15 @@ impl Connection {
         }
     }
 
+    /// Whether the database and the rights in it are ours.
+    pub async fn survey(&mut self) -> Result<postgres::Found, Failure> {
+        match self {
+            // The file is ours by its name, and by the lock on its folder.
+            Self::Sqlite(_) => Ok(postgres::Found::Good),
+            Self::Postgres(postgres) => postgres.survey().await,
+        }
+    }
+
     /// Begins a transaction that only reads. All its statements see one state.
     pub fn begin_snapshot(&mut self) -> Result<(), Failure> {
         match self {

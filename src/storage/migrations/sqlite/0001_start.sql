@@ -113,11 +113,12 @@ CREATE TABLE events (
 CREATE INDEX events_of_room ON events (room_id, position) WHERE room_id IS NOT NULL;
 CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
 
--- One row: the newest position, the newest purged one, the key of the cursors, the present epoch, and what the database looked like when the present
--- epoch began, where many nodes share it.
+-- One row: the newest position and its time, the newest purged one, the key of the cursors, the present epoch, and what the
+-- database looked like when the present epoch began, where many nodes share it.
 CREATE TABLE log (
     id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     head       BIGINT  NOT NULL,
+    at         BIGINT  NOT NULL,
     floor      BIGINT  NOT NULL,
     cursor_key BLOB    NOT NULL,
     epoch      BIGINT,
