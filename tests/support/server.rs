@@ -147,7 +147,8 @@ impl Server {
 
     /// The same with other variables over those of this node.
     pub async fn starts_another_node_with(&self, env: &[(&str, &str)]) -> Self {
-        let mut node = self.another_node(env);
+        let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut node = self.another_node(&env);
         node.run().await;
         node
     }
