@@ -199,10 +199,13 @@ fn check(config: &Config) -> anyhow::Result<()> {
         config.auth.hash_threads
     ))?;
     block_on(async {
-        match app::check_database(config).await? {
-            Some(database) => print(&format!("# the database can be used: {database}\n")),
-            None => Ok(()),
+        if let Some(database) = app::check_database(config).await? {
+            print(&format!("# the database can be used: {database}\n"))?;
         }
+        if let Some(bus) = app::check_bus(config).await? {
+            print(&format!("# the bus can be used: {bus}\n"))?;
+        }
+        Ok(())
     })
 }
 

@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub use keys::{Accounts, Auth, Config, Cors, Limits, Log, Metrics, Server, Storage, Streams};
+pub use keys::{Accounts, Auth, Cluster, Config, Cors, Limits, Log, Metrics, Server, Storage, Streams};
 pub use origin::Origin;
 pub use problems::ConfigErrors;
 pub use rate::Rate;
@@ -49,7 +49,11 @@ impl Config {
 
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
-        let problems = reader.into_problems();
+        let mut problems = reader.into_problems();
+        if config.as_ref().is_some_and(|config| config.cluster.bus.is_some() && config.storage.url.is_none())
+        {
+            problems.push("cluster.bus is for several nodes; set storage.url, too, or leave it empty".into());
+        }
         config.filter(|_| problems.is_empty()).ok_or_else(|| ConfigErrors::new(problems))
     }
 

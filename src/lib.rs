@@ -4,14 +4,15 @@
 //!
 //! A request comes in at [`http`] (sockets, deadlines, connections), is routed by [`api`] (one file a tag of the document), asks
 //! one use case of [`chat`] (which also keeps the rates), and that asks [`storage`] (all the SQL there is). What was committed
-//! goes from the journal in storage to [`live`], which turns it into frames for every open stream. [`domain`] holds the rules
+//! goes from the journal in storage to [`live`], which turns it into frames for every open stream, and by the [`bus`] to other nodes
+//! where there are any. [`domain`] holds the rules
 //! and types that all of them share, and imports nothing.
 //!
 //! [`web`] serves the built client, [`metrics`] the figures. [`app`] puts the parts together; [`cli`], [`config`] and [`secrets`]
 //! are how the operator speaks to it, and [`stderr`] is where it answers. Debug builds have `breakdown` and `test_clock` beside
 //! them, by which tests make a part panic and set the time.
 //!
-//! Imports go one way: `domain` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
+//! Imports go one way: `domain` <- `bus` <- `storage` <- `live` <- `chat` <- `api` <- `http` <- `app` <- `cli`. A test keeps it so.
 //!
 //! # The promises
 //!
@@ -35,6 +36,7 @@ pub mod api;
 pub mod app;
 #[cfg(debug_assertions)]
 mod breakdown;
+pub mod bus;
 pub mod chat;
 pub mod cli;
 pub mod config;

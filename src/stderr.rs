@@ -200,7 +200,9 @@ fn print_panics(stderr: Stderr) {
 /// part, and then logs nothing.
 fn levels(text: &str) -> Option<Targets> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let mut levels = Targets::new().with_default(LevelFilter::INFO);
+    // The bus says once what the library says at every try.
+    let mut levels =
+        Targets::new().with_default(LevelFilter::INFO).with_target("async_nats", LevelFilter::OFF);
     for wanted in text.split(',').map(str::trim).filter(|wanted| !wanted.is_empty()) {
         let (part, level) =
             wanted.split_once('=').map_or((None, wanted), |(part, level)| (Some(part), level));

@@ -111,6 +111,14 @@ sections! {
         "url" => url: Option<ServiceUrl> = "", UrlOrNone { schemes: &["postgres", "postgresql"], example: "postgres://user:password@host:5432/database" };
     }
 
+    /// Several nodes on one PostgreSQL database.
+    cluster: Cluster {
+        /// NATS servers by which nodes tell each other what they have written, such as `nats://user:password@host:4222`, with commas
+        /// between several; `tls` in the place of `nats` insists on encryption. Worth it where many nodes read much. Empty:
+        /// nodes tell each other by PostgreSQL, which needs nothing else.
+        "bus" => bus: Option<ServiceUrl> = "", UrlOrNone { schemes: &["nats", "tls"], example: "nats://user:password@host:4222" };
+    }
+
     /// The log of events, from which streams resume. Messages are kept for ever, whatever is set here.
     log: Log {
         /// How long a client can be away and still resume its stream. After that it fetches everything again.

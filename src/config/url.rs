@@ -22,14 +22,18 @@ impl fmt::Debug for ServiceUrl {
 }
 
 /// A text with stars in the place of the password of a URL in it: between the first colon and the last `@`, which both may stand in a
-/// password, and behind `password=`.
+/// password, and behind `password=`. Of a URL of NATS, what stands there alone is a token and a secret, too.
 pub(super) fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let mut shown = format!("{scheme}://");
     let behind = match rest.rsplit_once('@') {
         Some((user, behind)) => {
-            let name = user.split_once(':').map_or(user, |(name, _)| name);
-            shown.extend([name, if user.contains(':') { ":***" } else { "" }, "@"]);
+            let is_of_nats = scheme.ends_with("nats") || scheme.ends_with("tls");
+            match user.split_once(':') {
+                Some((name, _)) => shown.extend([name, ":***@"]),
+                None if is_of_nats => shown.push_str("***@"),
+                None => shown.extend([user, "@"]),
+            }
             behind
         }
         None => rest,
@@ -86,6 +90,10 @@ mod tests {
             ("postgres://ada@db/parlor?password=secret&a=b", "postgres://ada@db/parlor?password=***&a=b"),
             ("\"postgres://ada@db/parlor?password=secret\"", "\"postgres://ada@db/parlor?password=***\""),
             ("postgres://ada@db/parlor", "postgres://ada@db/parlor"),
+            ("nats://ada:secret@bus:4222", "nats://ada:***@bus:4222"),
+            ("\"nats://token@bus\"", "\"nats://***@bus\""),
+            ("tls://token@bus,tls://token@bus-2", "tls://***@bus-2"),
+            ("nats://bus:4222,nats://bus-2", "nats://bus:4222,nats://bus-2"),
             ("http://localhost:8080", "http://localhost:8080"),
             ("nothing", "nothing"),
         ] {

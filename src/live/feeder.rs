@@ -1,15 +1,16 @@
 //! The feeder: the one publisher of a node. It hands the log to the hub in order and without a hole: the journal's batches where
-//! they continue it, else what it reads from the store. Where other nodes write to the same log, it also looks there when it hears
-//! that the log has grown, and every second without any hint.
+//! they continue it, else what it reads from the store. Where other nodes write to the same log, it also takes the batches that the bus
+//! brings, reads when it hears that the log has grown, and looks every second without any hint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::node::LiveNode;
+use crate::bus::{self, Inbox};
 use crate::domain::cursor::Epoch;
 use crate::domain::event::Event;
 use crate::domain::ids::Position;
@@ -24,27 +25,32 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How often a log that other nodes write is looked at without a hint.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// What was committed together, and in which epoch, where there can be several.
+type Batch = (Option<Epoch>, Vec<Event>);
+
 /// The journal's end: takes committed batches and never blocks.
 #[derive(Clone)]
 pub struct CommitQueue {
-    batches: mpsc::Sender<Vec<Event>>,
+    batches: mpsc::Sender<Batch>,
     head: Arc<AtomicI64>,
 }
 
 impl CommitQueue {
-    /// Announces what was committed. Called in the order of the commits.
-    pub fn committed(&self, events: Vec<Event>) {
+    /// Announces what was committed, and in which epoch. Called in the order of the commits.
+    pub fn committed(&self, epoch: Option<Epoch>, events: Vec<Event>) {
         let Some(last) = events.last() else { return };
         self.head.store(last.position.0, Ordering::Release);
         // A full queue loses nothing: the feeder sees the hole in the positions, or that the head is beyond what it has.
-        let _ = self.batches.try_send(events);
+        let _ = self.batches.try_send((epoch, events));
     }
 }
 
 /// The feeder's end of the queue. It is started once the store is open.
 pub struct Feeder {
-    batches: mpsc::Receiver<Vec<Event>>,
+    batches: mpsc::Receiver<Batch>,
     head: Arc<AtomicI64>,
+    /// Where other nodes are heard.
+    inbox: Option<Inbox>,
 }
 
 /// A feeder at work.
@@ -56,12 +62,19 @@ struct Following {
     /// Why the log cannot be read now, as it was said.
     trouble: Option<Error>,
     node: LiveNode,
+    /// Where the last look found the log to end, if no hint had told so.
+    unannounced: Option<Position>,
+    /// How many looks were asked for and taken.
+    looks: u64,
+    meters: Arc<bus::Meters>,
 }
 
 /// Why the feeder looks at the log.
 enum Reason {
     /// The journal has written this.
-    Batch(Vec<Event>),
+    Batch(Batch),
+    /// Another node says that it has written this.
+    Heard(Batch),
     /// Another node says that the log reaches this far.
     Hint(Position),
     /// A second has gone by, or something may have been missed.
@@ -71,59 +84,103 @@ enum Reason {
 pub fn feeder() -> (CommitQueue, Feeder) {
     let (sender, receiver) = mpsc::channel(BATCHES);
     let head = Arc::new(AtomicI64::new(0));
-    (CommitQueue { batches: sender, head: head.clone() }, Feeder { batches: receiver, head })
+    (CommitQueue { batches: sender, head: head.clone() }, Feeder { batches: receiver, head, inbox: None })
 }
 
 impl Feeder {
+    /// Has it follow what other nodes write, too.
+    #[must_use]
+    pub fn hearing(self, inbox: Inbox) -> Self {
+        Self { inbox: Some(inbox), ..self }
+    }
+
     /// Notes the present head of the log; must be called before anything can be written. The future follows the log from that
     /// head on, whenever it first runs, and ends with the journal.
-    pub async fn start(self, node: LiveNode) -> Result<impl Future<Output = ()> + Send + use<>, Error> {
+    pub async fn start(mut self, node: LiveNode) -> Result<impl Future<Output = ()> + Send + use<>, Error> {
         let began = Instant::now();
         let published = node.store.head().await?;
         node.hub.begin(published);
         node.up_to_date.note(began);
         let epoch = node.store.cursors().epoch();
-        Ok(Following { feeder: self, published, epoch, trouble: None, node }.follow())
+        let inbox = self.inbox.take();
+        let meters =
+            inbox.as_ref().map_or_else(|| Arc::new(bus::Meters::new("none")), |inbox| inbox.meters.clone());
+        let following = Following {
+            feeder: self,
+            published,
+            epoch,
+            trouble: None,
+            node,
+            unannounced: None,
+            looks: 0,
+            meters,
+        };
+        Ok(following.follow(inbox))
     }
 }
 
 impl Following {
-    async fn follow(mut self) {
-        let mut reach = self.node.store.reach();
+    async fn follow(mut self, inbox: Option<Inbox>) {
+        let Some(mut inbox) = inbox else {
+            while let Some(batch) = self.feeder.batches.recv().await {
+                self.take(&batch).await;
+            }
+            return;
+        };
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while let Some(reason) = self.next(&mut reach, &mut looks).await {
+        while let Some(reason) = self.next(&mut inbox, &mut looks).await {
             match reason {
                 Reason::Batch(batch) => self.take(&batch).await,
-                Reason::Hint(reach) => self.read_up_to(reach).await,
-                Reason::Time => self.look().await,
+                Reason::Heard(batch) => self.take_heard(&batch).await,
+                Reason::Hint(reach) => {
+                    self.meters.used.inc();
+                    self.read_up_to(reach).await;
+                }
+                Reason::Time => self.look(&inbox).await,
             }
         }
     }
 
     /// None once the journal has ended.
-    async fn next(&mut self, reach: &mut watch::Receiver<Position>, looks: &mut Interval) -> Option<Reason> {
-        if !self.node.store.is_shared() {
-            return self.feeder.batches.recv().await.map(Reason::Batch);
-        }
-        tokio::select! {
-            biased;
-            // First, or a busy log would never be looked at.
-            _ = looks.tick() => Some(Reason::Time),
-            batch = self.feeder.batches.recv() => batch.map(Reason::Batch),
-            Ok(()) = reach.changed() => {
-                let reach = *reach.borrow_and_update();
-                // A change that names nothing new asks to look, because something may have been missed.
-                Some(if reach > self.published { Reason::Hint(reach) } else { Reason::Time })
+    async fn next(&mut self, inbox: &mut Inbox, looks: &mut Interval) -> Option<Reason> {
+        loop {
+            tokio::select! {
+                biased;
+                // First, or a busy log would never be looked at.
+                _ = looks.tick() => return Some(Reason::Time),
+                batch = self.feeder.batches.recv() => return batch.map(Reason::Batch),
+                Some((epoch, events)) = inbox.batches.recv() => return Some(Reason::Heard((Some(epoch), events))),
+                Ok(()) = inbox.reach.changed() => {
+                    let reach = *inbox.reach.borrow_and_update();
+                    if std::mem::replace(&mut self.looks, reach.looks) != reach.looks {
+                        return Some(Reason::Time);
+                    }
+                    if reach.head > self.published {
+                        return Some(Reason::Hint(reach.head));
+                    }
+                }
             }
         }
     }
 
-    async fn take(&mut self, batch: &[Event]) {
+    /// A batch that does not go on from what was published is left out: how far the log reaches is heard besides.
+    async fn take_heard(&mut self, batch: &Batch) {
         if self.has_lost() {
             self.begin_again().await;
-        } else if batch.first().is_some_and(|event| event.position == self.published.next()) {
-            self.publish(batch);
+        } else if self.goes_on_with(batch) {
+            self.meters.used.inc();
+            // First who may see what, because the frames of these events are filtered by it.
+            self.node.registry.heard(&batch.1);
+            self.publish(&batch.1);
+        }
+    }
+
+    async fn take(&mut self, batch: &Batch) {
+        if self.has_lost() {
+            self.begin_again().await;
+        } else if self.goes_on_with(batch) {
+            self.publish(&batch.1);
         }
         // Once the journal has ended the store closes, and no stream is left that could be given more.
         while self.published.0 < self.feeder.head.load(Ordering::Acquire)
@@ -137,16 +194,28 @@ impl Following {
         }
     }
 
+    /// Whether a batch is the next stretch of the log. One of an epoch that is over may have been lost.
+    fn goes_on_with(&self, (epoch, events): &Batch) -> bool {
+        let is_next = events.first().is_some_and(|event| event.position == self.published.next());
+        is_next && epoch.is_none_or(|epoch| epoch == self.epoch)
+    }
+
     async fn read_up_to(&mut self, reach: Position) {
         while self.published < reach && !self.feeder.batches.is_closed() && self.read().await {}
     }
 
     /// Looks at the end of the log, and reads what there is.
-    async fn look(&mut self) {
+    async fn look(&mut self, inbox: &Inbox) {
         let began = Instant::now();
+        let told = inbox.reach.borrow().head.max(Position(self.feeder.head.load(Ordering::Acquire)));
         match self.node.store.end_of_log().await {
             Ok(head) if head < self.published || self.has_lost() => self.begin_again().await,
             Ok(head) => {
+                // What was found a look ago had time to be told.
+                if self.unannounced.take().is_some_and(|found| found > told) {
+                    self.meters.missed.inc();
+                }
+                self.unannounced = Some(head).filter(|head| *head > told);
                 self.read_up_to(head).await;
                 if self.published >= head {
                     self.node.up_to_date.note(began);
@@ -192,6 +261,7 @@ impl Following {
 
     /// Publishes a page of the log. False when it could not be read, or when there is nothing more.
     async fn read(&mut self) -> bool {
+        self.meters.pages.inc();
         match self.node.store.log_events(self.published, PAGE).await {
             Ok(_) if self.has_lost() => {
                 self.begin_again().await;

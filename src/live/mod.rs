@@ -17,6 +17,7 @@ mod stream;
 mod sync;
 mod up_to_date;
 mod watch;
+mod whispers;
 mod writer;
 
 pub use feeder::{CommitQueue, feeder};
@@ -31,3 +32,4 @@ pub use scope::Scope;
 pub use stream::EventStream;
 pub use up_to_date::UpToDate;
 pub use watch::end_what_is_out_of_date;
+pub use whispers::hear_whispers;

@@ -132,14 +132,17 @@ impl Registry {
     pub fn committed(&self, committed: &Committed) {
         self.heard(&committed.events);
         for &(session, expires_at) in &committed.extended {
-            let deadline = self.instant_of(expires_at);
-            if let Some(mut known) = self.sessions.get_mut(&session) {
-                known.expires_at = known.expires_at.max(expires_at);
-            }
-            each_of(&self.by_session, &session, |told| {
-                told.extend(deadline, expires_at);
-            });
+            self.extended(session, expires_at);
         }
+    }
+
+    /// A session got a newer access token, which expires then: its streams go on until that time.
+    pub(super) fn extended(&self, session: SessionId, expires_at: Timestamp) {
+        let deadline = self.instant_of(expires_at);
+        if let Some(mut known) = self.sessions.get_mut(&session) {
+            known.expires_at = known.expires_at.max(expires_at);
+        }
+        each_of(&self.by_session, &session, |told| told.extend(deadline, expires_at));
     }
 
     /// What events of the log end. Hearing of one twice changes nothing.

@@ -4,19 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::announcements::Announcements;
 use super::error::OpenError;
 use super::journal::{AfterBatch, Committer};
-use super::meters::Meters;
-use super::postgres::Notice;
 use super::readers::{Kind, Readers};
 use super::sql::Connection;
 use super::{postgres, sqlite};
 use crate::domain::clock::Clock;
-use crate::domain::ids::Position;
 
 /// How long a start waits for a server. Whoever starts everything at once starts the database a little later.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -122,35 +117,6 @@ impl Database {
             }
         }
         Ok(())
-    }
-
-    /// Notes how far the log reaches by what other nodes announce, until `stop`. A change without a new position asks to look at
-    /// the log.
-    pub fn listen(
-        &self,
-        announcements: Announcements,
-        meters: Arc<Meters>,
-        stop: CancellationToken,
-        reach: watch::Sender<Position>,
-    ) {
-        let Self::Postgres(postgres) = self else { return };
-        let channel = announcements.channel().to_owned();
-        postgres.listen(&channel, stop, move |heard| match heard {
-            Notice::Connected => {
-                meters.listened.inc();
-                reach.send_modify(|_| {});
-            }
-            Notice::Notification(text) => {
-                let said = announcements.read(&text);
-                let counter = if said.is_some() { &meters.announcements } else { &meters.foreign };
-                counter.inc();
-                if let Some(said) = said {
-                    reach.send_if_modified(|reach| {
-                        said.head > std::mem::replace(reach, said.head.max(*reach))
-                    });
-                }
-            }
-        });
     }
 
     /// Waits for what was started. The journal ends when it is told to.

@@ -60,8 +60,6 @@ impl Store {
 
     /// Has the journal look whether the log has lost what this node has seen of it.
     pub async fn look_for_loss(&self) -> Result<(), Error> {
-        // What was said of the lost end would keep what is said from now on from being news.
-        self.reach.send_modify(|reach| *reach = Position(0));
         self.journal.write(|_| Box::pin(async { Ok(()) })).await
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
@@ -23,12 +22,6 @@ pub struct Meters {
     commit: Histogram,
     /// Requests that wait for their batch.
     pub(super) queue: Gauge,
-    /// Announcements of nodes, own ones too.
-    pub(super) announcements: Counter,
-    /// What no node of the cluster has said.
-    pub(super) foreign: Counter,
-    /// How often the connection was opened on which announcements are heard.
-    pub(super) listened: Counter,
     log: Option<WriteAheadLog>,
 }
 
@@ -42,9 +35,6 @@ impl Meters {
             batch: Histogram::new(REQUESTS),
             commit: Histogram::new(SECONDS),
             queue: Gauge::default(),
-            announcements: Counter::default(),
-            foreign: Counter::default(),
-            listened: Counter::default(),
             log: write_ahead_log.map(WriteAheadLog),
         }
     }
@@ -62,12 +52,6 @@ impl Meters {
         registry.register_with_unit("parlor_journal_commit", commit, Unit::Seconds, self.commit.clone());
         let queue = "Writes that wait for their transaction";
         registry.register("parlor_journal_queue", queue, self.queue.clone());
-        let announcements = "Announcements of nodes that the log has grown";
-        registry.register("parlor_cluster_announcements", announcements, self.announcements.clone());
-        let foreign = "Announcements that no node of this cluster has made";
-        registry.register("parlor_cluster_foreign", foreign, self.foreign.clone());
-        let listened = "Times that listening to other nodes has begun";
-        registry.register("parlor_cluster_listening", listened, self.listened.clone());
         if let Some(log) = &self.log {
             registry.register_collector(Box::new(log.clone()));
         }

@@ -3,7 +3,6 @@
 
 mod access;
 pub mod accounts;
-mod announcements;
 mod check;
 mod clocks;
 mod copy;
@@ -19,6 +18,7 @@ mod messages;
 mod meters;
 mod migrations;
 mod networks;
+mod notify;
 mod open;
 mod paging;
 mod personal_events;
@@ -38,11 +38,10 @@ mod stream_snapshots;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::bus::Cluster;
 use crate::domain::cursor::Cursors;
-use crate::domain::ids::Position;
 
 pub use copy::{Copied, CopyError, copy};
 pub use database::Location;
@@ -52,6 +51,7 @@ pub use journal::{Committed, OnCommit};
 pub use keys::{Keep, NodeKeys};
 pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
+pub use notify::Notify;
 pub use open::Purpose;
 pub use postgres::{Server, UrlError};
 pub use posts::{Admission, NewMessage};
@@ -100,8 +100,8 @@ pub struct Store {
     clocks: clocks::Clocks,
     /// The newest position that this node has seen in the log, which other nodes write, too.
     seen: Arc<AtomicI64>,
-    /// How far the log reaches, as other nodes say.
-    reach: watch::Sender<Position>,
+    /// The nodes of the database, where there can be several.
+    cluster: Option<Cluster>,
     /// Cancelled when a commit failed with an unknown outcome, or when the journal panicked. The process must end then.
     fatal: CancellationToken,
     /// Asks the journal to write what is queued and then to end.
@@ -118,9 +118,9 @@ impl Store {
         self.database.is_shared()
     }
 
-    /// How far the log reaches, as other nodes say. A change without a new position says that something may have been missed.
-    pub fn reach(&self) -> watch::Receiver<Position> {
-        self.reach.subscribe()
+    /// The nodes of the database. None where no other node can write to it.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
     }
 
     pub fn meters(&self) -> &Meters {

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
-use super::announcements::Announcements;
 use super::clocks::Clocks;
 use super::database::{Database, Location};
 use super::epochs::Begun;
@@ -16,6 +14,7 @@ use super::journal::{self, Committer, Journal, Lane, OnCommit, Shared, Transacti
 use super::keys::{self, NodeKeys};
 use super::meters::Meters;
 use super::{epochs, migrations};
+use crate::bus::Cluster;
 use crate::domain::cursor::Cursors;
 use crate::domain::ids::{Ids, Position};
 
@@ -48,7 +47,9 @@ impl Store {
         };
         let begun = epochs::begin(&mut writer, serves, Position(0), ids).await;
         let Begun { key, epochs, head } = begun.map_err(|failure| OpenError::Database(name, failure))?;
-        let (cursors, announcements) = (Cursors::new(&key, epochs), Announcements::new(&key));
+        let cursors = Cursors::new(&key, epochs);
+        let node = u64::from_be_bytes(ids.random_bytes());
+        let cluster = database.is_shared().then(|| Cluster::new(&key, node, cursors.clone()));
         let readers = database.readers()?;
 
         let (fatal, closing) = (CancellationToken::new(), CancellationToken::new());
@@ -65,10 +66,10 @@ impl Store {
             meters: meters.clone(),
         };
         let seen = Arc::new(AtomicI64::new(head.0));
-        let shared = database.is_shared().then(|| Shared {
+        let shared = cluster.clone().map(|cluster| Shared {
+            cluster,
             cursors: cursors.clone(),
             seen: seen.clone(),
-            announcements: announcements.clone(),
             ids,
         });
         let log = Transaction::new(writer, Lane::Log, shared);
@@ -81,8 +82,6 @@ impl Store {
         });
         let journal = Journal::new(queue, plain, meters.clone());
         database.start(committers, &fatal)?;
-        let reach = watch::Sender::new(Position(0));
-        database.listen(announcements, meters.clone(), closing.clone(), reach.clone());
         Ok(Self {
             database,
             readers,
@@ -91,7 +90,7 @@ impl Store {
             cursors,
             clocks: Clocks::new(ids.clock()),
             seen,
-            reach,
+            cluster,
             fatal,
             closing,
         })

@@ -139,7 +139,7 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
             });
         }
         for step in events.chunks(STEP) {
-            commits.committed(step.to_vec());
+            commits.committed(None, step.to_vec());
         }
         let expected: Vec<_> = events.iter().map(|event| event.position).collect();
         for (stream, frames) in reading.join_all().await {

@@ -41,7 +41,7 @@ impl<'p> Slow<'p> {
         let mut events = self.parlor.store().log_events(self.published, 10_000).await.unwrap();
         events.retain(|event| event.position <= last);
         self.published = events.last().map_or(self.published, |event| event.position);
-        self.commits.committed(events);
+        self.commits.committed(None, events);
     }
 
     /// The own streams of a person, on every writer, each past its hello.

@@ -12,6 +12,7 @@ pub mod event_source;
 mod figures;
 pub mod http1;
 pub mod log;
+pub mod nats;
 mod nginx;
 mod person;
 pub mod pipe;

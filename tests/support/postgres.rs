@@ -321,7 +321,7 @@ fn programs() -> PathBuf {
 }
 
 /// A free port below those that the kernel gives to whoever asks for any, so that no server of another test takes it first.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     // Each call begins elsewhere: two that are made at once must not find the same port.
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let listens = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();

@@ -186,5 +186,5 @@ fn announce(
     if !committed.events.is_empty() {
         batches.lock().expect("nothing panics with it").push(committed.events.clone());
     }
-    commits.committed(committed.events);
+    commits.committed(committed.epoch, committed.events);
 }

@@ -1,5 +1,6 @@
 //! The order of the house, and how the server behaves on a real machine.
 
+mod bus;
 #[cfg(debug_assertions)]
 mod circles;
 mod clock;
@@ -15,6 +16,7 @@ mod journal_full;
 mod journal_load;
 mod kill;
 mod log_pipe;
+mod nats;
 #[cfg(debug_assertions)]
 mod node_clocks;
 mod nodes;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -11,51 +11,71 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::log::{assert_dense, assert_same, history, messages, now, says, until_said};
+use crate::support::nats::Nats;
 use crate::support::postgres::Database;
 use crate::support::{Answer, DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
 
 /// Longer than a node may go without the end of the log before it ends its streams (15 s).
 const LONG_PAUSE: Duration = Duration::from_secs(20);
 
-struct Nodes {
-    one: Server,
-    two: Server,
+pub(super) struct Nodes {
+    pub one: Server,
+    pub two: Server,
     database: Database,
 }
 
+/// How they tell each other what they have written.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    Notifications,
+    Nats,
+}
+
 /// A room that Ada made at the first node, and its member Bob, who is at the second.
-struct Cast {
-    ada: Person,
-    bob: Person,
-    room: Room,
+pub(super) struct Cast {
+    pub ada: Person,
+    pub bob: Person,
+    pub room: Room,
 }
 
 impl Nodes {
-    async fn start() -> Self {
-        Self::on(Database::create().await).await
+    async fn start(way: Way) -> Self {
+        let bus = match way {
+            Way::Notifications => String::new(),
+            Way::Nats => Nats::shared(),
+        };
+        Self::by(Database::create().await, &bus).await
     }
 
+    /// Those that tell each other by PostgreSQL.
     async fn on(database: Database) -> Self {
-        let one = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+        Self::by(database, "").await
+    }
+
+    /// `bus` is what `cluster.bus` is set to.
+    pub async fn by(database: Database, bus: &str) -> Self {
+        let env = [("PARLOR_STORAGE__URL", &*database.url()), ("PARLOR_CLUSTER__BUS", bus)];
+        let one =
+            Server::start_with(&[&env[..], &[("PARLOR_METRICS__LISTEN", "127.0.0.1:0")]].concat()).await;
         let two = one.starts_another_node().await;
         Self { one, two, database }
     }
 
-    async fn cast(&self) -> Cast {
+    pub async fn cast(&self) -> Cast {
         let (ada, bob) = (self.one.register("ada").await, self.two.register("bob").await);
         let room = ada.creates_room("room").await;
         bob.joins(&room).await;
         Cast { ada, bob, room }
     }
 
-    fn both(&self) -> [&Server; 2] {
+    pub fn both(&self) -> [&Server; 2] {
         [&self.one, &self.two]
     }
 }
 
 impl Cast {
     /// Streams of the room at each node, which have said hello.
-    async fn streams(&self, nodes: &Nodes) -> [EventStream; 2] {
+    pub async fn streams(&self, nodes: &Nodes) -> [EventStream; 2] {
         let mut streams = [
             self.bob.through(nodes.one.address()).streams(&self.room).await,
             self.bob.through(nodes.two.address()).streams(&self.room).await,
@@ -65,6 +85,31 @@ impl Cast {
         }
         streams
     }
+}
+
+macro_rules! on_both_ways {
+    ($($claim:ident)+) => {
+        mod by_notifications {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim(super::Way::Notifications).await;
+            })+
+        }
+        mod by_nats {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim(super::Way::Nats).await;
+            })+
+        }
+    };
+}
+
+on_both_ways! {
+    posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_same_cursors
+    a_stream_goes_on_at_the_other_node_without_gap_or_repeat_after_its_own_was_killed
+    nothing_of_a_room_reaches_streams_at_the_other_node_after_its_reader_has_left_at_the_first
+    a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_other
+    a_session_that_is_refreshed_at_one_node_keeps_its_streams_at_the_other
 }
 
 /// Everything that comes until the stream ends, in whatever way.
@@ -144,9 +189,8 @@ impl Writing {
     }
 }
 
-#[tokio::test]
-async fn posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_same_cursors() {
-    let nodes = Nodes::start().await;
+async fn posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_same_cursors(way: Way) {
+    let nodes = Nodes::start(way).await;
     let Cast { ada, bob, room } = &nodes.cast().await;
     let before = now(ada).await;
     let mut streams = Vec::new();
@@ -178,9 +222,8 @@ async fn posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_sa
     }
 }
 
-#[tokio::test]
-async fn a_stream_goes_on_at_the_other_node_without_gap_or_repeat_after_its_own_was_killed() {
-    let mut nodes = Nodes::start().await;
+async fn a_stream_goes_on_at_the_other_node_without_gap_or_repeat_after_its_own_was_killed(way: Way) {
+    let mut nodes = Nodes::start(way).await;
     let Cast { bob, room, .. } = nodes.cast().await;
     let before = now(&bob).await;
     let at = [bob.through(nodes.one.address()), bob.through(nodes.two.address())];
@@ -222,7 +265,7 @@ async fn a_stream_goes_on_at_the_other_node_without_gap_or_repeat_after_its_own_
 
 #[tokio::test]
 async fn one_client_id_posted_on_both_nodes_at_once_makes_one_message() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Way::Notifications).await;
     let Cast { bob, room, .. } = &nodes.cast().await;
     let at = nodes.both().map(|node| bob.through(node.address()));
     let mut ids = Vec::new();
@@ -240,9 +283,10 @@ async fn one_client_id_posted_on_both_nodes_at_once_makes_one_message() {
     assert_eq!(kept, ids);
 }
 
-#[tokio::test]
-async fn nothing_of_a_room_reaches_streams_at_the_other_node_after_its_reader_has_left_at_the_first() {
-    let nodes = Nodes::start().await;
+async fn nothing_of_a_room_reaches_streams_at_the_other_node_after_its_reader_has_left_at_the_first(
+    way: Way,
+) {
+    let nodes = Nodes::start(way).await;
     let Cast { ada, bob, room } = &nodes.cast().await;
     let other = ada.creates_room("other").await;
     bob.joins(&other).await;
@@ -278,9 +322,8 @@ async fn nothing_of_a_room_reaches_streams_at_the_other_node_after_its_reader_ha
     }
 }
 
-#[tokio::test]
-async fn a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_other() {
-    let nodes = Nodes::start().await;
+async fn a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_other(way: Way) {
+    let nodes = Nodes::start(way).await;
     let Cast { bob, .. } = nodes.cast().await;
     let new = "another battery staple horse";
     let change = json!({ "current_password": PASSWORD, "new_password": new });
@@ -305,9 +348,27 @@ async fn a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_o
     changes.through(nodes.two.address()).get("/v1/users/me").await.ok(200);
 }
 
+async fn a_session_that_is_refreshed_at_one_node_keeps_its_streams_at_the_other(way: Way) {
+    let nodes = Nodes::start(way).await;
+    let Cast { ada, mut bob, room } = nodes.cast().await;
+    let before = bob.through(nodes.one.address());
+    let mut stream = before.streams(&room).await;
+    let expires_at = stream.hello().await["expires_at"].clone();
+    // Long enough that the newer token expires a whole second later.
+    let began = Instant::now();
+    wait_for("a second is over", async || began.elapsed() > Duration::from_millis(1_100)).await;
+    bob.refreshes().await;
+    // All streams of a session have one deadline. It is told to those that open later, with the older token, too.
+    let expires_later =
+        async || before.streams(&room).await.hello().await["expires_at"].as_str() > expires_at.as_str();
+    wait_for("the first node has heard of the newer token", expires_later).await;
+    ada.posts(&room, "after it").await;
+    until_said(&mut stream, "after it").await;
+}
+
 #[tokio::test]
 async fn a_room_that_is_deleted_at_one_node_ends_its_streams_at_the_other() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Way::Notifications).await;
     let Cast { ada, bob, room } = nodes.cast().await;
     let mut in_room = bob.streams(&room).await;
     let mut everywhere = bob.streams_all().await;
@@ -364,7 +425,7 @@ async fn while_postgresql_is_down_writes_are_refused_and_streams_stay_and_nothin
 
 #[tokio::test]
 async fn a_node_that_was_paused_for_long_sends_its_readers_away_and_they_miss_nothing() {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Way::Notifications).await;
     let Cast { ada, bob, room } = &nodes.cast().await;
     let before = now(ada).await;
     let mut stream = resumed(bob, &nodes.two, room, &before).await;
@@ -411,7 +472,7 @@ async fn loses_the_end(database: &Database, room: &Room, events: usize) {
 
 /// What streams show when the log has lost three events and has this many new ones at once.
 async fn streams_are_told_of_a_lost_end(new_posts: usize) {
-    let nodes = Nodes::start().await;
+    let nodes = Nodes::start(Way::Notifications).await;
     let cast = nodes.cast().await;
     let Cast { ada, bob, room } = &cast;
     let [mut one, mut two] = cast.streams(&nodes).await;

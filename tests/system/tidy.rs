@@ -11,8 +11,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("secrets", &["domain"]),
     ("breakdown", &["domain"]),
     ("test_clock", &["domain"]),
-    ("storage", &["breakdown", "domain"]),
-    ("live", &["breakdown", "domain", "storage"]),
+    ("bus", &["domain"]),
+    ("storage", &["breakdown", "bus", "domain"]),
+    ("live", &["breakdown", "bus", "domain", "storage"]),
     ("chat", &["config", "domain", "storage", "live"]),
     ("api", &["chat", "domain", "config", "web"]),
     ("http", &["domain", "api", "live", "config"]),
@@ -25,6 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "domain",
             "config",
             "secrets",
+            "bus",
             "storage",
             "live",
             "chat",
@@ -42,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["storage"]),
     ("tokio_postgres", &["storage"]),
+    ("async_nats", &["bus"]),
     ("poem", &["api", "http", "web"]),
     ("poem_openapi", &["api", "http"]),
 ];

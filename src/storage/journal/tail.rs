@@ -3,6 +3,7 @@
 
 use super::committed::Committed;
 use crate::domain::clock::Timestamp;
+use crate::domain::cursor::Epoch;
 use crate::domain::event::{Event, NewEvent};
 use crate::domain::ids::Position;
 use crate::storage::clocks::NODES_APART;
@@ -29,8 +30,8 @@ pub(super) struct Mark {
 
 impl Tail {
     /// Begins a transaction in which the log ends at `head`, with an event of the time `at`.
-    pub fn after(head: Position, at: Timestamp) -> Self {
-        Self { next: head.next(), at, committed: Committed::default() }
+    pub fn after(head: Position, at: Timestamp, epoch: Option<Epoch>) -> Self {
+        Self { next: head.next(), at, committed: Committed { epoch, ..Committed::default() } }
     }
 
     /// The position of the last event.
@@ -60,7 +61,7 @@ impl Tail {
     }
 
     pub fn mark(&self) -> Mark {
-        let Committed { events, extended } = &self.committed;
+        let Committed { events, extended, epoch: _ } = &self.committed;
         Mark { next: self.next, at: self.at, events: events.len(), extended: extended.len() }
     }
 

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::committed::Committed;
 use super::tail::{Mark, Tail};
+use crate::bus::Cluster;
 use crate::domain::clock::Timestamp;
-use crate::domain::cursor::Cursors;
+use crate::domain::cursor::{Cursors, Epoch};
 use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::{Ids, Position, SessionId};
-use crate::storage::announcements::{Announcement, Announcements};
 use crate::storage::epochs;
 use crate::storage::error::{BatchFailure, Failure};
+use crate::storage::notify::channel;
 use crate::storage::sql::{Connection, Query, Row, statements};
 
 statements! {
@@ -36,10 +37,10 @@ pub(in crate::storage) enum Lane {
 
 /// What a transaction needs where other nodes write, too.
 pub(in crate::storage) struct Shared {
+    pub cluster: Cluster,
     pub cursors: Cursors,
     /// The newest position that this node has seen in the log.
     pub seen: Arc<AtomicI64>,
-    pub announcements: Announcements,
     pub ids: Ids,
 }
 
@@ -56,9 +57,11 @@ pub(in crate::storage) struct Transaction {
 }
 
 impl Shared {
-    /// Whether the log goes on from what this node has seen of it, in the epoch that it knows.
-    fn knows(&self, head: Position, epoch: i64) -> bool {
-        head.0 >= self.seen.load(Ordering::Acquire) && epoch == i64::from(self.cursors.epoch().0)
+    /// The epoch, if it is the one that this node knows, and the log goes on from what the node has seen of it.
+    fn known(&self, head: Position, epoch: i64) -> Option<Epoch> {
+        let known = self.cursors.epoch();
+        let goes_on = head.0 >= self.seen.load(Ordering::Acquire);
+        (goes_on && epoch == i64::from(known.0)).then_some(known)
     }
 
     /// Learns which epochs there are, and begins one if something is lost.
@@ -104,10 +107,14 @@ impl Transaction {
                 Ok((Position(row.get("head")?), at, row.get::<i64, _>("epoch")?))
             };
             let (head, at, epoch) = HEAD.query().one(&mut self.connection, end).await?;
-            let Some(shared) = self.shared.as_ref().filter(|shared| !shared.knows(head, epoch)) else {
-                self.tail = Tail::after(head, at);
+            let Some(shared) = &self.shared else {
+                self.tail = Tail::after(head, at, None);
                 return Ok(());
             };
+            if let Some(epoch) = shared.known(head, epoch) {
+                self.tail = Tail::after(head, at, Some(epoch));
+                return Ok(());
+            }
             // In a transaction of its own: whatever is published of this one has to be of an epoch that is known.
             self.connection.roll_back().await?;
             shared.meet(&mut self.connection).await?;
@@ -178,9 +185,8 @@ impl Transaction {
         let mut last: Vec<_> = self.tail.committed.events.iter().map(stored).collect();
         let head = self.tail.head();
         last.push(MOVE_HEAD.bind(head).bind(self.tail.at));
-        if let Some(Shared { cursors, announcements, .. }) = &self.shared {
-            let text = announcements.write(Announcement { epoch: cursors.epoch(), head });
-            last.push(ANNOUNCE.bind(announcements.channel()).bind(text));
+        if let (Some(Shared { cluster, .. }), Some(epoch)) = (&self.shared, self.tail.committed.epoch) {
+            last.push(ANNOUNCE.bind(channel(cluster.id())).bind(cluster.reaches(epoch, head)));
         }
         self.connection.commit_after(&last).await
     }

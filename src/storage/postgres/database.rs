@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
-use super::listener::{Notice, listen};
+use super::listener::{Channel, Notice, listen};
 use super::server::Server;
+use crate::bus::Gathered;
 use crate::domain::clock::Clock;
 use crate::storage::clocks::{APART, apart};
 use crate::storage::error::{Failure, OpenError};
@@ -83,14 +84,15 @@ impl Database {
         });
     }
 
-    /// Listens to what other nodes notify, until `stop`.
+    /// Listens to what other nodes notify on a channel, and notifies them of what is whispered, until `stop`.
     pub fn listen(
         &self,
-        channel: &str,
+        name: String,
+        whispers: Gathered,
         stop: CancellationToken,
         hear: impl Fn(Notice) + Send + Sync + 'static,
     ) {
-        self.tasks.spawn(listen(self.server.clone(), channel.to_owned(), stop, hear));
+        self.tasks.spawn(listen(self.server.clone(), Channel { name, whispers }, stop, hear));
     }
 
     /// Waits for what was started. The journal ends when it is told to.

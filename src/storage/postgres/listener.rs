@@ -1,15 +1,20 @@
-//! Listening to what other nodes notify, on a connection of its own that is opened again whenever it is lost.
+//! Listening to what other nodes notify, and notifying them, on a connection of its own that is opened again whenever it is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
+use crate::bus::Gathered;
+use crate::storage::error::Failure;
 
 /// The pause before a lost connection is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long the server may take to send a notification on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What there is to hear.
 #[derive(Debug)]
@@ -19,16 +24,22 @@ pub(in crate::storage) enum Notice {
     Connected,
 }
 
-/// Hears a channel until `stop`. Something that `hear` misses is lost.
-pub(in crate::storage) async fn listen(
+/// A channel, and what this node has to say on it.
+pub(super) struct Channel {
+    pub name: String,
+    pub whispers: Gathered,
+}
+
+/// Hears a channel, and says there what is whispered, until `stop`. Something that `hear` misses is lost.
+pub(super) async fn listen(
     server: Arc<Server>,
-    channel: String,
+    mut channel: Channel,
     stop: CancellationToken,
     hear: impl Fn(Notice) + Send + Sync + 'static,
 ) {
     let listening = async {
         loop {
-            if let Err(error) = hear_until_lost(&server, &channel, &hear).await {
+            if let Err(error) = hear_until_lost(&server, &mut channel, &hear).await {
                 tracing::warn!(%error, "nothing is heard from other nodes for a moment");
             }
             tokio::time::sleep(PAUSE).await;
@@ -39,16 +50,32 @@ pub(in crate::storage) async fn listen(
 
 async fn hear_until_lost(
     server: &Server,
-    channel: &str,
+    channel: &mut Channel,
     hear: &(impl Fn(Notice) + Sync),
-) -> Result<(), crate::storage::error::Failure> {
+) -> Result<(), Failure> {
     let (notify, mut notified) = mpsc::unbounded_channel();
     let client = server.connect_to_listen(notify).await?;
-    client.batch_execute(&format!("LISTEN {channel}")).await?;
+    client.batch_execute(&format!("LISTEN {}", channel.name)).await?;
     hear(Notice::Connected);
-    // Ends when the connection does, which holds the other end.
-    while let Some(text) = notified.recv().await {
-        hear(Notice::Notification(text));
+    loop {
+        tokio::select! {
+            // Ends when the connection does, which holds the other end.
+            text = notified.recv() => match text {
+                Some(text) => hear(Notice::Notification(text)),
+                None => return Ok(()),
+            },
+            Some(messages) = channel.whispers.next() => {
+                for message in messages {
+                    say(&client, &channel.name, &message).await?;
+                }
+            }
+        }
     }
+}
+
+async fn say(client: &Client, channel: &str, message: &str) -> Result<(), Failure> {
+    let said = async { client.execute("SELECT pg_notify($1, $2)", &[&channel, &message]).await };
+    let said = tokio::time::timeout(PATIENCE, said).await;
+    said.map_err(|_| Failure::lost("the database does not answer in time"))??;
     Ok(())
 }
