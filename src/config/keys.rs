@@ -107,7 +107,8 @@ sections! {
         "data" => data: PathBuf = "data", Folder;
         /// The PostgreSQL database of several nodes, such as `postgres://user:password@host:5432/database`. Then the folder has no
         /// database, only the server's keys. `?sslmode=disable` or `require` says whether the connection is encrypted; by default
-        /// it is unless the database is on this machine. Empty: an embedded database in the folder.
+        /// it is unless the database is on this machine. Several hosts, such as `host1:5432,host2:5432`, are a server and its standbys:
+        /// the one that takes writes is used. Empty: an embedded database in the folder.
         "url" => url: Option<ServiceUrl> = "", UrlOrNone { schemes: &["postgres", "postgresql"], example: "postgres://user:password@host:5432/database" };
     }
 

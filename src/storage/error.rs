@@ -162,6 +162,14 @@ impl Failure {
         self.kind
     }
 
+    /// None of several hosts gives a connection. What may pass at one of them decides.
+    pub(super) fn of_hosts(failures: &[(String, Self)]) -> Self {
+        let may_pass = failures.iter().find(|(_, failure)| failure.may_pass());
+        let kind = may_pass.or(failures.first()).map_or(Kind::Lost, |(_, failure)| failure.kind);
+        let texts: Vec<_> = failures.iter().map(|(host, failure)| format!("{host}: {failure}")).collect();
+        Self { text: texts.join("; "), kind }
+    }
+
     /// Whether the connection was lost, or could not be had.
     pub(super) fn is_lost(&self) -> bool {
         self.kind == Kind::Lost

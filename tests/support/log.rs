@@ -66,6 +66,13 @@ pub fn messages(frames: &[Frame]) -> Vec<Value> {
     frames.iter().filter(|f| f.kind() == "message.posted").map(|f| f.data["message"].clone()).collect()
 }
 
+/// Their bodies in the order of the alphabet.
+pub fn sorted_bodies(messages: &[Value]) -> Vec<&str> {
+    let mut bodies: Vec<_> = messages.iter().map(|message| message["body"].as_str().unwrap()).collect();
+    bodies.sort_unstable();
+    bodies
+}
+
 /// Whether this is the post of that body.
 pub fn says(frame: &Frame, body: &str) -> bool {
     frame.data["message"]["body"] == body

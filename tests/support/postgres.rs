@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::process::getuid;
 
+use super::wait_for;
+
 /// The password of both roles, with characters that a URL must escape.
 const PASSWORD: &str = "p@ss:w/rd%1";
 const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%251";
 
-/// Makes the cluster, starts it, says so, and then does what each line of its standard input says: `stop` or `start`. That input
-/// ends at the latest with the test process, in whatever way it ends. Then PostgreSQL ends and the folder is removed. The
+/// Makes the cluster in the folder `data`, starts it, says so, and then does what each line of its standard input says: `stop` or
+/// `start` that one; make a `standby` of it on another port, in a folder with that name; `promote` the standby. That input ends
+/// at the latest with the test process, in whatever way it ends. Then PostgreSQL ends and the folder is removed. The
 /// arguments after the first three are a command that runs another as somebody who is not root, because PostgreSQL refuses to run
 /// as root. The locale sorts otherwise than by bytes, as that of most databases does. Autovacuum would look through each database of
 /// each test, and a start after a crash would sync each of its files.
@@ -28,23 +31,29 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 printf %s "$password" >password
 chmod 644 password
-mkdir data
-if [ $# -gt 0 ]; then chmod 711 . && chown 65534:65534 data; fi
-settings="-c port=$port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB -c recovery_init_sync_method=syncfs"
+mkdir -m 700 data standby
+if [ $# -gt 0 ]; then chmod 711 . && chown 65534:65534 data standby; fi
+settings="-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c shared_buffers=64MB"
+settings="$settings -c autovacuum=off -c recovery_init_sync_method=syncfs"
 if "$@" "$bin/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 \
     --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >log 2>&1 </dev/null &&
-  "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start >>log 2>&1 </dev/null
+  "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c port=$port" start >>log 2>&1 </dev/null
 then
   echo ready
-  while read -r command; do
-    if [ "$command" = stop ]; then
-      "$@" "$bin/pg_ctl" -D data -m immediate -w stop
-    else
-      "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c autovacuum=off" start
-    fi >>log 2>&1 </dev/null
-    echo done
+  while read -r command other; do
+    case $command in
+      stop) "$@" "$bin/pg_ctl" -D data -m immediate -w stop ;;
+      start) "$@" "$bin/pg_ctl" -D data -l data/log -w -t 60 -o "$settings -c port=$port" start ;;
+      standby)
+        PGPASSWORD=$password "$@" "$bin/pg_basebackup" -h 127.0.0.1 -p "$port" -U postgres -D standby -R -c fast --no-sync &&
+          "$@" "$bin/pg_ctl" -D standby -l standby/log -w -t 60 -o "$settings -c port=$other" start ;;
+      promote) "$@" "$bin/pg_ctl" -D standby -w -t 60 promote ;;
+    esac >>log 2>&1 </dev/null
+    echo "done $?"
   done
-  "$@" "$bin/pg_ctl" -D data -m immediate -w stop >/dev/null 2>&1
+  for cluster in data standby; do
+    "$@" "$bin/pg_ctl" -D $cluster -m immediate -w stop >/dev/null 2>&1
+  done
 else
   cat log data/log 2>/dev/null
 fi
@@ -58,6 +67,9 @@ struct Postgres {
     /// process ends.
     supervisor: Mutex<Supervisor>,
 }
+
+/// That of all tests but those that stop theirs.
+static SHARED: OnceLock<Arc<Postgres>> = OnceLock::new();
 
 struct Supervisor {
     commands: ChildStdin,
@@ -91,8 +103,11 @@ pub fn skips(reason: &str) -> bool {
 impl Postgres {
     /// The one of all tests.
     fn shared() -> &'static Arc<Self> {
-        static SHARED: OnceLock<Arc<Postgres>> = OnceLock::new();
         SHARED.get_or_init(|| Arc::new(Self::start()))
+    }
+
+    fn is_shared(self: &Arc<Self>) -> bool {
+        SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, self))
     }
 
     fn start() -> Self {
@@ -123,21 +138,21 @@ impl Postgres {
 
     /// Runs a statement as the superuser.
     fn run(&self, statement: &str) {
-        self.psql("postgres", "postgres", statement).expect("the statement can be run");
+        self.psql(self.port, "postgres", "postgres", statement).expect("the statement can be run");
     }
 
     /// Runs statements, each in a transaction of its own; gives the rows, or what went wrong.
-    fn psql(&self, role: &str, database: &str, statements: &str) -> Result<String, String> {
-        let mut psql = self.command(role, database).spawn().expect("psql starts");
+    fn psql(&self, port: u16, role: &str, database: &str, statements: &str) -> Result<String, String> {
+        let mut psql = self.command(port, role, database).spawn().expect("psql starts");
         psql.stdin.take().expect("stdin is piped").write_all(statements.as_bytes()).expect("psql reads");
         let finished = psql.wait_with_output().expect("psql ends");
         let text = |bytes| String::from_utf8(bytes).expect("the database is UTF-8");
         if finished.status.success() { Ok(text(finished.stdout)) } else { Err(text(finished.stderr)) }
     }
 
-    fn command(&self, role: &str, database: &str) -> Command {
+    fn command(&self, port: u16, role: &str, database: &str) -> Command {
         let mut psql = Command::new(self.bin.join("psql"));
-        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &port.to_string()])
             .args(["-U", role, "-d", database, "-f", "-"])
             .env("PGPASSWORD", PASSWORD)
             .stdin(Stdio::piped())
@@ -185,33 +200,45 @@ impl Database {
 
     /// Ends its PostgreSQL as a power cut would: `pg_ctl stop -m immediate`.
     pub async fn stops(&self) {
-        self.tells_supervisor("stop").await;
+        self.tells_supervisor("stop".into()).await;
     }
 
     /// Starts its PostgreSQL again, on the same port.
     pub async fn starts(&self) {
-        self.tells_supervisor("start").await;
+        self.tells_supervisor("start".into()).await;
     }
 
-    async fn tells_supervisor(&self, command: &'static str) {
-        assert!(!Arc::ptr_eq(&self.postgres, Postgres::shared()), "other tests use this PostgreSQL");
-        let postgres = self.postgres.clone();
-        let tell = move || {
-            let mut supervisor = postgres.supervisor.lock().expect("nothing panics with it");
-            writeln!(supervisor.commands, "{command}").expect("the supervisor reads");
-            supervisor.answers.read_line(&mut String::new()).expect("the supervisor answers");
-        };
-        tokio::task::spawn_blocking(tell).await.expect("the supervisor does it");
+    /// Makes a standby of its PostgreSQL, which follows from now on without being waited for.
+    pub async fn gets_standby(&self) -> Standby {
+        let port = free_port();
+        self.tells_supervisor(format!("standby {port}")).await;
+        Standby { postgres: self.postgres.clone(), database: self.name.clone(), port }
+    }
+
+    /// Waits for the standby at each commit from now on.
+    pub async fn waits_for_its_standby(&self) {
+        self.run_as_superuser("ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()")
+            .await;
+        wait_for("commits wait for the standby", || async {
+            self.run_as_superuser("SELECT sync_state FROM pg_stat_replication").await == "sync\n"
+        })
+        .await;
+    }
+
+    async fn tells_supervisor(&self, command: String) {
+        assert!(!self.postgres.is_shared(), "other tests use this PostgreSQL");
+        tells_supervisor(self.postgres.clone(), command).await;
     }
 
     /// What `storage.url` is set to.
     pub fn url(&self) -> String {
-        self.url_through(self.address())
+        self.url_through(&[self.address()])
     }
 
-    /// The same on another way to it, such as through a proxy.
-    pub fn url_through(&self, address: SocketAddr) -> String {
-        format!("postgres://parlor:{PASSWORD_IN_URL}@{address}/{}", self.name)
+    /// The same on another way to it, such as through a proxy. Of several addresses one leads to a server that takes writes.
+    pub fn url_through(&self, addresses: &[SocketAddr]) -> String {
+        let hosts: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        format!("postgres://parlor:{PASSWORD_IN_URL}@{}/{}", hosts.join(","), self.name)
     }
 
     /// Where its PostgreSQL listens.
@@ -238,7 +265,7 @@ impl Database {
     /// The same as the superuser.
     pub async fn run_as_superuser(&self, statements: &str) -> String {
         let (postgres, name, owned) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
-        let run = move || postgres.psql("postgres", &name, &owned);
+        let run = move || postgres.psql(postgres.port, "postgres", &name, &owned);
         let ran = tokio::task::spawn_blocking(run).await.expect("psql runs them");
         ran.unwrap_or_else(|said| panic!("{statements}\n{said}"))
     }
@@ -261,8 +288,47 @@ impl Database {
     /// The same where it may fail.
     pub async fn try_run(&self, statements: &str) -> Result<String, String> {
         let (postgres, name, statements) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
-        let run = move || postgres.psql("parlor", &name, &statements);
+        let run = move || postgres.psql(postgres.port, "parlor", &name, &statements);
         tokio::task::spawn_blocking(run).await.expect("psql runs them")
+    }
+}
+
+/// The copy of a PostgreSQL that follows it. It ends with the database.
+pub struct Standby {
+    postgres: Arc<Postgres>,
+    database: String,
+    port: u16,
+}
+
+impl Standby {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Makes it a server that takes writes, with what it has of the other one.
+    pub async fn is_promoted(&self) {
+        tells_supervisor(self.postgres.clone(), "promote".into()).await;
+    }
+
+    /// Cuts it off from the other one: it gets nothing more of what that one writes.
+    pub async fn is_cut_off(&self) {
+        self.run("postgres", "ALTER SYSTEM SET primary_conninfo = ''; SELECT pg_reload_conf()").await;
+        wait_for("it does not follow any more", || async {
+            self.run("postgres", "SELECT count(*) FROM pg_stat_wal_receiver").await == "0\n"
+        })
+        .await;
+    }
+
+    /// Reads the database in it as the superuser.
+    pub async fn reads(&self, query: &'static str) -> String {
+        self.run(&self.database, query).await
+    }
+
+    async fn run(&self, database: &str, statements: &'static str) -> String {
+        let (postgres, port, database) = (self.postgres.clone(), self.port, database.to_owned());
+        let run = move || postgres.psql(port, "postgres", &database, statements);
+        tokio::task::spawn_blocking(run).await.expect("psql runs them").expect("they can be run")
     }
 }
 
@@ -274,7 +340,7 @@ impl Database {
     pub async fn holds(&self, statements: &str) -> Transaction {
         let (postgres, name, statements) = (self.postgres.clone(), self.name.clone(), statements.to_owned());
         let begin = move || {
-            let mut psql = postgres.command("parlor", &name).spawn().expect("psql starts");
+            let mut psql = postgres.command(postgres.port, "parlor", &name).spawn().expect("psql starts");
             let mut stdin = psql.stdin.as_ref().expect("stdin is piped");
             writeln!(stdin, "BEGIN; {statements}; \\echo held").expect("psql reads");
             let said = BufReader::new(psql.stdout.as_mut().expect("stdout is piped")).lines();
@@ -302,8 +368,22 @@ impl Drop for Transaction {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.postgres.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // Another PostgreSQL ends with its database, and may be stopped already.
+        if self.postgres.is_shared() {
+            self.postgres.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
     }
+}
+
+async fn tells_supervisor(postgres: Arc<Postgres>, command: String) {
+    let tell = move || {
+        let mut supervisor = postgres.supervisor.lock().expect("nothing panics with it");
+        writeln!(supervisor.commands, "{command}").expect("the supervisor reads");
+        let mut answer = String::new();
+        supervisor.answers.read_line(&mut answer).expect("the supervisor answers");
+        assert_eq!(answer, "done 0\n", "{command}");
+    };
+    tokio::task::spawn_blocking(tell).await.expect("the supervisor does it");
 }
 
 /// The folder of the programs of the newest PostgreSQL here.

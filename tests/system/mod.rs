@@ -11,6 +11,7 @@ mod durability_copy;
 mod durability_disk;
 mod durability_error;
 mod durability_postgres;
+mod failover;
 mod journal;
 mod journal_full;
 mod journal_load;

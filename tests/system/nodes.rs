@@ -1,19 +1,18 @@
 //! Two nodes on one PostgreSQL database, whatever store the other tests run on: every promise holds across them while nodes end
 //! and pause, while PostgreSQL ends, and when it has lost a part of the log.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use reqwest::Method;
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use serde_json::json;
 
-use crate::support::log::{assert_dense, assert_same, history, messages, now, says, until_said};
+use crate::support::log::{
+    assert_dense, assert_same, history, messages, now, says, sorted_bodies, until_said,
+};
 use crate::support::nats::Nats;
 use crate::support::postgres::Database;
-use crate::support::{Answer, DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
+use crate::support::writing::{Writing, posts_until_acknowledged, tries_to_post};
+use crate::support::{DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
 
 /// Longer than a node may go without the end of the log before it ends its streams (15 s).
 const LONG_PAUSE: Duration = Duration::from_secs(20);
@@ -129,64 +128,6 @@ async fn resumed(person: &Person, at: &Server, room: &Room, cursor: &str) -> Eve
     let mut stream = person.through(at.address()).streams_from(room, cursor).await;
     assert_eq!(stream.hello().await["resumed"], true);
     stream
-}
-
-fn sorted_bodies(messages: &[Value]) -> Vec<&str> {
-    let mut bodies: Vec<_> = messages.iter().map(|message| message["body"].as_str().unwrap()).collect();
-    bodies.sort_unstable();
-    bodies
-}
-
-async fn tries_to_post(person: &Person, room: &Room, body: &str) -> Option<Answer> {
-    let path = format!("/v1/rooms/{}/messages", room.id);
-    let posted = json!({ "body": body, "client_id": body.replace(' ', "-") });
-    person.try_request(Method::POST, &path, Some(posted), &[]).await.ok()
-}
-
-/// Posts under a client id of its own until a node has acknowledged it, at each of them in turn.
-async fn posts_until_acknowledged(whom: &[Person], room: &Room, body: &str) {
-    for person in whom.iter().cycle() {
-        match tries_to_post(person, room, body).await {
-            Some(answer) if matches!(answer.status, 200 | 201) => return,
-            Some(answer) => assert_eq!(answer.status, 503, "{}", answer.text),
-            None => {}
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Posts without a pause, on both nodes, until it is told to stop; gives the bodies that were acknowledged.
-struct Writing {
-    stop: Arc<AtomicBool>,
-    writers: JoinSet<Vec<String>>,
-}
-
-impl Writing {
-    /// Each writer begins at one of these and goes on at the next when a post fails.
-    fn begins(whom: &[Person], room: &Room) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let stop = Arc::<AtomicBool>::default();
-        let mut writers = JoinSet::new();
-        for writer in 0..whom.len() {
-            let (stop, room, mut whom) = (stop.clone(), room.clone(), whom.to_vec());
-            whom.rotate_left(writer);
-            writers.spawn(async move {
-                let mut acknowledged = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let body = format!("post {}", NUMBER.fetch_add(1, Ordering::Relaxed));
-                    posts_until_acknowledged(&whom, &room, &body).await;
-                    acknowledged.push(body);
-                }
-                acknowledged
-            });
-        }
-        Self { stop, writers }
-    }
-
-    async fn stops(self) -> Vec<String> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.writers.join_all().await.concat()
-    }
 }
 
 async fn posts_on_either_node_reach_the_streams_of_both_in_one_order_with_the_same_cursors(way: Way) {

@@ -56,7 +56,7 @@ impl Nodes {
         let mut all: Vec<Node> = Vec::new();
         for _ in 0..count {
             let link = Link::before(database.address(), chance.fork()).await;
-            let url = database.url_through(link.address);
+            let url = database.url_through(&[link.address]);
             let own = [("PARLOR_STORAGE__URL", url.as_str())];
             let server = match all.first() {
                 None => Server::start_with(&[env, &own].concat()).await,

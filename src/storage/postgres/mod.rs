@@ -5,9 +5,11 @@ mod database;
 mod fitness;
 mod listener;
 mod server;
+mod url;
 
 pub(super) use connection::Connection;
 pub(super) use database::Database;
 pub(super) use fitness::Found;
 pub(super) use listener::Notice;
-pub use server::{Server, UrlError};
+pub use server::Server;
+pub use url::UrlError;

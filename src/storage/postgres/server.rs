@@ -3,23 +3,29 @@
 use std::fs;
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::{FutureExt, select_ok};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::url::{OneHost, Url, UrlError};
 use crate::storage::error::Failure;
 
-/// How long opening a connection may take.
+/// How long opening a connection may take, whatever hosts are tried.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long an address may take to accept a connection. A name that has several addresses is tried at each of them in turn.
+const ACCEPT: Duration = Duration::from_secs(2);
+/// How long a host is tried alone. Then the next one is tried beside it: the machine of the first may be gone, and say nothing.
+const ALONE: Duration = Duration::from_millis(300);
 /// A silent connection is asked for a sign of life after this long.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// A connection whose other end acknowledges nothing for this long is given up.
@@ -34,65 +40,39 @@ const SETTINGS: &str = "SET statement_timeout = 0; SET idle_in_transaction_sessi
 /// Where notifications go. It has no bound: they are short, and whoever gets them only notes them.
 type Notify = mpsc::UnboundedSender<String>;
 
-/// Where the database is.
+/// Where the database is: one of several hosts takes writes, and after a failover it is another one than before.
 pub struct Server {
-    config: Config,
+    /// In the order of the URL; at least one.
+    hosts: Vec<OneHost>,
+    /// The host that has taken the last connection. It is tried first.
+    latest: AtomicUsize,
     tls: Option<MakeRustlsConnect>,
     /// Without the password.
     name: String,
 }
 
-/// Why a URL names no database. None of them has the password in it.
-#[derive(Debug, Error)]
-pub enum UrlError {
-    #[error(
-        "it is not a PostgreSQL URL, such as postgres://user:password@host:5432/database, or has a parameter that is not known"
-    )]
-    Malformed,
-    #[error("it names no {0}")]
-    Lacks(&'static str),
-    #[error("its sslmode is {0:?}; expected: disable or require")]
-    SslMode(String),
-    #[error("its sslrootcert {0} cannot be read as certificates in PEM")]
-    Certificates(PathBuf),
-}
-
 impl Server {
-    /// Reads a URL. `sslmode=require` checks the server's certificate and its name; it holds by default unless the server is on
-    /// this machine. `sslrootcert` names the certificates that are trusted, instead of the system's.
+    /// Reads a URL, which may name several hosts: the one that takes writes is used. `sslmode=require` checks the server's certificate
+    /// and its name; it holds by default unless all hosts are this machine. `sslrootcert` names the certificates that are trusted,
+    /// instead of the system's.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let (rest, mode, root) = take_tls(text)?;
-        let mut config: Config = rest.parse().map_err(|_| UrlError::Malformed)?;
-        let host = config.get_hosts().first().ok_or(UrlError::Lacks("host"))?;
-        let database = config.get_dbname().ok_or(UrlError::Lacks("database"))?;
-        if config.get_user().is_none() {
-            return Err(UrlError::Lacks("user"));
+        let Url { mut hosts, database, is_encrypted, root } = Url::parse(text)?;
+        for host in &mut hosts {
+            host.config
+                .ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable })
+                .connect_timeout(ACCEPT)
+                .keepalives_idle(KEEPALIVE)
+                .keepalives_interval(KEEPALIVE)
+                .keepalives_retries(2)
+                .tcp_user_timeout(UNACKNOWLEDGED)
+                // Never a standby, which may be behind.
+                .target_session_attrs(TargetSessionAttrs::ReadWrite)
+                .application_name("parlor");
         }
-        let is_near = config.get_hosts().iter().all(is_near)
-            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
-        let host = match host {
-            Host::Tcp(host) => host.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        };
-        let name = format!("{database} at {host}");
-        let wants_tls = match mode.as_deref() {
-            None => !is_near,
-            Some("disable") => false,
-            Some("require") => true,
-            Some(other) => return Err(UrlError::SslMode(other.into())),
-        };
-        let tls = if wants_tls { Some(tls(root)?) } else { None };
-        config
-            .ssl_mode(if wants_tls { SslMode::Require } else { SslMode::Disable })
-            .connect_timeout(CONNECT)
-            .keepalives_idle(KEEPALIVE)
-            .keepalives_interval(KEEPALIVE)
-            .keepalives_retries(2)
-            .tcp_user_timeout(UNACKNOWLEDGED)
-            // Never a standby, which may be behind.
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .application_name("parlor");
-        Ok(Self { config, tls, name })
+        let tls = if is_encrypted { Some(tls(root)?) } else { None };
+        let names: Vec<&str> = hosts.iter().map(|host| &*host.name).collect();
+        let name = format!("{database} at {}", names.join(" or "));
+        Ok(Self { hosts, latest: AtomicUsize::new(0), tls, name })
     }
 
     /// How the operator knows it.
@@ -111,17 +91,45 @@ impl Server {
     }
 
     async fn connect_in_time(&self, notify: Option<Notify>) -> Result<Client, Failure> {
-        let connected = tokio::time::timeout(CONNECT, self.connect_now(notify)).await;
+        let connected = tokio::time::timeout(CONNECT, self.connect_anywhere(notify)).await;
         connected.map_err(|_| Failure::lost("the database does not answer"))?
     }
 
-    async fn connect_now(&self, notify: Option<Notify>) -> Result<Client, Failure> {
+    /// Tries the hosts one after the other, without waiting long for one before the next. The first that takes writes is used.
+    async fn connect_anywhere(&self, notify: Option<Notify>) -> Result<Client, Failure> {
+        if let [host] = &self.hosts[..] {
+            return self.connect_to(host, notify).await;
+        }
+        let (count, latest) = (self.hosts.len(), self.latest.load(Ordering::Relaxed));
+        let failures = Mutex::new(Vec::new());
+        let tries = (0..count).map(|turn| {
+            let (at, notify, failures) = ((latest + turn) % count, notify.clone(), &failures);
+            async move {
+                // `turn` is less than the number of hosts.
+                tokio::time::sleep(ALONE * u32::try_from(turn).unwrap_or(u32::MAX)).await;
+                let host = &self.hosts[at];
+                let connected = self.connect_to(host, notify).await;
+                connected.map(|client| (at, client)).map_err(|failure| {
+                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                    failures.push((host.name.clone(), failure));
+                })
+            }
+            .boxed()
+        });
+        let Ok(((at, client), _)) = select_ok(tries).await else {
+            return Err(Failure::of_hosts(&failures.into_inner().unwrap_or_else(PoisonError::into_inner)));
+        };
+        self.latest.store(at, Ordering::Relaxed);
+        Ok(client)
+    }
+
+    async fn connect_to(&self, host: &OneHost, notify: Option<Notify>) -> Result<Client, Failure> {
         let client = if let Some(tls) = &self.tls {
-            let (client, connection) = self.config.connect(tls.clone()).await?;
+            let (client, connection) = host.config.connect(tls.clone()).await?;
             tokio::spawn(drive(connection, notify));
             client
         } else {
-            let (client, connection) = self.config.connect(NoTls).await?;
+            let (client, connection) = host.config.connect(NoTls).await?;
             tokio::spawn(drive(connection, notify));
             client
         };
@@ -149,34 +157,6 @@ where
             }
         }
     }
-}
-
-/// Whether a host is this machine.
-fn is_near(host: &Host) -> bool {
-    match host {
-        Host::Tcp(host) => {
-            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        }
-        Host::Unix(_) => true,
-    }
-}
-
-/// Takes the parameters out of a URL that the library does not know.
-fn take_tls(text: &str) -> Result<(String, Option<String>, Option<PathBuf>), UrlError> {
-    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-        return Err(UrlError::Malformed);
-    }
-    let (base, query) = text.split_once('?').unwrap_or((text, ""));
-    let (mut mode, mut root, mut kept) = (None, None, Vec::new());
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some(("sslmode", value)) => mode = Some(value.to_owned()),
-            Some(("sslrootcert", value)) => root = Some(PathBuf::from(value)),
-            _ => kept.push(pair),
-        }
-    }
-    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    Ok((rest, mode, root))
 }
 
 fn tls(root: Option<PathBuf>) -> Result<MakeRustlsConnect, UrlError> {
