@@ -60,11 +60,14 @@ fn main() {
             "Without nginx and its nchan module (Debian: nginx-light, libnginx-mod-nchan) their columns are left out."
         );
     }
-    let has_postgres = cluster::is_installed();
+    let has_postgres = cluster::has_postgres();
     if !has_postgres {
         println!(
             "Without PostgreSQL (Debian: postgresql) the rows whose names begin with cluster_ are left out."
         );
+    }
+    if has_postgres && !cluster::has_nats() {
+        println!("Without nats-server (Debian: nats-server) the rows by NATS are left out.");
     }
     let is_asked_for = |row: &str| {
         let is_wanted = wanted.is_empty() || wanted.iter().any(|wanted| wanted == row);

@@ -1,6 +1,7 @@
 //! How long a message takes to readers on the node that it was posted to, and to those on another node. Each post is received on
 //! both, and the nodes take turns.
 
+use super::bus::Bus;
 use super::pair::Pair;
 use super::postgres::Postgres;
 use crate::scale;
@@ -22,7 +23,13 @@ struct Times([Vec<f64>; 2]);
 
 pub async fn run(table: &mut Table) {
     let postgres = Postgres::start().await;
-    let pair = Pair::start(&postgres, STREAMS).await;
+    for bus in Bus::all().await {
+        by(table, &postgres, &bus).await;
+    }
+}
+
+async fn by(table: &mut Table, postgres: &Postgres, bus: &Bus) {
+    let pair = Pair::start(postgres, bus, STREAMS).await;
     let subscribers = pair.subscribers().await;
     let posts = (scale::seconds(SECONDS).as_secs_f64() * f64::from(POSTS_PER_SECOND)) as u64;
     let (mut same, mut other) = (Times::default(), Times::default());
@@ -45,7 +52,7 @@ pub async fn run(table: &mut Table) {
     }
     let both = same.0.iter().zip(&other.0).map(|(same, other)| (median(same), median(other)));
     for ((same, other), what) in both.zip(["p50", "p99"]) {
-        let name = format!("PostgreSQL: delivery {what}, how much later on another node by NOTIFY");
+        let name = format!("PostgreSQL: delivery {what}, how much later on another node by {}", bus.name());
         let row = Row::figure(name, other - same, " ms", Target::AtMost(3.0));
         table.add(row.parlor(format!("{other:.2} ms")).yardstick(format!("on the same node: {same:.2} ms")));
     }

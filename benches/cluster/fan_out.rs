@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use parlor::domain::ids::RoomId;
 
+use super::bus::Bus;
 use super::pair::Pair;
 use super::postgres::Postgres;
 use crate::scale;
@@ -21,7 +22,7 @@ const ROUNDS: usize = 6;
 
 pub async fn run(table: &mut Table) {
     let postgres = Postgres::start().await;
-    let pair = Pair::start(&postgres, scale::count(STREAMS)).await;
+    let pair = Pair::start(&postgres, &Bus::Notify, scale::count(STREAMS)).await;
     let subscribers = pair.subscribers().await;
     let posts = (scale::seconds(SECONDS).as_secs_f64() * f64::from(POSTS_PER_SECOND)) as u64;
     let deliveries = (posts * subscribers[0].streams()) as f64;

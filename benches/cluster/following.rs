@@ -7,6 +7,7 @@ use parlor::domain::ids::RoomId;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::bus::Bus;
 use super::postgres::{Database, Postgres};
 use super::posts::seed;
 use super::start_node;
@@ -36,8 +37,9 @@ enum Load {
 }
 
 /// The room that is posted to, through the node that is always there.
-struct Site {
-    postgres: Postgres,
+struct Site<'s> {
+    postgres: &'s Postgres,
+    bus: &'s Bus,
     database: Database,
     folder: TempDir,
     node: Server,
@@ -55,17 +57,23 @@ struct Cost {
 
 pub async fn run(table: &mut Table) {
     let postgres = Postgres::start().await;
-    let database = postgres.create("parlor").await;
+    for bus in Bus::all().await {
+        by(table, &postgres, &bus).await;
+    }
+}
+
+async fn by(table: &mut Table, postgres: &Postgres, bus: &Bus) {
+    let database = postgres.create(&format!("by_{}", bus.name())).await;
     let (folder, room, author) = seed(&database).await;
-    let node = start_node(&folder, &database);
-    let site = Site { postgres, database, folder, node, room, author };
+    let node = start_node(&folder, &database, bus);
+    let site = Site { postgres, bus, database, folder, node, room, author };
     for load in [Load::OneByOne, Load::Batches] {
         // The first one of a kind is not counted: statements are prepared then.
         site.write(load).await;
         let (mut alone, mut with) = (Vec::new(), Vec::new());
         for _ in 0..scale::rounds(ROUNDS) {
             alone.push(site.cost(load, None).await);
-            let follower = start_node(&site.folder, &site.database);
+            let follower = start_node(&site.folder, &site.database, bus);
             with.push(site.cost(load, Some(&follower)).await);
         }
         let of = |costs: &[Cost], part: fn(&Cost) -> f64| median(&costs.iter().map(part).collect::<Vec<_>>());
@@ -75,7 +83,7 @@ pub async fn run(table: &mut Table) {
             Load::OneByOne => format!("{POSTS_PER_SECOND} posts/s"),
             Load::Batches => format!("{CLIENTS} clients post"),
         };
-        let name = format!("PostgreSQL: following 1,000 entries by NOTIFY, {what}, CPU");
+        let name = format!("PostgreSQL: following 1,000 entries by {}, {what}, CPU", bus.name());
         let row = Row::figure(name, follower, " ms", Target::None);
         let writer = of(&with, |cost| cost.writer);
         let parlor = format!("{follower:.1} ms, and {more:.1} ms more at PostgreSQL");
@@ -83,7 +91,7 @@ pub async fn run(table: &mut Table) {
     }
 }
 
-impl Site {
+impl Site<'_> {
     async fn cost(&self, load: Load, follower: Option<&Server>) -> Cost {
         let used = |node: &Server| node.processes().cpu_of_threads();
         tokio::time::sleep(SETTLE).await;
@@ -93,8 +101,11 @@ impl Site {
         let idle = idle / began.elapsed().as_secs_f64();
 
         let (before, began) = ((self.postgres.usage(), used(&self.node), follower.map(used)), Instant::now());
+        let delivered = self.bus.delivered().await;
         let entries = self.write(load).await;
         tokio::time::sleep(SETTLE).await;
+        let is_used = follower.is_some() && delivered.is_some();
+        assert!(!is_used || delivered < self.bus.delivered().await, "nodes do not use the bus");
         let each = |seconds: f64| seconds * 1e6 / entries as f64;
         let follower = follower.map(used).zip(before.2).map(|(after, before)| after - before);
         Cost {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use parlor::domain::ids::RoomId;
 use tempfile::TempDir;
 
+use super::bus::Bus;
 use super::postgres::{Database, Postgres};
 use super::posts::{Batches, rate, seed};
 use super::start_node;
@@ -79,7 +80,7 @@ pub async fn run(table: &mut Table) {
 
 async fn round(site: &mut Site, nodes: usize, outcome: &mut Outcome) {
     // Started for the round: a node that is only there follows the log, and that costs.
-    let nodes: Vec<_> = (0..nodes).map(|_| start_node(&site.folder, &site.database)).collect();
+    let nodes: Vec<_> = (0..nodes).map(|_| start_node(&site.folder, &site.database, &Bus::Notify)).collect();
     let path = messages_of(site.room);
     Bursts::default().send(connections(&nodes, &site.author).await, &path, WARM_UP).await;
 

@@ -7,6 +7,7 @@ use parlor::domain::ids::RoomId;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::bus::Bus;
 use super::postgres::{Database, Postgres};
 use super::start_node;
 use crate::client::Client;
@@ -67,7 +68,7 @@ impl Hall {
     /// Starts nodes. They have seen none of the sessions.
     fn start(&self, nodes: usize) -> Vec<Server> {
         let node = |_| match &self.database {
-            Some(database) => start_node(&self.folder, database),
+            Some(database) => start_node(&self.folder, database, &Bus::Notify),
             None => Server::start(self.folder.path()),
         };
         (0..nodes).map(node).collect()

@@ -6,6 +6,7 @@ use parlor::domain::ids::RoomId;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::bus::Bus;
 use super::postgres::{Database, Postgres};
 use super::start_node;
 use crate::client::Client;
@@ -26,13 +27,13 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub async fn start(postgres: &Postgres, people: usize) -> Self {
-        let database = postgres.create("pair").await;
+    pub async fn start(postgres: &Postgres, bus: &Bus, people: usize) -> Self {
+        let database = postgres.create(&format!("by_{}", bus.name())).await;
         let seeding = Seeding::begin_in(&database.url).await;
         let (people, room) = seeding.hall(people).await;
         let empty = seeding.rooms("empty", &[&people[0]]).await[0];
         let folder = seeding.done().await;
-        let nodes = [start_node(&folder, &database), start_node(&folder, &database)];
+        let nodes = [start_node(&folder, &database, bus), start_node(&folder, &database, bus)];
         Self { nodes, people, room, empty, _folder: folder, _database: database }
     }
 

@@ -79,7 +79,7 @@ impl Postgres {
 
     /// An empty database.
     pub async fn create(&self, name: &str) -> Database {
-        let create = format!("CREATE DATABASE {name} OWNER parlor TEMPLATE template0");
+        let create = format!("CREATE DATABASE \"{name}\" OWNER parlor TEMPLATE template0");
         self.wait().await.batch_execute(&create).await.expect("a database");
         Database { url: format!("postgres://parlor@127.0.0.1:{}/{name}", self.port) }
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_postgres::Client as Connection;
 
+use super::bus::Bus;
 use super::postgres::{Database, Postgres};
 use super::start_node;
 use super::straight::{Straight, Way};
@@ -27,7 +28,7 @@ pub async fn run(table: &mut Table) {
     let postgres = Postgres::start().await;
     let database = postgres.create("parlor").await;
     let (folder, room, author) = seed(&database).await;
-    let node = start_node(&folder, &database);
+    let node = start_node(&folder, &database, &Bus::Notify);
     let ada = Client::connect(node.address, &author.token).await;
     let mut straight = Straight::open(&postgres.create("straight").await).await;
     alone(table, ada.again().await, room, &mut straight).await;
