@@ -1,6 +1,7 @@
 //! A crowd: thousands of open streams, each of which comes back after every end and checks by seq that it missed nothing.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -65,6 +66,16 @@ impl Crowd {
     /// Opens this many streams of a room, of all its people in turn. Every other one is a person's own stream, which must
     /// show nothing but this room. Returns the owner, who has no stream, the room and the crowd when all have said hello.
     pub async fn gathers(server: &Server, count: usize, comeback: Comeback) -> (Person, Room, Self) {
+        Self::gathers_at(server, server.address(), count, comeback).await
+    }
+
+    /// The same with streams that are opened at another address, such as that of a proxy.
+    pub async fn gathers_at(
+        server: &Server,
+        address: SocketAddr,
+        count: usize,
+        comeback: Comeback,
+    ) -> (Person, Room, Self) {
         make_room_for(2 * count + 1_000);
         let owner = server.register("ada").await;
         let room = owner.creates_room("room").await;
@@ -80,7 +91,7 @@ impl Crowd {
             seats.push(seat.clone());
             let own = (number / people.len()).is_multiple_of(2);
             let path = if own { "/v1/events".to_owned() } else { format!("/v1/rooms/{}/events", room.id) };
-            let person = people[number % people.len()].clone();
+            let person = people[number % people.len()].through(address);
             readers.spawn(sits(person, path, cursor.clone(), seat, comeback));
         }
         let crowd = Self { seats, _readers: readers };

@@ -192,7 +192,7 @@ fn certify(folder: &Path) {
 }
 
 /// A loopback address at which nothing listens.
-pub(super) fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("a bound socket has an address")
 }

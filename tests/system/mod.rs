@@ -5,6 +5,7 @@ mod bus;
 mod circles;
 mod clock;
 mod copy;
+mod crowd_behind_haproxy;
 #[cfg(debug_assertions)]
 mod durability_breakdown;
 mod durability_copy;
@@ -32,6 +33,7 @@ mod proxies;
 mod purge;
 mod readers;
 mod replay;
+mod rolling;
 mod search;
 mod secrets;
 mod shutdown;
