@@ -10,7 +10,7 @@ mod upkeep;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -20,12 +20,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bus::Others;
+pub use self::bus::check_bus;
 pub use self::copy::copy;
 use self::settings::{api_settings, front_limits, policy, stream_limits};
 use self::signals::told_to_stop;
 use self::upkeep::tidy_up;
 use crate::api;
-use crate::bus::{Bus, Whisper};
 use crate::chat::{Chat, Hashing, Limits, NewAccount, SigningKey, Tokens};
 use crate::config::Config;
 use crate::domain::clock::{Clock, Timestamp};
@@ -60,15 +61,7 @@ struct House {
     tasks: TaskTracker,
     /// Ends by itself when the journal has ended, so it is waited for after the store is closed.
     feeder: JoinHandle<()>,
-    bus: ToOthers,
-}
-
-/// The bus to other nodes, if there can be any, and what works for it.
-#[derive(Default)]
-struct ToOthers {
-    meters: Option<Arc<crate::bus::Meters>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    others: Arc<Others>,
 }
 
 /// Serves until the process is told to stop, or the store fails in a way that only a restart mends.
@@ -177,15 +170,13 @@ impl House {
         let (ids, tasks) = (Ids::new(clock), TaskTracker::new());
         let registry = Arc::new(Registry::new(clock, config.auth.access_token, stream_limits(config)));
         let (commits, mut feeder) = live::feeder();
-        let to_others: Arc<OnceLock<Arc<dyn Bus>>> = Arc::default();
+        let others: Arc<Others> = Arc::default();
         let on_commit = {
-            let (registry, to_others) = (registry.clone(), to_others.clone());
+            let (registry, others) = (registry.clone(), others.clone());
             Box::new(move |committed: Committed| {
                 // First who may see what, because the frames of these events are filtered by it.
                 registry.committed(&committed);
-                if let Some(bus) = to_others.get() {
-                    tell_others(&**bus, &committed);
-                }
+                others.tell(&committed);
                 commits.committed(committed.epoch, committed.events);
             })
         };
@@ -209,18 +200,13 @@ impl House {
             heartbeat: config.streams.heartbeat,
             slow_after: config.streams.slow_after,
         };
-        let mut bus = ToOthers::default();
-        let opened = match errand {
-            Errand::Serve => bus::open(config, &store, &bus.tasks, &bus.stop).await?,
+        let inbox = match errand {
+            Errand::Serve => others.open(config, &store, node.registry.clone()).await?,
             // Other nodes hear of what a command writes by its transactions.
             Errand::Command => None,
         };
-        if let Some(opened) = opened {
-            let _ = to_others.set(opened.bus);
-            bus.meters = Some(opened.meters);
-            let hearing = live::hear_whispers(opened.whispers, node.registry.clone());
-            bus.tasks.spawn(bus.stop.clone().run_until_cancelled_owned(hearing));
-            feeder = feeder.hearing(opened.inbox);
+        if let Some(inbox) = inbox {
+            feeder = feeder.hearing(inbox);
         }
         // Before the first write: whatever is written from now on is published.
         let following = feeder.start(node.clone()).await.context("the log cannot be read")?;
@@ -234,7 +220,7 @@ impl House {
         let limits = Limits::new(config.limits.clone());
         let live = Live::new(node);
         let chat = Arc::new(Chat::new(live.clone(), hashing, tokens, limits, policy(config), tasks.clone()));
-        Ok(Self { store, live, chat, tasks, feeder, bus })
+        Ok(Self { store, live, chat, tasks, feeder, others })
     }
 
     /// Lets requests and streams end in their time, then the store, and last the feeder.
@@ -250,19 +236,7 @@ impl House {
         if !self.feeder.is_finished() {
             stopped(self.feeder).await;
         }
-        self.bus.stop.cancel();
-        self.bus.tasks.close();
-        self.bus.tasks.wait().await;
-    }
-}
-
-/// Tells other nodes what a transaction of this one means for them.
-fn tell_others(bus: &dyn Bus, committed: &Committed) {
-    if let Some(epoch) = committed.epoch.filter(|_| !committed.events.is_empty()) {
-        bus.announce(epoch, &committed.events);
-    }
-    for &(session, expires_at) in &committed.extended {
-        bus.whisper(Whisper::Extended { session, expires_at });
+        self.others.end().await;
     }
 }
 
@@ -281,11 +255,6 @@ pub async fn check_database(config: &Config) -> anyhow::Result<Option<String>> {
     }
     let (_, keys) = keys::of_node(config, Ids::new(clock))?;
     Ok(location.check(keys, clock).await?)
-}
-
-/// Tries whether the bus can be used. None where nodes need none but the database.
-pub async fn check_bus(config: &Config) -> anyhow::Result<Option<String>> {
-    bus::check(config).await
 }
 
 /// The one clock of the process, from which everything else gets the time.
@@ -310,9 +279,7 @@ fn figures(
     house.store.meters().register(&mut figures);
     house.live.meters().register(&mut figures);
     house.live.node().up_to_date.register(&mut figures);
-    if let Some(bus) = &house.bus.meters {
-        bus.register(&mut figures);
-    }
+    house.others.register(&mut figures);
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     let started = started.micros() as f64 / 1e6;
     Process { started, version: env!("CARGO_PKG_VERSION") }.register(&mut figures);
