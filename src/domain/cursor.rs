@@ -88,8 +88,8 @@ impl Cursors {
     }
 
     /// Takes over the epochs that were read, in the same order. A list that was read before the present one is passed over: two reads
-    /// may end in another order than they began.
-    pub fn learn(&self, read: Vec<EpochStart>) {
+    /// may end in another order than they began. Tells whether there is another present epoch.
+    pub fn learn(&self, read: Vec<EpochStart>) -> bool {
         let newest = read.last().expect("an epoch that has begun stays").epoch;
         let mut known = self.epochs.write().unwrap_or_else(PoisonError::into_inner);
         let present = known.last().map(|start| start.epoch);
@@ -97,6 +97,7 @@ impl Cursors {
         if !is_older {
             *known = read;
         }
+        !is_older && Some(newest) != present
     }
 
     fn epochs(&self) -> RwLockReadGuard<'_, Vec<EpochStart>> {
@@ -180,13 +181,13 @@ mod tests {
     fn an_older_list_of_epochs_does_not_take_the_place_of_a_newer_one() {
         let (older, newer) = (epochs(&[(7, 1)]), epochs(&[(7, 1), (9, 41)]));
         let cursors = Cursors::new(KEY, older.clone());
-        cursors.learn(newer);
+        assert!(cursors.learn(newer));
         let of_now = cursors.of_event(Position(50));
-        cursors.learn(older);
+        assert!(!cursors.learn(older));
         assert_eq!(cursors.epoch(), Epoch(9));
         assert_eq!(cursors.decode(&of_now, Position(50)), Some(Position(50)));
         // A database that was put back begins an epoch that is not known yet.
-        cursors.learn(epochs(&[(7, 1), (4, 30)]));
+        assert!(cursors.learn(epochs(&[(7, 1), (4, 30)])));
         assert_eq!(cursors.epoch(), Epoch(4));
         assert_eq!(cursors.decode(&of_now, Position(50)), None);
     }

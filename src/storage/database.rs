@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio_util::sync::CancellationToken;
 
 use super::error::OpenError;
@@ -64,6 +65,14 @@ impl Database {
         match self {
             Self::Sqlite(sqlite) => Some(sqlite.log_file()),
             Self::Postgres(_) => None,
+        }
+    }
+
+    /// Counts the connections to a server that are opened. None where the database is a file.
+    pub fn connections(&self) -> Option<Counter> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(postgres) => Some(postgres.connections()),
         }
     }
 

@@ -66,7 +66,9 @@ impl Store {
     /// Reads which epochs there are.
     async fn learn_epochs(&self) -> Result<(), Error> {
         let epochs = self.read(|sql| Box::pin(async move { Ok(known(sql).await?) })).await?;
-        self.cursors.learn(epochs);
+        if self.cursors.learn(epochs) {
+            self.meters.met_epoch();
+        }
         Ok(())
     }
 }

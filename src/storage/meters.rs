@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
@@ -23,6 +24,16 @@ pub struct Meters {
     /// Requests that wait for their batch.
     pub(super) queue: Gauge,
     log: Option<WriteAheadLog>,
+    /// None where there can be one node alone.
+    of_nodes: Option<OfNodes>,
+}
+
+/// What is measured where other nodes write to the same database.
+#[derive(Debug)]
+struct OfNodes {
+    waits: Histogram,
+    epochs: Counter,
+    connections: Counter,
 }
 
 /// The size of the write-ahead log, read from its file at each scrape.
@@ -30,12 +41,16 @@ pub struct Meters {
 struct WriteAheadLog(PathBuf);
 
 impl Meters {
-    pub(super) fn new(write_ahead_log: Option<PathBuf>) -> Self {
+    /// `connections` counts those to a server that were opened.
+    pub(super) fn new(write_ahead_log: Option<PathBuf>, connections: Option<Counter>) -> Self {
+        let of_nodes =
+            |connections| OfNodes { waits: Histogram::new(SECONDS), epochs: Counter::default(), connections };
         Self {
             batch: Histogram::new(REQUESTS),
             commit: Histogram::new(SECONDS),
             queue: Gauge::default(),
             log: write_ahead_log.map(WriteAheadLog),
+            of_nodes: connections.map(of_nodes),
         }
     }
 
@@ -45,6 +60,20 @@ impl Meters {
         self.commit.observe(took.as_secs_f64());
     }
 
+    /// A transaction has waited this long for the row of the log.
+    pub(super) fn waited(&self, span: Duration) {
+        if let Some(of_nodes) = &self.of_nodes {
+            of_nodes.waits.observe(span.as_secs_f64());
+        }
+    }
+
+    /// This node has met a new epoch.
+    pub(super) fn met_epoch(&self) {
+        if let Some(of_nodes) = &self.of_nodes {
+            of_nodes.epochs.inc();
+        }
+    }
+
     pub fn register(&self, registry: &mut Registry) {
         let batch = "Requests that shared one transaction";
         registry.register("parlor_journal_batch_requests", batch, self.batch.clone());
@@ -52,6 +81,14 @@ impl Meters {
         registry.register_with_unit("parlor_journal_commit", commit, Unit::Seconds, self.commit.clone());
         let queue = "Writes that wait for their transaction";
         registry.register("parlor_journal_queue", queue, self.queue.clone());
+        if let Some(OfNodes { waits, epochs, connections }) = &self.of_nodes {
+            let help = "Time that a transaction has waited to be the one that adds to the log";
+            registry.register_with_unit("parlor_journal_wait", help, Unit::Seconds, waits.clone());
+            let help = "Times that the database was another one than before, or had lost a part of the log";
+            registry.register("parlor_log_epochs", help, epochs.clone());
+            let help = "Connections to the database that were opened";
+            registry.register("parlor_database_connections", help, connections.clone());
+        }
         if let Some(log) = &self.log {
             registry.register_collector(Box::new(log.clone()));
         }

@@ -53,7 +53,7 @@ impl Store {
         let readers = database.readers()?;
 
         let (fatal, closing) = (CancellationToken::new(), CancellationToken::new());
-        let meters = Arc::new(Meters::new(database.log_file()));
+        let meters = Arc::new(Meters::new(database.log_file(), database.connections()));
         let (queue, requests) = journal::queue();
         let on_commit = Arc::new(on_commit);
         let committer = |requests, transaction, after_batch| Committer {
@@ -70,6 +70,7 @@ impl Store {
             cluster,
             cursors: cursors.clone(),
             seen: seen.clone(),
+            meters: meters.clone(),
             ids,
         });
         let log = Transaction::new(writer, Lane::Log, shared);

@@ -13,7 +13,7 @@ const ON: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
 const SOON: Duration = Duration::from_secs(3);
 
 /// Labels whose values are closed sets. A room or a person as a label would be a series for each, readable by every scraper.
-const LABELS: [&str; 6] = ["le", "operation", "reason", "status", "version", "waited_for"];
+const LABELS: [&str; 7] = ["bus", "le", "operation", "reason", "status", "version", "waited_for"];
 
 /// Why streams end.
 const REASONS: [&str; 10] = [

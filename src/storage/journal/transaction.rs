@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use super::committed::Committed;
 use super::tail::{Mark, Tail};
@@ -13,6 +14,7 @@ use crate::domain::event::{Event, NewEvent, Subject};
 use crate::domain::ids::{Ids, Position, SessionId};
 use crate::storage::epochs;
 use crate::storage::error::{BatchFailure, Failure};
+use crate::storage::meters::Meters;
 use crate::storage::notify::channel;
 use crate::storage::sql::{Connection, Query, Row, statements};
 
@@ -41,6 +43,7 @@ pub(in crate::storage) struct Shared {
     pub cursors: Cursors,
     /// The newest position that this node has seen in the log.
     pub seen: Arc<AtomicI64>,
+    pub meters: Arc<Meters>,
     pub ids: Ids,
 }
 
@@ -68,7 +71,9 @@ impl Shared {
     async fn meet(&self, sql: &mut Connection) -> Result<(), Failure> {
         let seen = Position(self.seen.load(Ordering::Acquire));
         let begun = epochs::begin(sql, true, seen, self.ids).await?;
-        self.cursors.learn(begun.epochs);
+        if self.cursors.learn(begun.epochs) {
+            self.meters.met_epoch();
+        }
         self.seen.store(begun.head.0, Ordering::Release);
         Ok(())
     }
@@ -106,11 +111,13 @@ impl Transaction {
                 let at = Timestamp::from_micros(row.get("at")?);
                 Ok((Position(row.get("head")?), at, row.get::<i64, _>("epoch")?))
             };
+            let began = Instant::now();
             let (head, at, epoch) = HEAD.query().one(&mut self.connection, end).await?;
             let Some(shared) = &self.shared else {
                 self.tail = Tail::after(head, at, None);
                 return Ok(());
             };
+            shared.meters.waited(began.elapsed());
             if let Some(epoch) = shared.known(head, epoch) {
                 self.tail = Tail::after(head, at, Some(epoch));
                 return Ok(());

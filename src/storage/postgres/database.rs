@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +52,11 @@ impl Database {
     /// Another connection that writes. It is opened when it is first needed.
     pub fn second_writer(&self) -> Connection {
         Connection::to_write(self.server.clone())
+    }
+
+    /// Counts those that are opened.
+    pub fn connections(&self) -> Counter {
+        self.server.opened()
     }
 
     pub fn readers(&self) -> Vec<Connection> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_ok};
+use prometheus_client::metrics::counter::Counter;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -49,6 +50,7 @@ pub struct Server {
     tls: Option<MakeRustlsConnect>,
     /// Without the password.
     name: String,
+    opened: Counter,
 }
 
 impl Server {
@@ -72,7 +74,12 @@ impl Server {
         let tls = if is_encrypted { Some(tls(root)?) } else { None };
         let names: Vec<&str> = hosts.iter().map(|host| &*host.name).collect();
         let name = format!("{database} at {}", names.join(" or "));
-        Ok(Self { hosts, latest: AtomicUsize::new(0), tls, name })
+        Ok(Self { hosts, latest: AtomicUsize::new(0), tls, name, opened: Counter::default() })
+    }
+
+    /// Counts the connections that were opened.
+    pub(super) fn opened(&self) -> Counter {
+        self.opened.clone()
     }
 
     /// How the operator knows it.
@@ -134,6 +141,7 @@ impl Server {
             client
         };
         client.batch_execute(SETTINGS).await?;
+        self.opened.inc();
         Ok(client)
     }
 }
