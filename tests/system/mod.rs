@@ -28,6 +28,7 @@ mod operations;
 mod plans;
 mod postgres;
 mod postgres_check;
+mod postgres_tls;
 mod privacy;
 mod proxies;
 mod purge;
