@@ -53,6 +53,26 @@ async fn times_of_entries_never_go_back_in_the_log_although_the_clocks_of_two_no
 }
 
 #[tokio::test]
+async fn a_node_whose_clock_is_minutes_off_writes_no_time_that_is_minutes_off() {
+    let database = Database::create().await;
+    let one = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+    let two = one.starts_another_node_with_clock().await;
+    let ada = one.register("ada").await;
+    let room = ada.creates_room("room").await;
+    two.moves_clock(600);
+    for turn in 0..4 {
+        ada.through(two.address()).posts(&room, &format!("{turn} by the wrong clock")).await;
+        ada.posts(&room, &format!("{turn} by the right one")).await;
+    }
+    let times = database.run("SELECT at FROM events ORDER BY position").await;
+    let times: Vec<i64> = times.lines().map(|at| at.parse().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let ahead = "SELECT max(at) / 1000000 - extract(epoch FROM clock_timestamp())::BIGINT FROM events";
+    let ahead: i64 = database.run(ahead).await.trim().parse().unwrap();
+    assert!(ahead <= 6, "{ahead} s ahead");
+}
+
+#[tokio::test]
 async fn a_token_is_good_at_a_node_whose_clock_is_a_few_seconds_behind() {
     let database = Database::create().await;
     let one = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;

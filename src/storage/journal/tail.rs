@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Epoch;
 use crate::domain::event::{Event, NewEvent};
 use crate::domain::ids::Position;
-use crate::storage::clocks::NODES_APART;
+use crate::storage::clocks::{APART, NODES_APART};
 use crate::storage::error::Failure;
 
 /// The end of the log, and what the transaction has added to it.
@@ -16,6 +16,8 @@ pub(super) struct Tail {
     pub next: Position,
     /// The time of the newest event.
     pub at: Timestamp,
+    /// The time by the database's own clock, where it has one.
+    told: Option<Timestamp>,
     pub committed: Committed,
 }
 
@@ -29,9 +31,10 @@ pub(super) struct Mark {
 }
 
 impl Tail {
-    /// Begins a transaction in which the log ends at `head`, with an event of the time `at`.
-    pub fn after(head: Position, at: Timestamp, epoch: Option<Epoch>) -> Self {
-        Self { next: head.next(), at, committed: Committed { epoch, ..Committed::default() } }
+    /// Begins a transaction in which the log ends at `head`, with an event of the time `at`. `told` is the time by the database's own
+    /// clock, where it has one.
+    pub fn after(head: Position, (at, told): (Timestamp, Option<Timestamp>), epoch: Option<Epoch>) -> Self {
+        Self { next: head.next(), at, told, committed: Committed { epoch, ..Committed::default() } }
     }
 
     /// The position of the last event.
@@ -39,11 +42,13 @@ impl Tail {
         self.next.previous()
     }
 
-    /// The time of an event that is written now: times never run backwards in the log, although the clocks of nodes differ.
+    /// The time of an event that is written now: times never run backwards in the log, although the clocks of nodes differ. A node
+    /// whose clock is wrong does not write a time that the database's clock is far from.
     ///
-    /// A newest event that is further ahead than right clocks can differ was written while a clock was wrong. The times of the log
-    /// then follow the clock that is right, or they would all be wrong until that time has come.
+    /// A newest event that is further ahead than right clocks can differ was written while the only clock was wrong. The times of the
+    /// log then follow the clock that is right, or they would all be wrong until that time has come.
     pub fn time(&self, now: Timestamp) -> Timestamp {
+        let now = self.told.map_or(now, |told| now.clamp(told.minus(APART), told.plus(APART)));
         if self.at.since(now) <= NODES_APART { now.max(self.at) } else { now }
     }
 

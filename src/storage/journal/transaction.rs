@@ -20,7 +20,8 @@ use crate::storage::sql::{Connection, Query, Row, statements};
 
 statements! {
     /// The row of the log is the lock of all transactions that add to it, on whatever node. SQLite has one for the file.
-    HEAD = "SELECT head, at, coalesce(epoch, 0) AS epoch FROM log FOR UPDATE", sqlite "SELECT head, at, coalesce(epoch, 0) AS epoch FROM log";
+    HEAD = "SELECT head, at, coalesce(epoch, 0) AS epoch, (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT AS now FROM log FOR UPDATE",
+        sqlite "SELECT head, at, coalesce(epoch, 0) AS epoch, NULL AS now FROM log";
     MOVE_HEAD = "UPDATE log SET head = $1, at = $2";
     /// Other nodes are told when the transaction is committed. SQLite has none.
     ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
@@ -109,17 +110,18 @@ impl Transaction {
             }
             let end = |row: &Row<'_>| {
                 let at = Timestamp::from_micros(row.get("at")?);
-                Ok((Position(row.get("head")?), at, row.get::<i64, _>("epoch")?))
+                let told = row.get::<Option<i64>, _>("now")?.map(Timestamp::from_micros);
+                Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?, (at, told)))
             };
             let began = Instant::now();
-            let (head, at, epoch) = HEAD.query().one(&mut self.connection, end).await?;
+            let (head, epoch, times) = HEAD.query().one(&mut self.connection, end).await?;
             let Some(shared) = &self.shared else {
-                self.tail = Tail::after(head, at, None);
+                self.tail = Tail::after(head, times, None);
                 return Ok(());
             };
             shared.meters.waited(began.elapsed());
             if let Some(epoch) = shared.known(head, epoch) {
-                self.tail = Tail::after(head, at, Some(epoch));
+                self.tail = Tail::after(head, times, Some(epoch));
                 return Ok(());
             }
             // In a transaction of its own: whatever is published of this one has to be of an epoch that is known.
