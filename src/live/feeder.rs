@@ -284,16 +284,16 @@ impl Following {
 
     /// Says so once, and again when there is another reason.
     fn cannot_read(&mut self, error: Error) {
-        let is_same = match (&self.trouble, &error) {
+        match (&self.trouble, &error) {
             // The words differ with the state of the connection.
-            (Some(Error::Unavailable(_)), Error::Unavailable(_)) => true,
-            (Some(said), error) => said.to_string() == error.to_string(),
-            (None, _) => false,
-        };
-        if !is_same {
-            tracing::error!(%error, "the log cannot be read: nothing more is published until it can");
-            self.trouble = Some(error);
+            (Some(Error::Unavailable(_)), Error::Unavailable(_)) => return,
+            (Some(said), error) if said.to_string() == error.to_string() => return,
+            (_, Error::Unavailable(_) | Error::Overloaded) => {
+                tracing::warn!(%error, "the log cannot be read: nothing more is published until it can");
+            }
+            _ => tracing::error!(%error, "the log cannot be read: nothing more is published until it can"),
         }
+        self.trouble = Some(error);
     }
 
     fn can_read(&mut self) {

@@ -23,6 +23,7 @@ impl Clocks {
         Self { clock, is_wrong: AtomicBool::new(false) }
     }
 
+    /// Whether the two clocks were close enough when the database last told its time.
     pub fn agree(&self) -> bool {
         !self.is_wrong.load(Ordering::Acquire)
     }

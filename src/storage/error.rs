@@ -21,7 +21,8 @@ pub enum Error {
     /// Nothing was changed, and a later try may succeed.
     #[error("the database is busy")]
     Overloaded,
-    /// The database cannot be reached, has no lock or no connection to give, or must not be written to. Nothing was changed, and a later try may succeed.
+    /// The database cannot be reached, has no lock or no connection to give, or must not be written to. Nothing was changed, and a
+    /// later try may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The disk is full; nothing was changed.

@@ -44,6 +44,14 @@ impl Store {
         self.clocks.agree()
     }
 
+    /// Looks whether they agree now. Asked before something is thrown away for its age: a wrong clock would throw away what is new.
+    pub async fn clock_is_right(&self) -> Result<bool, Error> {
+        if self.is_shared() {
+            self.end_of_log().await?;
+        }
+        Ok(self.clocks_agree())
+    }
+
     /// Learns of the epoch of the log, if it is another one than before.
     pub(super) async fn meet_epoch(&self, epoch: i64) -> Result<(), Error> {
         if i64::from(self.cursors.epoch().0) != epoch {

@@ -1,12 +1,14 @@
 //! Clocks of nodes that differ: the log's times go forwards all the same, tokens of one node are good at another, and a node
 //! whose clock is wrong says so and is not ready.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::log::{history, now};
 use crate::support::postgres::Database;
-use crate::support::{Server, wait_for};
+use crate::support::{Server, wait_for, wait_for_within};
 
 /// The lines of a log that have these words.
 fn lines(log: &str, words: &str) -> usize {
@@ -102,8 +104,10 @@ async fn a_node_whose_clock_is_wrong_says_so_and_is_not_ready_until_it_is_right_
     for (turn, apart) in [8, -8, 3_600].into_iter().enumerate() {
         server.moves_clock(apart);
         wait_for("it is not ready", ready(503)).await;
-        // Each of these looks at the end of the log, and at the database's clock with it.
         server.moves_clock(apart.signum() * 8);
+        // The token was made by a clock that was ahead.
+        wait_for("the token is good", || async { ada.get("/v1/users/me").await.status == 200 }).await;
+        // Each of these looks at the end of the log, and at the database's clock with it.
         for _ in 0..3 {
             let cursor = now(&ada).await;
             ada.streams_from(&room, &cursor).await.hello().await;
@@ -111,8 +115,26 @@ async fn a_node_whose_clock_is_wrong_says_so_and_is_not_ready_until_it_is_right_
         assert_eq!(ada.get("/readyz").await.status, 503);
         server.moves_clock(0);
         wait_for("it is ready again by itself", ready(200)).await;
-        let log = server.log();
-        assert_eq!(lines(&log, "is not ready until both are right"), turn + 1, "{log}");
-        assert_eq!(lines(&log, "the clocks agree again"), turn + 1, "{log}");
+        let said = |words| lines(&server.log(), words);
+        wait_for("it says so", || async { said("the clocks agree again") == turn + 1 }).await;
+        assert_eq!(said("is not ready until both are right"), turn + 1, "{}", server.log());
     }
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_wrong_clears_nothing_away_for_its_age() {
+    let database = Database::create().await;
+    let server = Server::start_with_clock(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    ada.posts(&room, "a post").await;
+    server.moves_clock(20 * 365 * 24 * 3_600);
+    // It clears away each minute.
+    let what = || "it has come to it".to_owned();
+    let words = "nothing is cleared away for its age";
+    wait_for_within(Duration::from_secs(90), what, || async { server.log().contains(words) }).await;
+    let kept = database.run("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM sessions)").await;
+    assert_eq!(kept.trim(), "3|1");
+    server.moves_clock(0);
+    ada.get("/v1/users/me").await.ok(200);
 }
