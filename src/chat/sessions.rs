@@ -14,6 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session::{Caller, Session, SignIn, Transport};
 use crate::domain::user::User;
 use crate::live::SessionCheck;
+use crate::storage;
 use crate::storage::sessions::{NewSession, Presented, Refreshed};
 
 /// A `User-Agent` is cut to this many code points, which are enough to recognise a device.
@@ -21,6 +22,9 @@ const MAX_USER_AGENT: usize = 256;
 
 /// When to come back to a node that is behind the log. Another one may answer at once.
 const BEHIND_RETRY: Duration = Duration::from_secs(1);
+
+/// When to come back with a token whose first use could not be written.
+const NOTE_RETRY: Duration = Duration::from_secs(1);
 
 /// An attempt to sign in.
 #[derive(Debug)]
@@ -37,6 +41,17 @@ pub struct Login {
 pub struct SessionEntry {
     pub session: Session,
     pub current: bool,
+}
+
+/// Nothing of the request was done, whatever became of the note that its token was used. Noting that twice is harmless, so the
+/// request can be made again at once.
+fn not_noted(error: storage::Error) -> Error {
+    match error {
+        storage::Error::OutcomeUnknown | storage::Error::Full => {
+            Error::Overloaded { retry_after: NOTE_RETRY }
+        }
+        other => other.into(),
+    }
 }
 
 impl Chat {
@@ -65,7 +80,7 @@ impl Chat {
         if state.seen < token.generation {
             // From now on the refresh token before this one is spent. It is written before the answer, so that a crash does not
             // make it good again.
-            self.store.mark_seen(token.session, token.generation, now).await?;
+            self.store.mark_seen(token.session, token.generation, now).await.map_err(not_noted)?;
         }
         // The session may have ended while the store was asked.
         let is_live = self.live.registry().saw(token.session, token.user, token.generation, token.expires_at);

@@ -5,6 +5,7 @@
 mod badge;
 mod breakage;
 mod chance;
+mod commits;
 mod deletion;
 mod everybody;
 mod guest;
