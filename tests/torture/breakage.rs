@@ -1,4 +1,4 @@
-//! What is broken where there are several nodes: one node, its way to PostgreSQL, or PostgreSQL. Each breakage mends what it has
+//! What is broken where there are several nodes: one node, its way to PostgreSQL or NATS, or one of these. Each breakage mends what it has
 //! broken. What nodes and people make of it is not known here.
 
 use std::time::Duration;
@@ -33,6 +33,11 @@ pub enum Breakage {
     LoseLink,
     /// The connection on which a node commits next is lost.
     CutCommit,
+    /// The same as for PostgreSQL between a node and NATS.
+    CutBus,
+    HoldBus,
+    /// NATS ends at once and is started again.
+    RestartBus,
     /// PostgreSQL ends as by a power cut and is started again.
     RestartDatabase,
     /// The same while a node is started.
@@ -55,6 +60,10 @@ pub struct Broken {
     /// Ways between a node and PostgreSQL that were cut, or held up in one direction or in both.
     pub links_cut: usize,
     pub links_held: usize,
+    /// The same for NATS.
+    pub bus_restarts: usize,
+    pub bus_links_cut: usize,
+    pub bus_links_held: usize,
     /// Connections to PostgreSQL that were cut in a COMMIT.
     pub commits_cut: usize,
     /// Connections of people that were cut.
@@ -70,6 +79,9 @@ impl Broken {
         self.database_restarts += more.database_restarts;
         self.links_cut += more.links_cut;
         self.links_held += more.links_held;
+        self.bus_restarts += more.bus_restarts;
+        self.bus_links_cut += more.bus_links_cut;
+        self.bus_links_held += more.bus_links_held;
         self.commits_cut += more.commits_cut;
         self.people_cut += more.people_cut;
     }
@@ -77,8 +89,8 @@ impl Broken {
 
 impl Breakage {
     /// Breakages of one node are drawn more often than those of all.
-    pub fn draw(chance: &mut Chance) -> Self {
-        match chance.below(32) {
+    pub fn draw(chance: &mut Chance, has_nats: bool) -> Self {
+        match chance.below(if has_nats { 38 } else { 32 }) {
             0..=6 => Self::Kill,
             7 => Self::Stop,
             8..=12 => Self::Pause,
@@ -87,7 +99,10 @@ impl Breakage {
             21..=26 => Self::CutCommit,
             27..=29 => Self::RestartDatabase,
             30 => Self::StartWithoutDatabase,
-            _ => Self::KillAll,
+            31 => Self::KillAll,
+            32 | 33 => Self::CutBus,
+            34 | 35 => Self::HoldBus,
+            _ => Self::RestartBus,
         }
     }
 
@@ -101,8 +116,10 @@ impl Breakage {
             | Self::CutLink
             | Self::HoldLink
             | Self::LoseLink
-            | Self::CutCommit => true,
-            Self::RestartDatabase | Self::StartWithoutDatabase | Self::KillAll => false,
+            | Self::CutCommit
+            | Self::CutBus
+            | Self::HoldBus => true,
+            Self::RestartBus | Self::RestartDatabase | Self::StartWithoutDatabase | Self::KillAll => false,
         }
     }
 }
@@ -122,6 +139,13 @@ impl Nodes {
                 World::passes(chance.micros(0..1_500_000)).await;
                 database.starts().await;
                 broken.database_restarts += 1;
+            }
+            Breakage::RestartBus => {
+                let nats = self.nats.as_mut().expect("it is drawn only where it is");
+                nats.stops();
+                World::passes(chance.micros(0..1_500_000)).await;
+                nats.starts();
+                broken.bus_restarts += 1;
             }
             Breakage::StartWithoutDatabase => {
                 let server = &mut self.all[number].server;
@@ -158,8 +182,9 @@ impl Node {
         number: usize,
         (world, chance, broken): (&World, &mut Chance, &mut Broken),
     ) {
-        let Self { server, link, .. } = self;
+        let Self { server, link, bus, .. } = self;
         let link = link.as_ref().expect("its database is elsewhere");
+        let bus = || bus.as_ref().expect("it is drawn only where it is");
         match breakage {
             Breakage::Kill => {
                 server.restart().await;
@@ -217,7 +242,20 @@ impl Node {
                 }
                 link.is_mended();
             }
-            Breakage::RestartDatabase | Breakage::StartWithoutDatabase | Breakage::KillAll => {
+            Breakage::CutBus => {
+                bus().cuts();
+                broken.bus_links_cut += 1;
+            }
+            Breakage::HoldBus => {
+                bus().holds(directions(chance));
+                World::passes(a_while(chance)).await;
+                bus().is_mended();
+                broken.bus_links_held += 1;
+            }
+            Breakage::RestartBus
+            | Breakage::RestartDatabase
+            | Breakage::StartWithoutDatabase
+            | Breakage::KillAll => {
                 unreachable!("{breakage:?} is of all nodes")
             }
         }

@@ -1,5 +1,5 @@
-//! What is tortured: one node on SQLite, or several on one PostgreSQL. Before each stands a proxy that people come through, and
-//! between it and PostgreSQL a link that can be broken.
+//! What is tortured: one node on SQLite, or several on one PostgreSQL, half of the times with NATS between them. Before each stands
+//! a proxy that people come through, and between it and what it needs a link that can be broken.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::chance::Chance;
 use super::link::Link;
 use super::proxy::Proxy;
 use super::world::World;
+use crate::support::nats::Nats;
 use crate::support::postgres::Database;
 use crate::support::{Server, wait_for_within};
 
@@ -27,12 +28,15 @@ pub struct Node {
     pub proxy: Proxy,
     /// Its way to PostgreSQL; none on SQLite.
     pub link: Option<Link>,
+    /// Its way to NATS, if nodes hear of each other by that.
+    pub bus: Option<Link>,
 }
 
 pub struct Nodes {
     pub all: Vec<Node>,
-    /// Dropped after the nodes.
+    /// Dropped after the nodes, as NATS is.
     pub database: Option<Database>,
+    pub nats: Option<Nats>,
 }
 
 /// How people reach a node.
@@ -47,25 +51,32 @@ impl Nodes {
     pub async fn one(env: &[(&str, &str)], world: &Arc<World>, chance: &mut Chance) -> Self {
         let server = Server::start_with(env).await;
         let proxy = Proxy::before(server.address(), world, chance.fork()).await;
-        Self { all: vec![Node { server, proxy, link: None }], database: None }
+        Self { all: vec![Node { server, proxy, link: None, bus: None }], database: None, nats: None }
     }
 
     /// Several on a PostgreSQL of their own.
     pub async fn many(count: usize, env: &[(&str, &str)], world: &Arc<World>, chance: &mut Chance) -> Self {
         let database = Database::create_alone().await;
+        let nats = chance.one_in(2).then(|| Nats::start(&[]));
+        println!("nodes hear of each other by {}", if nats.is_some() { "NATS" } else { "PostgreSQL" });
         let mut all: Vec<Node> = Vec::new();
         for _ in 0..count {
             let link = Link::before(database.address(), chance.fork()).await;
             let url = database.url_through(&[link.address]);
-            let own = [("PARLOR_STORAGE__URL", url.as_str())];
+            let bus = match &nats {
+                Some(nats) => Some(Link::before(nats.address(), chance.fork()).await),
+                None => None,
+            };
+            let bus_url = bus.as_ref().map_or_else(String::new, |link| format!("nats://{}", link.address));
+            let own = [("PARLOR_STORAGE__URL", url.as_str()), ("PARLOR_CLUSTER__BUS", &bus_url)];
             let server = match all.first() {
                 None => Server::start_with(&[env, &own].concat()).await,
                 Some(first) => first.server.starts_another_node_with(&own).await,
             };
             let proxy = Proxy::before(server.address(), world, chance.fork()).await;
-            all.push(Node { server, proxy, link: Some(link) });
+            all.push(Node { server, proxy, link: Some(link), bus });
         }
-        Self { all, database: Some(database) }
+        Self { all, database: Some(database), nats }
     }
 
     pub fn first(&self) -> &Server {

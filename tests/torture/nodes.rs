@@ -1,5 +1,5 @@
-//! The rounds of several nodes on one PostgreSQL: people ask any node at any time, and nodes, PostgreSQL and the ways between them
-//! break. `make torture NODES=3 ROUNDS=300` runs it for long.
+//! The rounds of several nodes on one PostgreSQL: people ask any node at any time, and nodes, PostgreSQL, NATS and the ways between
+//! them break. `make torture NODES=3 ROUNDS=300` runs it for long.
 
 use std::sync::atomic::Ordering;
 
@@ -59,12 +59,13 @@ impl Torture {
         let enough = self.begins_round();
         let (world, count) = (self.world.clone(), self.nodes.all.len());
         let number = self.chance.index(count);
+        let has_nats = self.nodes.nats.is_some();
         let breakage = match round % LONG {
             50 => Breakage::LongPause,
             0 => Breakage::LoseLink,
-            _ => Breakage::draw(&mut self.chance),
+            _ => Breakage::draw(&mut self.chance, has_nats),
         };
-        let second = Breakage::draw(&mut self.chance);
+        let second = Breakage::draw(&mut self.chance, has_nats);
         let two = count > 1 && self.chance.one_in(3) && breakage.is_of_one_node() && second.is_of_one_node();
         let posts = if self.chance.one_in(8) { 100 + self.chance.index(300) } else { 0 };
         let (mut own, mut others) = (self.chance.fork(), self.chance.fork());
