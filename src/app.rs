@@ -296,7 +296,7 @@ fn bind_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Writes the ready line to standard output once requests are answered, for whoever started the program and waits for it.
+/// Writes the ready line to standard output once requests are answered, for the program that has started this one and waits.
 /// A thread of its own writes it, because standard output may be a pipe that is full: it often is the same pipe as the log.
 fn say_ready(address: SocketAddr) -> anyhow::Result<()> {
     let say = move || {

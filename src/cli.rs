@@ -46,7 +46,7 @@ enum Command {
         #[command(flatten)]
         locations: Locations,
     },
-    /// Manage accounts; the server must not be running on the same data
+    /// Manage accounts; with the embedded database the server must be stopped
     #[command(subcommand)]
     User(User),
     /// Manage the server's keys

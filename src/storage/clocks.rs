@@ -1,5 +1,5 @@
 //! How far the clock of this node and that of the database are apart. Every look at the end of the log brings the database's
-//! time with it. Knows what the difference means for the times of the log, and nothing of who asks.
+//! time with it. Says so once when they differ; decides nothing else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -14,7 +14,7 @@ use super::sql::Connection;
 use super::{postgres, sqlite};
 use crate::domain::clock::Clock;
 
-/// How long a start waits for a server. Whoever starts everything at once starts the database a little later.
+/// How long a start waits for a server. When a whole machine starts, the database may be ready later than Parlor.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the database is.

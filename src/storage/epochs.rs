@@ -45,8 +45,8 @@ pub(super) async fn begin(
     Ok(Begun { key, epochs: known(sql).await?, head })
 }
 
-/// A number of an epoch that was drawn before breaks the constraint, and the start fails: two epochs must not look like one. The
-/// next start draws another number.
+/// Two epochs must not have the same number. If one is drawn a second time, it breaks the constraint and the start fails; the next
+/// start draws another one.
 async fn begin_in_transaction(
     sql: &mut Connection,
     serves: bool,

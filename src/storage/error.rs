@@ -65,7 +65,7 @@ pub enum OpenError {
          another node; if it is lost, run `parlor secrets forget` and start again, and everybody has to sign in again"
     )]
     KeysMissing { file: PathBuf, database: String },
-    /// The line is that of whoever keeps them.
+    /// The line comes from the part that keeps them.
     #[error("{0}")]
     KeysNotKept(String),
 }
@@ -211,7 +211,7 @@ impl Kind {
             "57P01" | "57P02" | "57P03" | "25P03" | "57P05" => Self::Lost,
             state if state.starts_with("53") => Self::Busy,
             state if state.starts_with("08") => Self::Lost,
-            // A value that the engine cannot take is the fault of one statement, as a broken constraint is.
+            // A value that the engine cannot take concerns one statement alone, as a broken constraint does.
             state if state.starts_with("23") || state.starts_with("22") => Self::Constraint,
             _ => Self::Fault,
         }

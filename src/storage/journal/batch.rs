@@ -25,7 +25,7 @@ pub(super) trait Request: Send {
 
     fn refuse(&mut self, error: Error);
 
-    /// The transaction has ended: sends the request's outcome to whoever waits for it.
+    /// Sends the request's outcome to the task that waits for it. Called after the transaction has ended.
     fn answer(self: Box<Self>);
 }
 

@@ -29,7 +29,7 @@ pub(in crate::storage) struct Connection {
     open: Option<Open>,
     /// Whether it writes. The server is then checked whenever it is opened: it may be another one after a failover.
     writes: bool,
-    /// Whether it may be opened anew: nothing is going on that would be lost.
+    /// Whether it may be opened again. Not in the middle of a transaction, whose first part would be lost.
     may_open: bool,
     /// Plain statements that go out with the next one.
     ahead: String,
@@ -258,7 +258,7 @@ impl Connection {
     }
 
     /// What changes when the database is another one than before: the cluster and its timeline, the database in it, the start of the
-    /// server, and the file of the table `log`, which a restore in place makes anew.
+    /// server, and the file of the table `log`, which a restore in place replaces.
     pub async fn identity(&mut self) -> Result<String, Failure> {
         let identity = "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
                         left(pg_walfile_name(pg_current_wal_lsn()), 8), \

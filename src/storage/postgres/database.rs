@@ -108,7 +108,7 @@ impl Database {
     }
 }
 
-/// Tries again and again: whoever starts everything at once starts the server a little later.
+/// Tries again and again. When a whole machine starts, the server may be ready later than Parlor.
 async fn wait_for(server: &Arc<Server>, patience: Duration) -> Result<Connection, OpenError> {
     let (began, mut said) = (Instant::now(), Instant::now());
     loop {

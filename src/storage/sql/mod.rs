@@ -1,8 +1,8 @@
 //! The seam between the nouns and the engines: a connection that runs statements, whichever engine is below it. A noun is
 //! written once against it. Knows nothing of what is stored.
 //!
-//! On SQLite a statement runs on the thread that asks, and its future is ready at once: whoever uses a connection does so on a
-//! thread that may wait for the disk.
+//! On SQLite a statement runs on the thread that asks, and its future is ready at once. So a connection is used only on a thread
+//! that may wait for the disk.
 
 mod connection;
 mod row;

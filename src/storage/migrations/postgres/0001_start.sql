@@ -133,14 +133,14 @@ CREATE TABLE epochs (
     first_position BIGINT  NOT NULL
 );
 
--- How far whoever reads the log for a purpose of its own has come. Events after that are not purged.
+-- How far each reader of the log has come that keeps its own place. Events after that are not purged.
 CREATE TABLE consumers (
     name     TEXT COLLATE "C"   NOT NULL PRIMARY KEY,
     position BIGINT NOT NULL
 );
 CREATE INDEX consumers_by_position ON consumers (position);
 
--- At most one row. Whoever asks whether the server can write has it filled anew, with as many bytes as the largest post writes.
+-- At most one row. To find out whether the server can write, it is filled again, with as many bytes as the largest post writes.
 CREATE TABLE trial (
     id      BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     filling BYTEA    NOT NULL
