@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::support::log::{assert_dense, event, history, messages, now, sorted_bodies, until_said};
@@ -262,4 +263,24 @@ async fn a_host_of_the_url_that_accepts_connections_and_says_nothing_keeps_no_no
     ada.posts(&room, "hello").await;
     until_said(&mut stream, "hello").await;
     assert!(node.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() {
+    let database = Database::create_alone().await;
+    let standby = database.gets_standby().await;
+    database.waits_for_its_standby().await;
+    let server = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+    let ada = server.register("ada").await;
+    let room = ada.creates_room("room").await;
+    standby.is_cut_off().await;
+    let path = format!("/v1/rooms/{}/messages", room.id);
+    let posted = json!({ "body": "on the primary alone", "client_id": "1" });
+    let posting = ada.post(&path, posted);
+    let cancelling = wait_for("its commit waits, and that is cancelled", async || {
+        let waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        database.run_as_superuser(waits).await.contains('t')
+    });
+    let (answer, ()) = tokio::join!(posting, cancelling);
+    answer.problem(503, "outcome_unknown");
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, RowStream};
 
 use super::fitness::{self, Found};
-use super::server::Server;
+use super::server::{Server, Warning};
 use crate::domain::clock::Timestamp;
 use crate::storage::error::{BatchFailure, Failure};
 use crate::storage::sql::{Query, Row};
@@ -38,6 +38,7 @@ pub(in crate::storage) struct Connection {
 /// A client and the statements that are prepared on its connection, by their names.
 struct Open {
     client: Client,
+    warning: Warning,
     prepared: HashMap<&'static str, tokio_postgres::Statement>,
 }
 
@@ -203,8 +204,11 @@ impl Connection {
         let before = (!ahead.is_empty()).then(|| client.batch_execute(&ahead).boxed());
         let last = commits.then(|| client.batch_execute("COMMIT").boxed());
         let all = before.into_iter().chain(runs).chain(last);
+        open.warning.take();
         future::try_join_all(all).await?;
-        Ok(())
+        // Somebody has broken off the wait for the standby: what is committed here may be lost when that takes over.
+        let warning = open.warning.take().filter(|_| commits);
+        warning.map_or(Ok(()), |text| Err(Failure::lost(&format!("it has committed with a warning: {text}"))))
     }
 
     /// Costs nothing for statements that were prepared before.
@@ -320,11 +324,11 @@ impl Connection {
             if !self.may_open {
                 return Err(Failure::lost("the connection to the database was lost"));
             }
-            let client = self.server.connect().await?;
+            let (client, warning) = self.server.connect().await?;
             if self.writes {
                 fitness::check(&client).await?;
             }
-            self.open = Some(Open { client, prepared: HashMap::new() });
+            self.open = Some(Open { client, warning, prepared: HashMap::new() });
         }
         self.may_open = false;
         Ok(self.open.as_mut().expect("it was opened above"))

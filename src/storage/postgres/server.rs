@@ -36,7 +36,21 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// for the row longer than for a disk. Nothing bounds a statement by time: PostgreSQL would break off a commit that waits for its
 /// standby, and call it committed.
 const SETTINGS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = '5s'; \
-                        SET client_min_messages = error; SET timezone = 'UTC'";
+                        SET client_min_messages = warning; SET timezone = 'UTC'";
+
+/// The last warning of the server on a connection, until it is taken.
+#[derive(Clone, Default)]
+pub(super) struct Warning(Arc<Mutex<Option<String>>>);
+
+impl Warning {
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+}
 
 /// Where notifications go. It has no bound: they are short, and whoever gets them only notes them.
 type Notify = mpsc::UnboundedSender<String>;
@@ -88,22 +102,22 @@ impl Server {
     }
 
     /// A new connection, which works as long as the client is kept.
-    pub async fn connect(&self) -> Result<Client, Failure> {
+    pub(super) async fn connect(&self) -> Result<(Client, Warning), Failure> {
         self.connect_in_time(None).await
     }
 
     /// The same. What is notified on the channels that the client listens to is sent to `notify`.
     pub async fn connect_to_listen(&self, notify: Notify) -> Result<Client, Failure> {
-        self.connect_in_time(Some(notify)).await
+        Ok(self.connect_in_time(Some(notify)).await?.0)
     }
 
-    async fn connect_in_time(&self, notify: Option<Notify>) -> Result<Client, Failure> {
+    async fn connect_in_time(&self, notify: Option<Notify>) -> Result<(Client, Warning), Failure> {
         let connected = tokio::time::timeout(CONNECT, self.connect_anywhere(notify)).await;
         connected.map_err(|_| Failure::lost("the database does not answer"))?
     }
 
     /// Tries the hosts one after the other, without waiting long for one before the next. The first that takes writes is used.
-    async fn connect_anywhere(&self, notify: Option<Notify>) -> Result<Client, Failure> {
+    async fn connect_anywhere(&self, notify: Option<Notify>) -> Result<(Client, Warning), Failure> {
         if let [host] = &self.hosts[..] {
             return self.connect_to(host, notify).await;
         }
@@ -116,39 +130,43 @@ impl Server {
                 tokio::time::sleep(ALONE * u32::try_from(turn).unwrap_or(u32::MAX)).await;
                 let host = &self.hosts[at];
                 let connected = self.connect_to(host, notify).await;
-                connected.map(|client| (at, client)).map_err(|failure| {
+                connected.map(|connected| (at, connected)).map_err(|failure| {
                     let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                     failures.push((host.name.clone(), failure));
                 })
             }
             .boxed()
         });
-        let Ok(((at, client), _)) = select_ok(tries).await else {
+        let Ok(((at, connected), _)) = select_ok(tries).await else {
             return Err(Failure::of_hosts(&failures.into_inner().unwrap_or_else(PoisonError::into_inner)));
         };
         self.latest.store(at, Ordering::Relaxed);
-        Ok(client)
+        Ok(connected)
     }
 
-    async fn connect_to(&self, host: &OneHost, notify: Option<Notify>) -> Result<Client, Failure> {
+    async fn connect_to(&self, host: &OneHost, notify: Option<Notify>) -> Result<(Client, Warning), Failure> {
+        let warning = Warning::default();
         let client = if let Some(tls) = &self.tls {
             let (client, connection) = host.config.connect(tls.clone()).await?;
-            tokio::spawn(drive(connection, notify));
+            tokio::spawn(drive(connection, notify, warning.clone()));
             client
         } else {
             let (client, connection) = host.config.connect(NoTls).await?;
-            tokio::spawn(drive(connection, notify));
+            tokio::spawn(drive(connection, notify, warning.clone()));
             client
         };
         client.batch_execute(SETTINGS).await?;
         self.opened.inc();
-        Ok(client)
+        Ok((client, warning))
     }
 }
 
 /// Works for a client until that is dropped or the connection is lost.
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, notify: Option<Notify>)
-where
+async fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    notify: Option<Notify>,
+    warning: Warning,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -158,6 +176,7 @@ where
                 // Nobody listens any more.
                 let _ = notify.send(said.payload().to_owned());
             }
+            (Ok(AsyncMessage::Notice(notice)), _) => warning.set(notice.message().to_owned()),
             (Ok(_), _) => {}
             (Err(error), _) => {
                 tracing::debug!(%error, "a connection to the database was lost");
