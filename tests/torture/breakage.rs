@@ -264,7 +264,7 @@ impl Node {
 
 /// Mostly short, as such things are.
 fn a_while(chance: &mut Chance) -> Duration {
-    if chance.one_in(3) { chance.micros(600_000..3_000_000) } else { chance.micros(200_000..600_000) }
+    if chance.one_in(5) { chance.micros(600_000..3_000_000) } else { chance.micros(200_000..600_000) }
 }
 
 fn directions(chance: &mut Chance) -> Held {
