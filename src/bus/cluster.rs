@@ -123,7 +123,7 @@ mod tests {
 
     fn cluster(key: &[u8], node: u64) -> Cluster {
         let epochs = vec![EpochStart { epoch: Epoch(7), first: Position(1) }];
-        Cluster::new(key, node, Cursors::new(b"sixteen bytes ok", epochs))
+        Cluster::new(key, node, Cursors::new(b"sixteen bytes ok", epochs, 1))
     }
 
     fn said(heard: Heard) -> Option<Said> {

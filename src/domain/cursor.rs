@@ -9,7 +9,8 @@
 //! **Readings.** Two cursors of one position differ unless they have the same reading. The cursor of an event has reading 0, so
 //! it is the same wherever the event is sent. Each snapshot has a reading of its own. If its cursor stayed the same while the
 //! log does not grow, the snapshot of a quiet room would show whether anybody has posted anywhere. A counter is as good as a
-//! random number, because the cipher hides both. It returns to a number after 2^32 snapshots.
+//! random number, because the cipher hides both. It begins at a random number, because other nodes count for the same key and the
+//! same epoch, and returns to a number after 2^32 snapshots.
 //!
 //! **Forgeries.** A block that somebody makes up is decrypted to 16 random bytes. It passes the check with the chance 2^-16,
 //! its epoch is one of `e` known ones with the chance `e` / 2^32, and its position lies in a log of `n` events with the
@@ -44,7 +45,7 @@ pub struct Cursors {
     cipher: Aes128,
     /// In the order of their beginnings; the last one is now. Locked for a few instructions.
     epochs: Arc<RwLock<Vec<EpochStart>>>,
-    /// How many snapshots have been given a cursor.
+    /// The reading of the next snapshot.
     readings: Arc<AtomicU32>,
 }
 
@@ -55,13 +56,13 @@ impl fmt::Debug for Cursors {
 }
 
 impl Cursors {
-    /// `epochs` in the order of their beginnings, the present one last; it must not be empty.
-    pub fn new(key: &[u8; 16], epochs: Vec<EpochStart>) -> Self {
+    /// `epochs` in the order of their beginnings, the present one last; it must not be empty. `reading` is random.
+    pub fn new(key: &[u8; 16], epochs: Vec<EpochStart>, reading: u32) -> Self {
         assert!(!epochs.is_empty(), "a database that is served has an epoch");
         Self {
             cipher: Aes128::new(&Array::from(*key)),
             epochs: Arc::new(RwLock::new(epochs)),
-            readings: Arc::default(),
+            readings: Arc::new(AtomicU32::new(reading)),
         }
     }
 
@@ -72,7 +73,12 @@ impl Cursors {
 
     /// The cursor of a snapshot that was read when the log ended at a position: another one each time.
     pub fn of_snapshot(&self, head: Position) -> String {
-        let reading = self.readings.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let next = || self.readings.fetch_add(1, Ordering::Relaxed);
+        // 0 is that of events.
+        let reading = match next() {
+            0 => next(),
+            reading => reading,
+        };
         self.encode(head, reading)
     }
 
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_its_position() {
-        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]));
+        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]), 1);
         for position in [0, 1, 41, 0xffff_ffff_ffff].map(Position) {
             for cursor in [cursors.of_event(position), cursors.of_snapshot(position)] {
                 assert_eq!(cursor.len(), 22);
@@ -158,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_event_has_one_cursor_and_each_snapshot_its_own() {
-        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]));
+        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]), u32::MAX - 500);
         assert_eq!(cursors.of_event(Position(41)), cursors.of_event(Position(41)));
         let snapshots = (0..1_000).map(|_| cursors.clone().of_snapshot(Position(41)));
         let mut all: Vec<String> = snapshots.chain([cursors.of_event(Position(41))]).collect();
@@ -169,10 +175,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_lost_time_is_noticed() {
-        let lived_on = Cursors::new(KEY, epochs(&[(7, 1)]));
+        let lived_on = Cursors::new(KEY, epochs(&[(7, 1)]), 1);
         let lost = lived_on.of_event(Position(50));
         let kept = lived_on.of_snapshot(Position(30));
-        let restored = Cursors::new(KEY, epochs(&[(7, 1), (9, 41)]));
+        let restored = Cursors::new(KEY, epochs(&[(7, 1), (9, 41)]), 1);
         assert_eq!(restored.decode(&lost, Position(1_000)), None);
         assert_eq!(restored.decode(&kept, Position(1_000)), Some(Position(30)));
     }
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     fn an_older_list_of_epochs_does_not_take_the_place_of_a_newer_one() {
         let (older, newer) = (epochs(&[(7, 1)]), epochs(&[(7, 1), (9, 41)]));
-        let cursors = Cursors::new(KEY, older.clone());
+        let cursors = Cursors::new(KEY, older.clone(), 1);
         assert!(cursors.learn(newer));
         let of_now = cursors.of_event(Position(50));
         assert!(!cursors.learn(older));
@@ -194,8 +200,8 @@ mod tests {
 
     #[test]
     fn forged_and_foreign_cursors_are_refused() {
-        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]));
-        let foreign = Cursors::new(b"another key 1234", epochs(&[(7, 1)])).of_event(Position(3));
+        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]), 1);
+        let foreign = Cursors::new(b"another key 1234", epochs(&[(7, 1)]), 1).of_event(Position(3));
         for bad in ["", "x", "AAAAAAAAAAAAAAAAAAAAAA", "ÄÖÜ", foreign.as_str()] {
             assert_eq!(cursors.decode(bad, Position(100)), None, "{bad}");
         }

@@ -47,7 +47,7 @@ impl Store {
         };
         let begun = epochs::begin(&mut writer, serves, Position(0), ids).await;
         let Begun { key, epochs, head } = begun.map_err(|failure| OpenError::Database(name, failure))?;
-        let cursors = Cursors::new(&key, epochs);
+        let cursors = Cursors::new(&key, epochs, u32::from_be_bytes(ids.random_bytes()));
         let node = u64::from_be_bytes(ids.random_bytes());
         let cluster = database.is_shared().then(|| Cluster::new(&key, node, cursors.clone()));
         let readers = database.readers()?;

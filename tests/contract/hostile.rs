@@ -50,7 +50,7 @@ prop_compose! {
                 first += length;
             }
         }
-        (Cursors::new(&key, epochs), first - 1)
+        (Cursors::new(&key, epochs, 1), first - 1)
     }
 }
 

@@ -18,7 +18,7 @@ pub async fn of_event(server: &Server, cursor: &str) -> String {
     let key = key.strip_prefix("\\x").expect("bytes");
     let byte = |at| u8::from_str_radix(&key[at..at + 2], 16).expect("hexadecimal digits");
     let key: Vec<u8> = (0..key.len()).step_by(2).map(byte).collect();
-    let cursors = Cursors::new(&key.try_into().expect("the length of a key"), epochs.collect());
+    let cursors = Cursors::new(&key.try_into().expect("the length of a key"), epochs.collect(), 1);
     cursors.of_event(cursors.decode(cursor, Position(i64::MAX)).expect("the server has made this cursor"))
 }
 

@@ -227,7 +227,7 @@ async fn what_is_foreign_or_of_another_epoch_is_counted_and_moves_nothing(house:
     let key: Vec<u8> = (0..16).map(|i| u8::from_str_radix(&key[2 * i..2 * i + 2], 16).unwrap()).collect();
     let key: [u8; 16] = key.try_into().unwrap();
     let elsewhere = vec![EpochStart { epoch: Epoch(12_345), first: Position(1) }];
-    let elsewhere = Cluster::new(&key, 1, Cursors::new(&key, elsewhere));
+    let elsewhere = Cluster::new(&key, 1, Cursors::new(&key, elsewhere, 1));
     house.says(&elsewhere.reaches(Epoch(12_345), Position(9)), cluster).await;
     wait_for("it is counted", || async { two.figure("not_understood") == 1 }).await;
     assert_eq!((two.head(), two.inbox.reach.borrow().looks), (Position(0), looks + 1));
