@@ -66,8 +66,9 @@ impl Chat {
         let caller = Caller { user: token.user, session: token.session, expires_at: token.expires_at };
         match self.live.registry().check(token.session) {
             SessionCheck::Ended => return Err(Error::Unauthenticated),
+            // Another node may have ended it, and that is not heard of here at once.
             SessionCheck::Live { user, generation }
-                if user == token.user && generation >= token.generation =>
+                if user == token.user && generation >= token.generation && !self.store.is_shared() =>
             {
                 return Ok(caller);
             }

@@ -277,15 +277,15 @@ async fn a_session_that_ends_at_one_node_ends_its_streams_and_its_token_at_the_o
     at_two.get("/v1/users/me").await.ok(200);
 
     third.post_nothing("/v1/logout").await.ok(204);
-    assert_eq!(out.bye().await, "signed_out");
     at_two.get("/v1/users/me").await.problem(401, "unauthenticated");
+    assert_eq!(out.bye().await, "signed_out");
     bob.get("/v1/users/me").await.ok(200);
 
     // A new password ends all sessions but the one that has set it.
     let changes = nodes.one.sign_in("bob").await;
     changes.put("/v1/users/me/password", change).await.ok(204);
-    assert_eq!(stays.bye().await, "signed_out");
     bob.get("/v1/users/me").await.problem(401, "unauthenticated");
+    assert_eq!(stays.bye().await, "signed_out");
     changes.through(nodes.two.address()).get("/v1/users/me").await.ok(200);
 }
 
