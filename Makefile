@@ -48,6 +48,7 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	rm -f $(TARGET)/tmp/reached
 	cargo test --locked
 	PARLOR_TEST_STORE=postgres cargo test --locked --test parlor -- api:: contract::
+	PARLOR_TEST_STORE=nodes cargo test --locked --test parlor -- api:: contract::stream
 	cargo test --locked --test parlor -- --ignored --exact contract::table::every_cell_was_reached_or_has_a_reason
 	cd openapi && npm run lint
 	cd openapi && npm run diff

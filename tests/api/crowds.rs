@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::raw;
-use crate::support::{DEADLINE, Figures, PASSWORD, Server, wait_for};
+use crate::support::{DEADLINE, Figures, PASSWORD, Server, spread, wait_for};
 
 const REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nHost: parlor\r\n\r\n";
 const METRICS: (&str, &str) = ("PARLOR_METRICS__LISTEN", "127.0.0.1:0");
@@ -48,6 +48,9 @@ fn pid(server: &Server) -> Pid {
 
 #[tokio::test]
 async fn one_address_has_its_share_of_connections_and_others_have_theirs() {
+    if spread::skips("caps hold for each node") {
+        return;
+    }
     let limits =
         [("PARLOR_LIMITS__ENABLED", "true"), ("PARLOR_LIMITS__CONNECTIONS_PER_ADDRESS", "5"), METRICS];
     let server = Server::start_with(&limits).await;
@@ -71,6 +74,9 @@ async fn one_address_has_its_share_of_connections_and_others_have_theirs() {
 
 #[tokio::test]
 async fn a_trusted_proxy_has_as_many_as_it_wants_and_says_who_asks() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let limits = [
         ("PARLOR_LIMITS__ENABLED", "true"),
         ("PARLOR_LIMITS__CONNECTIONS_PER_ADDRESS", "5"),
@@ -126,6 +132,9 @@ async fn a_trusted_proxy_has_as_many_as_it_wants_and_says_who_asks() {
 
 #[tokio::test]
 async fn a_full_house_serves_those_inside_and_lets_the_next_in_as_soon_as_there_is_room() {
+    if spread::skips("caps hold for each node") {
+        return;
+    }
     // The server keeps 256 descriptors for everything that is not a client.
     let (descriptors, places) = (300, 44);
     let server =
@@ -155,6 +164,9 @@ async fn a_full_house_serves_those_inside_and_lets_the_next_in_as_soon_as_there_
 
 #[tokio::test]
 async fn out_of_descriptors_it_waits_without_spinning_and_goes_on() {
+    if spread::skips("one server's connections and process are looked at") {
+        return;
+    }
     let server = Server::start_with(&[METRICS]).await;
     let ada = server.register("ada").await;
     let room = ada.creates_room("lobby").await;
@@ -189,6 +201,9 @@ async fn out_of_descriptors_it_waits_without_spinning_and_goes_on() {
 
 #[tokio::test]
 async fn a_thousand_half_sent_heads_cost_a_few_kib_each_and_are_gone_after_their_deadline() {
+    if spread::skips("one server's connections and process are looked at") {
+        return;
+    }
     let server = Server::start_with(&[("PARLOR_LIMITS__HEAD_SECONDS", "5"), METRICS]).await;
     let half = b"GET /v1/server HTTP/1.1\r\nHost: parlor\r\nUser-Agent: slow\r\nX-Padding: ";
     let mut slow = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, Server, check_exchange, wait_for};
+use crate::support::{Answer, PASSWORD, Server, check_exchange, spread, wait_for};
 
 /// A rate of two at once, and then nothing for longer than a test lasts.
 const TWICE: &str = "2, 1/h";
@@ -48,6 +48,9 @@ async fn registering_is_limited_by_address() {
 
 #[tokio::test]
 async fn signing_in_is_limited_by_account_whether_there_is_one_or_not() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[("PARLOR_LIMITS__LOGIN_PER_ACCOUNT", TWICE)]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let tries = |name: &'static str| {
@@ -68,6 +71,9 @@ async fn signing_in_is_limited_by_account_whether_there_is_one_or_not() {
 
 #[tokio::test]
 async fn signing_in_is_limited_by_address() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[("PARLOR_LIMITS__LOGIN_PER_ADDRESS", TWICE)]).await;
     server.register("ada").await;
     let stranger = server.anonymous();
@@ -82,6 +88,9 @@ async fn signing_in_is_limited_by_address() {
 
 #[tokio::test]
 async fn each_person_posts_at_their_own_rate() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[("PARLOR_LIMITS__POST_PER_USER", TWICE)]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let room = ada.creates_room("lobby").await;
@@ -96,6 +105,9 @@ async fn each_person_posts_at_their_own_rate() {
 
 #[tokio::test]
 async fn each_room_takes_posts_at_its_own_rate_from_its_members() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[("PARLOR_LIMITS__POST_PER_ROOM", TWICE)]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let (lobby, hall) = (ada.creates_room("lobby").await, ada.creates_room("hall").await);
@@ -113,6 +125,9 @@ async fn each_room_takes_posts_at_its_own_rate_from_its_members() {
 
 #[tokio::test]
 async fn joining_reading_refreshing_and_streaming_are_limited() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[
         ("PARLOR_LIMITS__JOIN_PER_USER", TWICE),
         ("PARLOR_LIMITS__READS_PER_USER", TWICE),
@@ -139,6 +154,9 @@ async fn joining_reading_refreshing_and_streaming_are_limited() {
 
 #[tokio::test]
 async fn signing_out_and_ending_sessions_are_limited_within_one_session() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server =
         limited(&[("PARLOR_LIMITS__REFRESH_PER_SESSION", TWICE), ("PARLOR_LIMITS__POST_PER_USER", TWICE)])
             .await;
@@ -163,6 +181,9 @@ async fn signing_out_and_ending_sessions_are_limited_within_one_session() {
 
 #[tokio::test]
 async fn a_new_password_that_is_refused_and_the_head_of_a_stream_count_as_reads() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[("PARLOR_LIMITS__READS_PER_USER", TWICE)]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let change = json!({ "current_password": PASSWORD, "new_password": "password1234" });
@@ -176,6 +197,9 @@ async fn a_new_password_that_is_refused_and_the_head_of_a_stream_count_as_reads(
 
 #[tokio::test]
 async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let server = limited(&[
         ("PARLOR_LIMITS__ROOMS_PER_USER", TWICE),
         ("PARLOR_LIMITS__STREAM_OPENS_PER_NODE", "3, 1/h"),
@@ -203,6 +227,9 @@ async fn rooms_are_made_and_streams_opened_at_rates_of_their_own() {
 
 #[tokio::test]
 async fn open_streams_have_a_cap_for_each_person_room_address_and_node() {
+    if spread::skips("caps hold for each node") {
+        return;
+    }
     for (cap, is_of_the_room, is_of_the_person) in [
         ("PARLOR_LIMITS__OPEN_STREAMS_PER_ROOM_AND_USER", true, true),
         ("PARLOR_LIMITS__OPEN_STREAMS_PER_USER", false, true),
@@ -238,6 +265,9 @@ async fn open_streams_have_a_cap_for_each_person_room_address_and_node() {
 
 #[tokio::test]
 async fn repeated_failures_at_an_account_make_their_network_wait_and_neither_others_nor_sessions() {
+    if spread::skips("failed sign-ins are counted by each node") {
+        return;
+    }
     let server = limited(&[]).await;
     let ada = server.register("ada").await;
     let attempt = |name: &'static str, password: &'static str| {

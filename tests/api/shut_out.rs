@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::store::OpenStore;
-use crate::support::{Answer, Client, PASSWORD, Server, wait_for};
+use crate::support::{Answer, Client, PASSWORD, Server, spread, wait_for};
 
 const ANOTHER_PASSWORD: &str = "seven green kettles in the rain";
 const VICTIM: &str = "7.7.7.7";
@@ -95,6 +95,9 @@ fn somewhere(n: u32) -> String {
 
 #[tokio::test]
 async fn failures_from_elsewhere_do_not_keep_a_person_out() {
+    if spread::skips("failed sign-ins are counted by each node") {
+        return;
+    }
     let server = server().await;
     let session = victim(&server, "ada").await;
     let mut looked_at = 0;
@@ -113,6 +116,9 @@ async fn failures_from_elsewhere_do_not_keep_a_person_out() {
 
 #[tokio::test]
 async fn a_flood_on_one_account_slows_unknown_networks_alone_and_a_restart_forgets_no_known_one() {
+    if spread::skips("failed sign-ins are counted by each node") {
+        return;
+    }
     let mut server = server().await;
     let _session = victim(&server, "ada").await;
     server.stop().await;
@@ -143,6 +149,9 @@ async fn a_flood_on_one_account_slows_unknown_networks_alone_and_a_restart_forge
 
 #[tokio::test]
 async fn failures_at_other_accounts_slow_their_network_but_nobody_who_signed_in_there() {
+    if spread::skips("failed sign-ins are counted by each node") {
+        return;
+    }
     let server = server().await;
     let _session = victim(&server, "ada").await;
     registers(&server, "9.9.9.9", "bob").await;

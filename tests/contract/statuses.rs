@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::table;
 use crate::support::strace::Strace;
-use crate::support::{Client, PASSWORD, Person, Room, Server, SmallDisk, postgres, published, reached};
+use crate::support::{
+    Client, PASSWORD, Person, Room, Server, SmallDisk, postgres, published, reached, spread,
+};
 
 /// How often something that is bound to fail may succeed before.
 const TRIES: usize = 200;
@@ -155,6 +157,9 @@ async fn every_operation_with_a_body_waits_for_it_only_so_long() {
 
 #[tokio::test]
 async fn every_operation_with_a_rate_has_a_last_time() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
     let rates = [
         "LOGIN_PER_ACCOUNT",
         "LOGIN_PER_ADDRESS",

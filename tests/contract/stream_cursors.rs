@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::cursor::of_event;
 use crate::support::log::{assert_dense, assert_rest, assert_same, now, says, until_said};
-use crate::support::{EventStream, Frame, Person, Room, Server, place, wait_for};
+use crate::support::{EventStream, Frame, Person, Room, Server, place, spread, wait_for};
 
 /// A room in which something of every kind has happened, by and to others, and the cursor before it.
 async fn a_lively_room(server: &Server) -> (Person, Room, String) {
@@ -205,6 +205,9 @@ async fn max_replay_counts_the_events_that_this_stream_would_carry() {
 
 #[tokio::test]
 async fn streams_beyond_the_cap_are_refused_and_one_that_ends_gives_its_place_back() {
+    if spread::skips("caps hold for each node") {
+        return;
+    }
     let caps = [("PARLOR_LIMITS__ENABLED", "true"), ("PARLOR_LIMITS__OPEN_STREAMS_PER_USER", "2")];
     let server = Server::start_with(&caps).await;
     let ada = server.register("ada").await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::log::says;
-use crate::support::{DEADLINE, EventStream, PASSWORD, Server};
+use crate::support::{DEADLINE, EventStream, PASSWORD, Server, spread};
 
 /// The stream says that the session is over, within a second of the answer that ended it.
 async fn is_signed_out(mut stream: EventStream) {
@@ -138,6 +138,9 @@ async fn a_server_that_stops_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_reader_who_closes_his_half_is_let_go() {
+    if spread::skips("caps hold for each node") {
+        return;
+    }
     let caps = [("PARLOR_LIMITS__ENABLED", "true"), ("PARLOR_LIMITS__OPEN_STREAMS_PER_USER", "1")];
     let server = Server::start_with(&caps).await;
     let ada = server.register("ada").await;

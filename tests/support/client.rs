@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::document::{check_exchange, published};
 use super::http1;
+use super::spread;
 use super::stream::Opening;
 
 /// A request that takes longer means that the server hangs.
@@ -37,6 +38,8 @@ impl Client {
     }
 
     fn with(builder: reqwest::ClientBuilder, address: SocketAddr) -> Self {
+        // With a connection for each request, each goes to the other node than the one before it.
+        let builder = if spread::is_chosen() { builder.pool_max_idle_per_host(0) } else { builder };
         let http = builder.no_proxy().build().expect("a client can be built");
         Self { address, bearer: None, patience: TIMEOUT, http }
     }

@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod reached;
 mod server;
 mod small_disk;
+pub mod spread;
 pub mod sql;
 pub mod store;
 pub mod strace;

@@ -86,9 +86,9 @@ pub struct Database {
 /// Whether servers run on PostgreSQL in this run of the tests.
 pub fn is_chosen() -> bool {
     match std::env::var("PARLOR_TEST_STORE").as_deref() {
-        Ok("postgres") => true,
+        Ok("postgres" | "nodes") => true,
         Ok("sqlite") | Err(std::env::VarError::NotPresent) => false,
-        other => panic!("PARLOR_TEST_STORE is postgres or sqlite, not {other:?}"),
+        other => panic!("PARLOR_TEST_STORE is postgres, nodes or sqlite, not {other:?}"),
     }
 }
 

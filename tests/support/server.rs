@@ -14,6 +14,7 @@ use super::person::Person;
 use super::postgres;
 use super::postgres::Transaction;
 use super::program::{Finished, command, parlor, signal};
+use super::spread::{self, Front};
 use super::sql::Sql;
 use super::{DEADLINE, PASSWORD};
 
@@ -26,7 +27,10 @@ pub const BREAKS: &str = "PARLOR_TEST_BREAKS";
 /// Names the file whose seconds are added to the true time.
 const CLOCK: &str = "PARLOR_TEST_CLOCK";
 
-/// A running server, or one that was stopped and can be started again.
+/// The origin that browsers see. Nodes behind one address must be told it, as behind any proxy.
+const PUBLIC_URL: &str = "PARLOR_SERVER__PUBLIC_URL";
+
+/// A running server, or one that was stopped and can be started again. In a run that is spread over two nodes it is both of them.
 pub struct Server {
     folder: TempDir,
     env: Vec<(String, String)>,
@@ -42,6 +46,8 @@ pub struct Server {
     is_heard: bool,
     /// Standard error of a server that nobody listens to.
     unread: Option<ChildStderr>,
+    /// The other of two nodes, and the address in front of both.
+    pair: Option<(Box<Server>, Front)>,
 }
 
 /// A transaction of another program, which ends when this is dropped.
@@ -117,10 +123,19 @@ impl Server {
         let mut all = vec![("PARLOR_LIMITS__ENABLED".to_owned(), "false".to_owned())];
         let database = if postgres::is_chosen() { Some(postgres::Database::create().await) } else { None };
         all.extend(database.iter().map(|database| ("PARLOR_STORAGE__URL".to_owned(), database.url())));
+        let front = spread::is_chosen().then(Front::listens);
+        all.extend(front.iter().map(|(_, address)| (PUBLIC_URL.to_owned(), format!("http://{address}"))));
         all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut server = Self::planned(all);
         (server.database, server.launcher, server.is_heard) = (database, launcher, is_heard);
-        server.run().await;
+        server.run_alone().await;
+        if let Some((listener, _)) = front {
+            let mut other = server.another_node(&[]);
+            (other.launcher, other.is_heard) = (server.launcher.clone(), is_heard);
+            other.run_alone().await;
+            let front = Front::before(listener, [server.address, other.address]);
+            server.pair = Some((Box::new(other), front));
+        }
         server
     }
 
@@ -137,6 +152,7 @@ impl Server {
             clock: None,
             is_heard: true,
             unread: None,
+            pair: None,
         }
     }
 
@@ -159,8 +175,16 @@ impl Server {
         Self::planned([&self.env[..], &[("PARLOR_AUTH__SECRETS_FILE".to_owned(), keys)], env].concat())
     }
 
-    /// Starts the process on the known port and waits for its ready line.
+    /// Starts both nodes, or the only one.
     async fn run(&mut self) {
+        self.run_alone().await;
+        if let Some((other, _)) = &mut self.pair {
+            other.run_alone().await;
+        }
+    }
+
+    /// Starts the process on the known port and waits for its ready line.
+    async fn run_alone(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         let env: Vec<(&str, &str)> =
             self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -214,6 +238,9 @@ impl Server {
     /// Begins to read a log that nobody has read so far.
     pub fn is_heard_again(&mut self) {
         keep(self.unread.take().expect("nobody reads it"), &self.log);
+        if let Some((other, _)) = &mut self.pair {
+            other.is_heard_again();
+        }
     }
 
     /// Waits until the process has ended without being asked to, and gives its exit status.
@@ -223,21 +250,37 @@ impl Server {
 
     /// Stops the process where it is (SIGSTOP); nothing is lost, and nothing happens until it goes on.
     pub fn pause(&self) {
-        signal(self.pid(), Signal::STOP);
+        self.gets(Signal::STOP);
     }
 
     /// Lets it go on (SIGCONT).
     pub fn go_on(&self) {
-        signal(self.pid(), Signal::CONT);
+        self.gets(Signal::CONT);
     }
 
     /// Sends the signal and waits until the process is gone.
     async fn end(&mut self, how: Signal) -> ExitStatus {
-        signal(self.pid(), how);
+        self.gets(how);
         self.gone().await
     }
 
+    fn gets(&self, what: Signal) {
+        signal(self.pid(), what);
+        if let Some((other, _)) = &self.pair {
+            other.gets(what);
+        }
+    }
+
+    /// The exit status of the first node that failed, if one did.
     async fn gone(&mut self) -> ExitStatus {
+        let status = self.gone_alone().await;
+        match &mut self.pair {
+            Some((other, _)) => Some(other.gone_alone().await).filter(|_| status.success()).unwrap_or(status),
+            None => status,
+        }
+    }
+
+    async fn gone_alone(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");
         let pid = child.id();
         let status = tokio::task::spawn_blocking(move || child.wait());
@@ -258,7 +301,11 @@ impl Server {
 
     /// Starts it again with this in its environment, too.
     pub async fn restart_with(&mut self, env: &[(&str, &str)]) {
-        self.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let nodes =
+            std::iter::once(&mut self.env).chain(self.pair.iter_mut().map(|(other, _)| &mut other.env));
+        for known in nodes {
+            known.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        }
         self.restart().await;
     }
 
@@ -274,21 +321,21 @@ impl Server {
 
     /// Somebody without an account.
     pub fn anonymous(&self) -> Client {
-        Client::new(self.address)
+        Client::new(self.address())
     }
 
     /// A browser on a page of this server: keeps cookies, and says that its requests are same-origin.
     pub fn browser(&self) -> Client {
-        Client::browser(self.address)
+        Client::browser(self.address())
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.pair.as_ref().map_or(self.address, |(_, front)| front.address)
     }
 
     /// `http://ADDR:PORT`
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// The data folder.
@@ -350,14 +397,17 @@ impl Server {
         self.child.as_ref().expect("the server runs").id()
     }
 
-    /// What it wrote to standard error so far, over all its starts.
+    /// What it wrote to standard error so far, over all its starts; of two nodes one after the other.
     pub fn log(&self) -> String {
-        self.log.lock().expect("the log is only appended to").clone()
+        let others = self.pair.as_ref().map(|(other, _)| other.log()).unwrap_or_default();
+        self.log.lock().expect("the log is only appended to").clone() + &others
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // The other node goes first, and looks at its own log.
+        self.pair = None;
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
