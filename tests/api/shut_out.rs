@@ -202,6 +202,9 @@ async fn an_account_is_known_where_it_was_made_and_within_one_network_of_ipv6() 
 
 #[tokio::test]
 async fn changing_a_password_is_slowed_by_failures_of_the_same_session_alone() {
+    if spread::skips("failed sign-ins are counted by each node") {
+        return;
+    }
     let server = server().await;
     let session = victim(&server, "ada").await;
     let other = tries(&server, VICTIM, "ada", PASSWORD).await.ok(200);
