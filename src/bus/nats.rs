@@ -28,8 +28,12 @@ const WAITING: usize = 256;
 const RECEIVED: usize = 1_024;
 /// Most bytes of a message of whispers, far below the 1 MiB that a NATS server takes unless it is told otherwise.
 const LONGEST: usize = 64 * 1_024;
-/// How long a server may take to answer, and what was committed last to be sent when the node stops.
+/// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to send what was committed last when the node stops.
+const LAST: Duration = Duration::from_secs(1);
+/// How often a silent server is asked for a sign of life. One that owes three answers is given up.
+const PING: Duration = Duration::from_secs(5);
 /// The longest pause between two tries to connect.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -73,6 +77,7 @@ impl Nats {
             .options()
             .retry_on_initial_connect()
             .connection_timeout(PATIENCE)
+            .ping_interval(PING)
             .subscription_capacity(RECEIVED)
             .reconnect_delay_callback(pause)
             .event_callback(watcher(ears.clone()));
@@ -123,23 +128,28 @@ impl Sending {
         mut gathered: Gathered,
         stop: CancellationToken,
     ) {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                Some((epoch, events)) = batches.recv() => self.announce(epoch, &events).await,
-                Some(messages) = gathered.next() => {
-                    for message in messages {
-                        self.send(message).await;
+        let said = async {
+            loop {
+                tokio::select! {
+                    Some((epoch, events)) = batches.recv() => self.announce(epoch, &events).await,
+                    Some(messages) = gathered.next() => {
+                        for message in messages {
+                            self.send(message).await;
+                        }
                     }
+                    else => break,
                 }
-                else => break,
             }
-        }
-        // What was committed last.
-        while let Ok((epoch, events)) = batches.try_recv() {
-            self.announce(epoch, &events).await;
-        }
-        let _ = tokio::time::timeout(PATIENCE, self.client.flush()).await;
+        };
+        // A server that stands still takes nothing more, and would keep the node from ending.
+        stop.run_until_cancelled(said).await;
+        let last = async {
+            while let Ok((epoch, events)) = batches.try_recv() {
+                self.announce(epoch, &events).await;
+            }
+            self.client.flush().await
+        };
+        let _ = tokio::time::timeout(LAST, last).await;
     }
 
     async fn announce(&self, epoch: Epoch, events: &[Event]) {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use super::postgres::free_port;
 
 /// Runs the command of its arguments until its standard input ends, which it does at the latest with the test process.
@@ -60,8 +62,21 @@ impl Nats {
         std::thread::spawn(move || lines.for_each(drop));
     }
 
+    /// Stops it where it is: it keeps its connections, and neither reads nor answers.
+    pub fn stands_still(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, what: Signal) {
+        let Some(supervisor) = &self.supervisor else { return };
+        let group = Pid::from_child(supervisor);
+        kill_process_group(group, what).expect("the group of the server is there");
+    }
+
     /// Ends it at once.
     pub fn stops(&mut self) {
+        // One that stands still would not notice.
+        self.signal(Signal::CONT);
         let Some(mut supervisor) = self.supervisor.take() else { return };
         drop(supervisor.stdin.take());
         supervisor.wait().expect("sh can be waited for");

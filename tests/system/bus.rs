@@ -39,6 +39,7 @@ struct Node {
     bus: Arc<dyn Bus>,
     inbox: Inbox,
     whispers: mpsc::Receiver<Whisper>,
+    tasks: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -79,18 +80,17 @@ impl House {
         let store = Store::open(&location, Purpose::Command, Ids::SYSTEM, Box::new(|_| {})).await.unwrap();
         let meters = Arc::new(Meters::new("test"));
         let (ears, inbox, whispers) = bus::inbox(store.cluster().unwrap().clone(), meters.clone());
-        let stop = CancellationToken::new();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let bus: Arc<dyn Bus> = match &self.nats {
             None => Arc::new(store.notify(ears, meters).expect("others write to it")),
             Some(nats) => {
                 let servers = NatsServers::parse(&nats.url()).unwrap();
                 let cluster = store.cluster().unwrap().clone();
-                let tasks = TaskTracker::new();
                 let nats = Nats::start(&servers, cluster, ears, meters, &tasks, stop.clone()).await;
                 Arc::new(nats.unwrap())
             }
         };
-        let node = Node { store, bus, inbox, whispers, stop };
+        let node = Node { store, bus, inbox, whispers, tasks, stop };
         wait_for("the node listens", || async { node.figure("connected") > 0 }).await;
         node
     }
@@ -270,4 +270,22 @@ async fn a_bus_that_was_lost_comes_back_by_itself_and_asks_for_a_look(mut house:
     assert_eq!(two.inbox.reach.borrow().looks, looks + 1);
     house.announces(&one, &posts(Ids::SYSTEM.room(), 3..=3)).await;
     two.reaches(3).await;
+}
+
+#[tokio::test]
+async fn a_nats_server_that_stands_still_keeps_no_node_from_ending() {
+    let house = House::build(Way::Nats).await;
+    let node = house.node().await;
+    house.nats.as_ref().expect("the bus goes by it").stands_still();
+    let mut long = posts(Ids::SYSTEM.room(), 1..=1);
+    long[0].data = "x".repeat(8_000);
+    let nothing_more_is_taken = async || {
+        let before = node.figure("unsent");
+        (0..300).for_each(|_| node.bus.announce(node.epoch(), &long));
+        node.figure("unsent") == before + 300
+    };
+    wait_for("all that is on the way to the server is full", nothing_more_is_taken).await;
+    node.stop.cancel();
+    node.tasks.close();
+    tokio::time::timeout(DEADLINE, node.tasks.wait()).await.expect("what works for the bus ends");
 }
