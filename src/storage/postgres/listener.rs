@@ -1,6 +1,7 @@
 //! Listening to what other nodes notify, and notifying them, on a connection of its own that is opened again whenever it is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -30,17 +31,27 @@ pub(super) struct Channel {
     pub whispers: Gathered,
 }
 
-/// Hears a channel, and says there what is whispered, until `stop`. Something that `hear` misses is lost.
+/// Hears a channel, and says there what is whispered, until `stop`. Something that `hear` misses is lost. The log is told once when
+/// the connection is lost and once when it is back, however often it is tried meanwhile.
 pub(super) async fn listen(
     server: Arc<Server>,
     mut channel: Channel,
     stop: CancellationToken,
     hear: impl Fn(Notice) + Send + Sync + 'static,
 ) {
+    let is_lost = AtomicBool::new(false);
+    let hear = |notice| {
+        if matches!(notice, Notice::Connected) && is_lost.swap(false, Ordering::Relaxed) {
+            tracing::info!("other nodes are heard again");
+        }
+        hear(notice);
+    };
     let listening = async {
         loop {
-            if let Err(error) = hear_until_lost(&server, &mut channel, &hear).await {
-                tracing::warn!(%error, "nothing is heard from other nodes for a moment");
+            if let Err(error) = hear_until_lost(&server, &mut channel, &hear).await
+                && !is_lost.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(%error, "other nodes are not heard: what they write comes up to a second late");
             }
             tokio::time::sleep(PAUSE).await;
         }
