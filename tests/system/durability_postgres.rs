@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::log::{Watched, assert_dense, history, messages, until_said};
 use crate::support::postgres::Database;
-use crate::support::{Client, Person, Server, SmallDisk, wait_for};
+use crate::support::{Client, DEADLINE, Figures, Person, Server, SmallDisk, wait_for};
 
 async fn is_ready(whom: &Client, wanted: u16) {
     wait_for("it is ready, or not", || async { whom.get("/readyz").await.status == wanted }).await;
@@ -100,6 +100,44 @@ async fn a_postgresql_that_is_down_is_one_line_of_the_log_and_its_return_another
         assert_eq!(lines(&log, "nothing is written"), turn, "{log}");
         assert!(lines(&log, "the log cannot be read") <= turn, "{log}");
     }
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_hear_other_nodes_says_so_once_and_once_when_it_does_again() {
+    let database = Database::create_alone().await;
+    let env = [("PARLOR_STORAGE__URL", &*database.url()), ("PARLOR_METRICS__LISTEN", "127.0.0.1:0")];
+    let server = Server::start_with(&env).await;
+    database.stops().await;
+    // It tries to listen again each second.
+    let tries_often = || async { Figures::of(&server).await.get("parlor_log_age_seconds", &[]) > 5.0 };
+    wait_for("it has tried to listen several times", tries_often).await;
+    assert_eq!(lines(&server.log(), "other nodes are not heard"), 1, "{}", server.log());
+    database.starts().await;
+    let is_back = || async { lines(&server.log(), "other nodes are heard again") == 1 };
+    wait_for("it says so", is_back).await;
+    assert_eq!(lines(&server.log(), "other nodes are not heard"), 1, "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_node_that_writes_to_a_database_without_what_it_has_read_refuses_writes_and_keeps_nobody_waiting() {
+    let database = Database::create().await;
+    let mut server = Server::start_with(&[("PARLOR_STORAGE__URL", &database.url())]).await;
+    database.run("UPDATE log SET identity = 'another server'").await;
+    server.restart().await;
+    let Watched { ada, room, .. } = Watched::begins(&server).await;
+    let path = format!("/v1/rooms/{}/messages", room.id);
+    let epoch = database.run("SELECT epoch FROM epochs WHERE number = 2").await;
+    database
+        .run("DELETE FROM epochs WHERE number = 2; UPDATE log SET epoch = (SELECT epoch FROM epochs WHERE number = 1)")
+        .await;
+    for post in 0..3 {
+        let body = format!("not kept {post}");
+        let refused = is_refused(&ada, &path, &body);
+        tokio::time::timeout(DEADLINE, refused).await.expect("it is answered");
+    }
+    let epoch = epoch.trim();
+    database.run(&format!("INSERT INTO epochs VALUES (2, {epoch}, 1); UPDATE log SET epoch = {epoch}")).await;
+    ada.posts(&room, "kept").await;
 }
 
 #[tokio::test]

@@ -29,6 +29,10 @@ statements! {
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 }
 
+/// How often a transaction meets the epochs of the log before it gives up. Twice is enough, unless other nodes begin new ones at the
+/// same moment.
+const MEETINGS: usize = 4;
+
 /// What the transactions of a journal may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::storage) enum Lane {
@@ -103,7 +107,7 @@ impl Transaction {
             met?;
         }
         self.tail = Tail::default();
-        loop {
+        for _ in 0..MEETINGS {
             self.connection.begin()?;
             if self.lane == Lane::Plain {
                 return Ok(());
@@ -128,6 +132,9 @@ impl Transaction {
             self.connection.roll_back().await?;
             shared.meet(&mut self.connection).await?;
         }
+        // Its readers are connected to another database, as when two servers take writes at once after a failover.
+        self.connection.give_up();
+        Err(Failure::lost("the database that is written to lacks an epoch that this node has read"))
     }
 
     /// Opens the savepoint of a request.
