@@ -202,7 +202,7 @@ impl House {
         };
         let inbox = match errand {
             Errand::Serve => others.open(config, &store, node.registry.clone()).await?,
-            // Other nodes hear of what a command writes by its transactions.
+            // Its transactions tell other nodes by PostgreSQL. Those that hear NATS alone find it within a second.
             Errand::Command => None,
         };
         if let Some(inbox) = inbox {
