@@ -93,7 +93,7 @@ impl Transaction {
         &mut self.connection
     }
 
-    /// Begins the transaction of a batch.
+    /// Begins the transaction of a batch. Long because what it learns may make it begin again.
     pub(super) async fn begin(&mut self) -> Result<(), Failure> {
         if let Some(shared) = &self.shared
             && !self.connection.is_open()
