@@ -118,6 +118,13 @@ pub(super) enum BatchFailure {
     Fatal(Failure),
 }
 
+/// Before the commit nothing is written.
+impl From<Failure> for BatchFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Undone(failure)
+    }
+}
+
 impl BatchFailure {
     pub fn as_error(&self) -> Error {
         match self {

@@ -34,13 +34,16 @@ statements! {
 }
 
 /// A room as the author of a post finds it.
-struct Found {
+pub(super) struct Found {
     room: RoomId,
     last_seq: i64,
     author: UserRef,
     /// The author has posted in this room under the same client id before.
     is_repeat: bool,
 }
+
+/// What a look has found: the room, or why its author may not post there.
+pub(super) type Looked = Result<Found, Refusal>;
 
 /// What the posts of a batch that are written already mean for the next one.
 #[derive(Default)]
@@ -52,14 +55,22 @@ struct Written {
     positions: Vec<Position>,
 }
 
-/// Writes posts. Each of them then has its outcome.
-pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<(), Failure> {
-    let looks: Vec<_> = posts.iter().map(|post| look_of(&post.new)).collect();
-    let found = Query::first_of_each(&looks, tx.sql(), found_of).await?;
+/// The questions for the rooms of posts, as their authors find them.
+pub(super) fn looks(posts: &[Post]) -> Vec<Query<'_>> {
+    posts.iter().map(|post| look_of(&post.new)).collect()
+}
+
+/// Decides about posts by what was found for each. Each of them then has its outcome. Gives what has to be written, after which nobody
+/// has to look, so it may go out with the commit.
+pub(super) fn decide<'p>(
+    tx: &mut Transaction,
+    posts: &'p mut [Post],
+    found: Vec<Option<Looked>>,
+) -> Result<Vec<Query<'p>>, Failure> {
     let mut written = Written::default();
     for (post, found) in posts.iter_mut().zip(found) {
         post.outcome = match found.unwrap_or(Err(Refusal::RoomNotFound)) {
-            Ok(found) => decide(tx, post, found, &mut written)?,
+            Ok(found) => place(tx, post, found, &mut written)?,
             Err(refusal) => Outcome::Refused(refusal.into()),
         };
     }
@@ -80,7 +91,7 @@ pub(super) async fn write(tx: &mut Transaction, posts: &mut [Post]) -> Result<()
             .bind(message.created_at)
     });
     let rooms = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq));
-    Query::run_each(&messages.chain(rooms).collect::<Vec<_>>(), tx.sql()).await
+    Ok(messages.chain(rooms).collect())
 }
 
 /// The question for the room of a post, as its author finds it.
@@ -93,7 +104,7 @@ fn look_of(new: &NewMessage) -> Query<'_> {
 }
 
 /// Gives a post its place in the log, unless a rule refuses it or it is a repeat.
-fn decide(
+fn place(
     tx: &mut Transaction,
     post: &mut Post,
     found: Found,
@@ -115,7 +126,7 @@ fn decide(
     Ok(Outcome::Written(message))
 }
 
-fn found_of(row: &Row<'_>) -> Result<Result<Found, Refusal>, Failure> {
+pub(super) fn found_of(row: &Row<'_>) -> Result<Looked, Failure> {
     if let Err(refusal) = rights::may(role_of(row)?, visibility_of(row)?, Permission::Post) {
         return Ok(Err(refusal));
     }

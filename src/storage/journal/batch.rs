@@ -3,7 +3,7 @@
 //! was written after that would be committed one by one.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,6 +14,7 @@ use super::transaction::Transaction;
 use crate::storage::error::{BatchFailure, Error, Failure, Stop};
 use crate::storage::posting;
 use crate::storage::posts::Post;
+use crate::storage::sql::Query;
 
 /// How long a transaction that was ended for the sake of another one waits before it is tried again. The other one is woken up
 /// meanwhile, and takes the rows that it has waited for; otherwise the same deadlock would come back.
@@ -37,6 +38,29 @@ pub(super) struct Batch {
     pub others: Vec<Box<dyn Request>>,
 }
 
+/// Why a transaction ends without its commit.
+enum Trouble {
+    /// One of the posts breaks it for all. The others can be written without that one.
+    OfAPost,
+    OfAll(BatchFailure),
+}
+
+impl From<BatchFailure> for Trouble {
+    fn from(failure: BatchFailure) -> Self {
+        match failure {
+            // Whatever else breaks a constraint is undone in its own savepoint.
+            BatchFailure::Undone(failure) if failure.is_constraint() => Self::OfAPost,
+            failure => Self::OfAll(failure),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        BatchFailure::from(failure).into()
+    }
+}
+
 impl Batch {
     pub fn len(&self) -> usize {
         self.posts.len() + self.others.len()
@@ -55,9 +79,13 @@ impl Batch {
     }
 
     async fn write_once(&mut self, tx: &mut Transaction) -> Result<Committed, BatchFailure> {
-        let written = match self.write_all(tx).await {
-            Ok(()) => tx.commit().await,
-            Err(failure) => Err(BatchFailure::Undone(failure)),
+        let written = match self.write_together(tx).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::OfAll(failure)) => Err(failure),
+            Err(Trouble::OfAPost) => {
+                tx.roll_back().await.map_err(BatchFailure::Fatal)?;
+                self.write_alone(tx).await
+            }
         };
         let committed = tx.take();
         if let Err(BatchFailure::Undone(_)) = written {
@@ -66,37 +94,39 @@ impl Batch {
         written.map(|()| committed)
     }
 
-    /// Everything except the commit.
-    async fn write_all(&mut self, tx: &mut Transaction) -> Result<(), Failure> {
-        tx.begin().await?;
-        self.write_posts(tx).await?;
-        for request in &mut self.others {
-            if let Some(refused) = in_savepoint(tx, async |tx| request.run(tx).await).await? {
-                request.refuse(refused);
-            }
+    /// Writes the posts together, first of all and without a savepoint: with one, SQLite would copy every page that they change, and
+    /// PostgreSQL would be waited for once more.
+    async fn write_together(&mut self, tx: &mut Transaction) -> Result<(), Trouble> {
+        let Self { posts, others } = self;
+        let found = tx.begin_looking(&posting::looks(posts), posting::found_of).await?;
+        let decided = catch_unwind(AssertUnwindSafe(|| posting::decide(tx, posts, found)));
+        let last = decided.map_err(|_| Trouble::OfAPost)??;
+        if others.is_empty() {
+            return Ok(tx.commit(last).await?);
         }
-        Ok(())
+        Query::run_each(&last, tx.sql()).await?;
+        drop(last);
+        write_others(tx, others).await?;
+        Ok(tx.commit(Vec::new()).await?)
     }
 
-    /// Writes the posts together, first of all and without a savepoint: with one, SQLite would copy every page that they change. If
-    /// one of them breaks it, the transaction begins once more, and each is written in a savepoint of its own.
-    async fn write_posts(&mut self, tx: &mut Transaction) -> Result<(), Failure> {
-        if self.posts.is_empty() {
-            return Ok(());
-        }
-        let together = AssertUnwindSafe(posting::write(tx, &mut self.posts)).catch_unwind().await;
-        if refused(together.map(|written| written.map_err(Stop::from)))?.is_none() {
-            return Ok(());
-        }
-        tx.roll_back().await?;
+    /// Writes each post in a savepoint of its own, because one of them breaks the transaction.
+    async fn write_alone(&mut self, tx: &mut Transaction) -> Result<(), BatchFailure> {
+        let Self { posts, others } = self;
         tx.begin().await?;
-        for post in &mut self.posts {
+        for post in posts {
             let alone = std::slice::from_mut(post);
-            if let Some(refused) = in_savepoint(tx, async |tx| Ok(posting::write(tx, alone).await?)).await? {
+            let write = async |tx: &mut Transaction| {
+                let found = Query::first_of_each(&posting::looks(alone), tx.sql(), posting::found_of).await?;
+                let last = posting::decide(tx, alone, found)?;
+                Ok(Query::run_each(&last, tx.sql()).await?)
+            };
+            if let Some(refused) = in_savepoint(tx, write).await? {
                 post.refuse(refused);
             }
         }
-        Ok(())
+        write_others(tx, others).await?;
+        tx.commit(Vec::new()).await
     }
 
     pub fn refuse(&mut self, failure: &BatchFailure) {
@@ -108,6 +138,15 @@ impl Batch {
         self.posts.into_iter().for_each(Post::answer);
         self.others.into_iter().for_each(Request::answer);
     }
+}
+
+async fn write_others(tx: &mut Transaction, others: &mut [Box<dyn Request>]) -> Result<(), Failure> {
+    for request in others {
+        if let Some(refused) = in_savepoint(tx, async |tx| request.run(tx).await).await? {
+            request.refuse(refused);
+        }
+    }
+    Ok(())
 }
 
 /// Does some work in a savepoint. Returns why it was undone, or none if it was not. A failure that ends the batch is the error.

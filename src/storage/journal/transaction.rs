@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
+use futures_util::FutureExt;
+
 use super::committed::Committed;
 use super::tail::{Mark, Tail};
 use crate::bus::Cluster;
@@ -95,11 +97,21 @@ impl Transaction {
 
     /// Begins the transaction of a batch. Long because what it learns may make it begin again.
     pub(super) async fn begin(&mut self) -> Result<(), Failure> {
+        self.begin_looking(&[], |_| Ok(())).await.map(drop)
+    }
+
+    /// The same, and reads the first row of each query. A server is waited for once.
+    pub(super) async fn begin_looking<T: Send>(
+        &mut self,
+        looks: &[Query<'_>],
+        read: fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Vec<Option<T>>, Failure> {
         if let Some(shared) = &self.shared
             && !self.connection.is_open()
         {
-            // The database may be another one since the connection was lost.
-            let met = shared.meet(&mut self.connection).await;
+            // The database may be another one since the connection was lost. (Boxed, because the compiler gives up on futures that are
+            // nested more deeply.)
+            let met = shared.meet(&mut self.connection).boxed().await;
             if met.is_err() {
                 // Nothing is written through a connection that has not been looked at.
                 self.connection.give_up();
@@ -110,7 +122,7 @@ impl Transaction {
         for _ in 0..MEETINGS {
             self.connection.begin()?;
             if self.lane == Lane::Plain {
-                return Ok(());
+                return Query::first_of_each(looks, &mut self.connection, read).await;
             }
             let end = |row: &Row<'_>| {
                 let at = Timestamp::from_micros(row.get("at")?);
@@ -118,19 +130,20 @@ impl Transaction {
                 Ok((Position(row.get("head")?), row.get::<i64, _>("epoch")?, (at, told)))
             };
             let began = Instant::now();
-            let (head, epoch, times) = HEAD.query().one(&mut self.connection, end).await?;
+            let ((head, epoch, times), found) =
+                HEAD.query().one_and_first_of_each(looks, &mut self.connection, end, read).await?;
             let Some(shared) = &self.shared else {
                 self.tail = Tail::after(head, times, None);
-                return Ok(());
+                return Ok(found);
             };
             shared.meters.waited(began.elapsed());
             if let Some(epoch) = shared.known(head, epoch) {
                 self.tail = Tail::after(head, times, Some(epoch));
-                return Ok(());
+                return Ok(found);
             }
             // In a transaction of its own: whatever is published of this one has to be of an epoch that is known.
             self.connection.roll_back().await?;
-            shared.meet(&mut self.connection).await?;
+            shared.meet(&mut self.connection).boxed().await?;
         }
         // Its readers are connected to another database, as when two servers take writes at once after a failover.
         self.connection.give_up();
@@ -193,12 +206,12 @@ impl Transaction {
         self.tail.committed.extended.push((session, expires_at));
     }
 
-    /// Ends the batch: stores its events and commits, with a sync.
-    pub(super) async fn commit(&mut self) -> Result<(), BatchFailure> {
+    /// Ends the batch: writes what is left, stores its events and commits, with a sync.
+    pub(super) async fn commit(&mut self, mut last: Vec<Query<'_>>) -> Result<(), BatchFailure> {
         if self.tail.committed.events.is_empty() {
-            return self.connection.commit().await;
+            return self.connection.commit_after(&last).await;
         }
-        let mut last: Vec<_> = self.tail.committed.events.iter().map(stored).collect();
+        last.extend(self.tail.committed.events.iter().map(stored));
         let head = self.tail.head();
         last.push(MOVE_HEAD.bind(head).bind(self.tail.at));
         if let (Some(Shared { cluster, .. }), Some(epoch)) = (&self.shared, self.tail.committed.epoch) {

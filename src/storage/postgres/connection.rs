@@ -146,7 +146,7 @@ impl Connection {
     }
 
     async fn run_now(&mut self, query: &Query<'_>) -> Result<u64, Failure> {
-        let (ahead, client, statement) = self.prepare(query).await?;
+        let (ahead, Open { client, .. }, statement) = self.prepare(query).await?;
         let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
         let run = client.execute_raw(&statement, values);
         Ok(after(client, &ahead, run).await?)
@@ -165,7 +165,7 @@ impl Connection {
         query: &Query<'_>,
         take: &mut (dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, Failure> + Send),
     ) -> Result<(), Failure> {
-        let (ahead, client, statement) = self.prepare(query).await?;
+        let (ahead, Open { client, .. }, statement) = self.prepare(query).await?;
         let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
         let rows: RowStream = after(client, &ahead, client.query_raw(&statement, values)).await?;
         let mut rows = pin!(rows);
@@ -222,6 +222,33 @@ impl Connection {
         .await
     }
 
+    /// The row of a statement that always has one, and then the first row of one other statement for each row of values, without
+    /// waiting for one before the next goes out.
+    pub async fn one_and_first_of_each<O, T>(
+        &mut self,
+        one: &Query<'_>,
+        queries: &[Query<'_>],
+        read_one: &mut (impl FnMut(&Row<'_>) -> Result<O, Failure> + Send),
+        read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
+    ) -> Result<(O, Vec<Option<T>>), Failure> {
+        self.in_time(async |this| {
+            // Prepared first, so that it does not separate the two.
+            if let Some(query) = queries.first() {
+                this.prepared(query).await?;
+            }
+            let (ahead, open, statement) = this.prepare(one).await?;
+            let client = &open.client;
+            let values: Vec<_> = one.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+            let one = after(client, &ahead, client.query_one(&statement, &values));
+            let others = queries.iter().map(|query| first(open, query));
+            let (one, others) = future::join(one, future::try_join_all(others)).await;
+            // What is wrong with the first is why the others fail.
+            let one = read_one(&Row::Postgres(&one?))?;
+            Ok((one, read_each(&others?, read)?))
+        })
+        .await
+    }
+
     /// The first row of one statement for each row of values, without waiting for one before the next goes out.
     pub async fn first_of_each<T>(
         &mut self,
@@ -236,15 +263,10 @@ impl Connection {
         queries: &[Query<'_>],
         read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
     ) -> Result<Vec<Option<T>>, Failure> {
-        let Some(first) = queries.first() else { return Ok(Vec::new()) };
-        let (ahead, client, statement) = self.prepare(first).await?;
-        let reads = queries.iter().map(|query| {
-            let values: Vec<_> = query.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-            let statement = &statement;
-            async move { client.query_opt(statement, &values).await }
-        });
-        let rows = after(client, &ahead, future::try_join_all(reads)).await?;
-        rows.iter().map(|row| row.as_ref().map(|row| read(&Row::Postgres(row))).transpose()).collect()
+        let Some(query) = queries.first() else { return Ok(Vec::new()) };
+        let (ahead, open, _) = self.prepare(query).await?;
+        let reads = future::try_join_all(queries.iter().map(|query| first(open, query)));
+        read_each(&after(&open.client, &ahead, reads).await?, read)
     }
 
     /// The server's time.
@@ -294,10 +316,10 @@ impl Connection {
     async fn prepare(
         &mut self,
         query: &Query<'_>,
-    ) -> Result<(String, &Client, tokio_postgres::Statement), Failure> {
+    ) -> Result<(String, &Open, tokio_postgres::Statement), Failure> {
         let statement = self.prepared(query).await?;
         let ahead = std::mem::take(&mut self.ahead);
-        Ok((ahead, &self.client().await?.client, statement))
+        Ok((ahead, self.client().await?, statement))
     }
 
     async fn prepared(&mut self, query: &Query<'_>) -> Result<tokio_postgres::Statement, Failure> {
@@ -333,6 +355,20 @@ impl Connection {
         self.may_open = false;
         Ok(self.open.as_mut().expect("it was opened above"))
     }
+}
+
+/// The first row of a statement that is prepared.
+async fn first(open: &Open, query: &Query<'_>) -> Result<Option<tokio_postgres::Row>, tokio_postgres::Error> {
+    let values: Vec<_> = query.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+    let statement = open.prepared.get(query.statement.name).expect("it was prepared");
+    open.client.query_opt(statement, &values).await
+}
+
+fn read_each<T>(
+    rows: &[Option<tokio_postgres::Row>],
+    read: &mut impl FnMut(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Vec<Option<T>>, Failure> {
+    rows.iter().map(|row| row.as_ref().map(|row| read(&Row::Postgres(row))).transpose()).collect()
 }
 
 /// Sends plain statements and then a prepared one, without waiting between them. The first failure counts.

@@ -205,6 +205,21 @@ impl Query<'_> {
         }
     }
 
+    /// The row of a statement that always has one, and then what `first_of_each` gives. A server is waited for once.
+    pub async fn one_and_first_of_each<O: Send, T: Send>(
+        self,
+        queries: &[Query<'_>],
+        on: &mut Connection,
+        mut read_one: impl FnMut(&Row<'_>) -> Result<O, Failure> + Send,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Failure> + Send,
+    ) -> Result<(O, Vec<Option<T>>), Failure> {
+        if let Connection::Postgres(postgres) = on {
+            return postgres.one_and_first_of_each(&self, queries, &mut read_one, &mut read).await;
+        }
+        let one = self.one(on, read_one).await?;
+        Ok((one, Query::first_of_each(queries, on, read).await?))
+    }
+
     /// The first row of a statement for each of several rows of values, in their order. All of them are of one statement.
     pub async fn first_of_each<T: Send>(
         queries: &[Self],
