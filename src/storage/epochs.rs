@@ -42,6 +42,7 @@ pub(super) async fn begin(
     let begin = async |sql: &mut Connection| begin_in_transaction(sql, serves, seen, ids).await;
     let (key, head) = sql.in_transaction(begin).await?;
     sql.outside_transaction();
+    sql.stay();
     Ok(Begun { key, epochs: known(sql).await?, head })
 }
 

@@ -121,6 +121,9 @@ impl Transaction {
         self.tail = Tail::default();
         for _ in 0..MEETINGS {
             self.connection.begin()?;
+            if self.shared.is_some() {
+                self.connection.stay();
+            }
             if self.lane == Lane::Plain {
                 return Query::first_of_each(looks, &mut self.connection, read).await;
             }

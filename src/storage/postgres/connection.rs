@@ -56,7 +56,7 @@ impl Connection {
     /// The same. Connects at once, so that a server that cannot be used is noticed.
     pub async fn open(server: Arc<Server>) -> Result<Self, Failure> {
         let mut this = Self::to_write(server);
-        this.client().await?;
+        this.in_time(async |this| this.client().await.map(drop)).await?;
         Ok(this)
     }
 
@@ -93,6 +93,11 @@ impl Connection {
     /// What follows are statements each for itself.
     pub fn outside_transaction(&mut self) {
         self.begin_with("");
+    }
+
+    /// From here on a lost connection is an error.
+    pub fn stay(&mut self) {
+        self.may_open = false;
     }
 
     fn begin_with(&mut self, statement: &str) {

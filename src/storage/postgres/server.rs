@@ -38,7 +38,10 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 const SETTINGS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = '5s'; \
                         SET client_min_messages = warning; SET timezone = 'UTC'";
 
-/// The last warning of the server on a connection, until it is taken.
+/// What breaks off a commit's wait for its standby, in the server's own code: its words depend on its language.
+const BREAKS_OFF: &str = "SyncRepWaitForLSN";
+
+/// That a commit has not waited for its standby, as the server warns, until it is taken.
 #[derive(Clone, Default)]
 pub(super) struct Warning(Arc<Mutex<Option<String>>>);
 
@@ -176,7 +179,9 @@ async fn drive<S, T>(
                 // Nobody listens any more.
                 let _ = notify.send(said.payload().to_owned());
             }
-            (Ok(AsyncMessage::Notice(notice)), _) => warning.set(notice.message().to_owned()),
+            (Ok(AsyncMessage::Notice(notice)), _) if notice.routine() == Some(BREAKS_OFF) => {
+                warning.set(notice.message().to_owned());
+            }
             (Ok(_), _) => {}
             (Err(error), _) => {
                 tracing::debug!(%error, "a connection to the database was lost");

@@ -137,6 +137,15 @@ impl Connection {
         }
     }
 
+    /// A connection that is lost from here on is not opened again before the next transaction begins: its database has to be looked at
+    /// first.
+    pub fn stay(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(postgres) => postgres.stay(),
+        }
+    }
+
     /// Runs several statements, as a migration has them.
     pub async fn run_all(&mut self, statements: &'static str) -> Result<(), Failure> {
         match self {
