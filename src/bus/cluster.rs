@@ -1,6 +1,6 @@
 //! The nodes of one database, and how they know each other's messages: each message has a code that can only be made with the
-//! database's key (HMAC-SHA-256). Whoever may connect to a PostgreSQL database can send notifications in it, and whoever may connect
-//! to a NATS server can publish there.
+//! database's key (HMAC-SHA-256). Everybody who may connect to a PostgreSQL database can send notifications in it, and everybody who
+//! may connect to a NATS server can publish there.
 
 use std::fmt;
 

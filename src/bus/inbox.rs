@@ -75,7 +75,7 @@ impl Ears {
             Said::Reaches(head) => self.reaches(epoch, head),
             Said::Events(events) => {
                 let Some(head) = events.last().map(|event| event.position) else { return };
-                // First the events: whoever hears how far the log reaches, and lacks them, reads the store.
+                // First the events: the feeder reads the store when it hears how far the log reaches and lacks them.
                 let _ = self.batches.try_send((epoch, events));
                 self.reaches(epoch, head);
             }

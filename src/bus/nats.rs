@@ -162,7 +162,7 @@ impl Sending {
         }
     }
 
-    /// While there is no connection nothing is kept for later: whoever listens then has looked at the log meanwhile.
+    /// While there is no connection nothing is kept for later: the others have looked at the log by then.
     async fn send(&self, message: String) {
         let is_connected = self.client.connection_state() == State::Connected;
         if !is_connected || self.client.publish(self.subject.clone(), message.into()).await.is_err() {

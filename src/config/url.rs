@@ -22,7 +22,7 @@ impl fmt::Debug for ServiceUrl {
 }
 
 /// A text with stars in the place of the password of a URL in it: between the first colon and the last `@`, which both may stand in a
-/// password, and behind `password=`. Of a URL of NATS, what stands there alone is a token and a secret, too.
+/// password, and behind `password=`. Of NATS it may be a list of URLs, with tokens: everything before the last `@` is left out.
 pub(super) fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let mut shown = format!("{scheme}://");
@@ -30,8 +30,8 @@ pub(super) fn without_password(text: &str) -> String {
         Some((user, behind)) => {
             let is_of_nats = scheme.ends_with("nats") || scheme.ends_with("tls");
             match user.split_once(':') {
+                _ if is_of_nats => shown.push_str("***@"),
                 Some((name, _)) => shown.extend([name, ":***@"]),
-                None if is_of_nats => shown.push_str("***@"),
                 None => shown.extend([user, "@"]),
             }
             behind
@@ -90,7 +90,8 @@ mod tests {
             ("postgres://ada@db/parlor?password=secret&a=b", "postgres://ada@db/parlor?password=***&a=b"),
             ("\"postgres://ada@db/parlor?password=secret\"", "\"postgres://ada@db/parlor?password=***\""),
             ("postgres://ada@db/parlor", "postgres://ada@db/parlor"),
-            ("nats://ada:secret@bus:4222", "nats://ada:***@bus:4222"),
+            ("nats://ada:secret@bus:4222", "nats://***@bus:4222"),
+            ("nats://ada:se,cret@bus,nats://bus-2", "nats://***@bus,nats://bus-2"),
             ("\"nats://token@bus\"", "\"nats://***@bus\""),
             ("tls://token@bus,tls://token@bus-2", "tls://***@bus-2"),
             ("nats://bus:4222,nats://bus-2", "nats://bus:4222,nats://bus-2"),

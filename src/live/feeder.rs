@@ -245,7 +245,7 @@ impl Following {
         };
         let head = match head {
             Ok(head) => head,
-            Err(error) => return tracing::error!(%error, "the lost part of the log is looked for again"),
+            Err(error) => return self.cannot_read(error),
         };
         tracing::error!(
             head = head.0,

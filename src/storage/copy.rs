@@ -15,24 +15,9 @@ use uuid::Uuid;
 use super::error::{Failure, OpenError};
 use super::postgres::{self, Server};
 use super::sql::{Connection, Value, statements};
-use super::{migrations, sqlite};
+use super::{migrations, sqlite, tables};
 use crate::domain::clock::Clock;
 
-/// All tables with something to keep, each after those that it refers to.
-const TABLES: [&str; 12] = [
-    "users",
-    "credentials",
-    "sessions",
-    "known_networks",
-    "rooms",
-    "members",
-    "messages",
-    "events",
-    "log",
-    "epochs",
-    "consumers",
-    "keys",
-];
 /// How long the server may keep the copy waiting at its start.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How many rows lie between two words of progress.
@@ -91,7 +76,7 @@ async fn copy_all(
     let client = target.opened()?;
     client.batch_execute("BEGIN").await.map_err(Failure::from)?;
     let mut copied = Copied::new();
-    for table in TABLES {
+    for table in tables::KEPT {
         let rows = copy_table(source, client, table, &progress).await?;
         let there = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await;
         let there: i64 = there.map_err(Failure::from)?.get(0);

@@ -3,6 +3,7 @@
 use super::error::{Failure, OpenError};
 use super::postgres::Found;
 use super::sql::{Connection, statements};
+use super::tables;
 
 statements! {
     TABLE = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL PRIMARY KEY, is_additive BOOLEAN NOT NULL)";
@@ -34,7 +35,7 @@ pub(super) async fn run(sql: &mut Connection, named: &str) -> Result<(), OpenErr
 pub(super) async fn apply(sql: &mut Connection, named: &str) -> Result<Result<(), OpenError>, Failure> {
     // Two nodes may start at once.
     sql.lock_out_others().await?;
-    match sql.survey().await? {
+    match sql.survey(&tables::KEPT).await? {
         Found::Good => {}
         Found::Foreign => return Ok(Err(OpenError::NotOurs(named.to_owned()))),
         Found::Lacks(rights) => return Ok(Err(OpenError::Unfit(named.to_owned(), rights))),

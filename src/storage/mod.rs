@@ -34,6 +34,7 @@ pub mod sessions;
 mod sql;
 mod sqlite;
 mod stream_snapshots;
+mod tables;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;

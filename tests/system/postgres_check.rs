@@ -133,6 +133,9 @@ async fn a_role_without_the_rights_is_refused() {
     tried.is_refused(&["the role parlor may not create tables", "GRANT"], &[]).await;
     superuser("GRANT CREATE ON SCHEMA public TO parlor").await;
     tried.is_good(&[]).await;
+    // A table of somebody else beside ours does no harm.
+    superuser("CREATE TABLE notes (text TEXT); ALTER TABLE notes OWNER TO postgres").await;
+    tried.is_good(&[]).await;
     superuser("ALTER TABLE messages OWNER TO postgres; ALTER TABLE events OWNER TO postgres; GRANT SELECT ON messages TO parlor")
         .await;
     tried.is_refused(&["the role parlor may not read and write events, messages", "GRANT"], &[]).await;

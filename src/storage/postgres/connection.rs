@@ -302,8 +302,8 @@ impl Connection {
     }
 
     /// Whether the database and the rights in it are ours.
-    pub async fn survey(&mut self) -> Result<Found, Failure> {
-        self.in_time(async |this| fitness::survey(&this.client().await?.client).await).await
+    pub async fn survey(&mut self, tables: &[&str]) -> Result<Found, Failure> {
+        self.in_time(async |this| fitness::survey(&this.client().await?.client, tables).await).await
     }
 
     fn later(&mut self, statement: &str) {

@@ -14,14 +14,15 @@ const ASK: &str = "SELECT current_setting('server_version_num')::INT, current_se
                    set_config('synchronous_commit', current_setting('synchronous_commit'), false), \
                    current_setting('fsync'), current_setting('server_encoding')";
 
-/// What is in the way of a role in a database. Tables of extensions do not count.
+/// What is in the way of a role in a database whose tables are to have these names. Tables of extensions do not count, and beside ours
+/// there may be others.
 const SURVEY: &str = "WITH here AS (SELECT oid, relname, relkind FROM pg_class c \
         WHERE relnamespace = current_schema()::REGNAMESPACE AND relkind IN ('r', 'p', 'v', 'm', 'f') \
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')) \
     SELECT current_user::TEXT, \
     EXISTS (SELECT FROM here) AND (to_regclass('migrations') IS NULL OR to_regclass('log') IS NULL), \
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), \
-    (SELECT string_agg(relname, ', ' ORDER BY relname) FROM here WHERE relkind = 'r' \
+    (SELECT string_agg(relname, ', ' ORDER BY relname) FROM here WHERE relname = ANY($1) \
         AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                  AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')))";
 
@@ -58,8 +59,8 @@ pub(in crate::storage) enum Found {
     Lacks(String),
 }
 
-pub(super) async fn survey(client: &Client) -> Result<Found, Failure> {
-    let row = client.query_one(SURVEY, &[]).await?;
+pub(super) async fn survey(client: &Client, tables: &[&str]) -> Result<Found, Failure> {
+    let row = client.query_one(SURVEY, &[&tables]).await?;
     let role: String = row.try_get(0)?;
     if row.try_get(1)? {
         return Ok(Found::Foreign);

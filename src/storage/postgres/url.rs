@@ -149,6 +149,19 @@ struct Parts {
     root: Option<PathBuf>,
 }
 
+/// Parameters that the library reads.
+const PASSED_ON: [&str; 9] = [
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "options",
+    "channel_binding",
+    "sslnegotiation",
+];
+
 /// Takes the parameters out of a URL that the library does not know, or reads otherwise.
 fn take_own(text: &str) -> Result<Parts, UrlError> {
     if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
@@ -163,7 +176,9 @@ fn take_own(text: &str) -> Result<Parts, UrlError> {
             // Both mean the same here, and it holds without them, too.
             Some(("target_session_attrs", "read-write" | "primary")) => {}
             Some(("target_session_attrs", other)) => return Err(UrlError::Session(other.into())),
-            _ => kept.push(pair),
+            Some((name, _)) if PASSED_ON.contains(&name) => kept.push(pair),
+            // The library knows more, and they would be left out in silence: this server sets them itself.
+            _ => return Err(UrlError::Malformed),
         }
     }
     let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
@@ -217,6 +232,7 @@ mod tests {
             ("postgres://db1,db2/parlor", UrlError::Lacks("user")),
             ("postgres://ada:secret@db1:one,db2/parlor", UrlError::Malformed),
             ("postgres://ada:secret@db1,db2/parlor?hosts=db3", UrlError::Malformed),
+            ("postgres://ada:secret@db1,db2/parlor?connect_timeout=30", UrlError::Malformed),
             ("postgres://ada:secret@db1,db2/parlor?hostaddr=10.0.0.1", UrlError::Uneven(2, 1, "addresses")),
             ("postgres:///parlor?user=ada&host=a,b,c&port=1,2", UrlError::Uneven(3, 2, "ports")),
             ("postgres://ada:secret@db/parlor?sslmode=prefer", UrlError::SslMode("prefer".into())),

@@ -163,12 +163,12 @@ impl Connection {
         }
     }
 
-    /// Whether the database and the rights in it are ours.
-    pub async fn survey(&mut self) -> Result<postgres::Found, Failure> {
+    /// Whether the database and the rights in these tables of it are ours.
+    pub async fn survey(&mut self, tables: &[&str]) -> Result<postgres::Found, Failure> {
         match self {
             // The file is ours by its name, and by the lock on its folder.
             Self::Sqlite(_) => Ok(postgres::Found::Good),
-            Self::Postgres(postgres) => postgres.survey().await,
+            Self::Postgres(postgres) => postgres.survey(tables).await,
         }
     }
 
