@@ -112,6 +112,10 @@ impl Opening {
         // A stream tells no length.
         let length = head.header("content-length").parse().unwrap_or(0);
         let body = connection.take(length).await?;
+        // A proxy says by a page of its own that it reaches no server, or has lost it meanwhile.
+        if matches!(head.status, 502..=504) && head.header("content-type").starts_with("text/html") {
+            return Err(format!("the proxy answers {}", head.status));
+        }
         let answer = head.with_body(&format!("GET {}", self.path), &body);
         answer.keeps_the_manners();
         published().check(&Method::GET, &self.path, &answer);
