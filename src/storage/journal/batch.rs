@@ -104,7 +104,10 @@ impl Batch {
         if others.is_empty() {
             return Ok(tx.commit(last).await?);
         }
-        Query::run_each(&last, tx.sql()).await?;
+        // Without posts nothing goes out before the first of the others: the beginning waits for it.
+        if !last.is_empty() {
+            Query::run_each(&last, tx.sql()).await?;
+        }
         drop(last);
         write_others(tx, others).await?;
         Ok(tx.commit(Vec::new()).await?)
