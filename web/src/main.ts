@@ -5,6 +5,7 @@ import Root from './Root.svelte';
 import { after, channel, newId, sharedStream } from './platform/browser';
 import { forget, readMarks, unsent } from './platform/storage';
 import { App, type SessionWord } from './state/app.svelte';
+import { language } from './state/language.svelte';
 import { Route } from './state/route.svelte';
 import { server } from './state/server.svelte';
 import './styles/tokens.css';
@@ -49,6 +50,13 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
+const target = document.getElementById('app')!;
+// The words load while the server is asked who is signed in, so they cost no round trip of their own.
+const words = language.load();
 void server.learn(calls.server, after);
 void app.start();
-mount(Root, { target: document.getElementById('app')!, props: { app, route, calls } });
+words.then(
+  () => mount(Root, { target, props: { app, route, calls } }),
+  // There are no words to say it in the reader's language, so it is said in all of them.
+  () => (target.textContent = 'Please load this page again. 请重新加载页面。'),
+);

@@ -1,8 +1,6 @@
 // Owns what a failed call looks like to the rest of the client: one error type, from RFC 9457 problems and from
 // networks that gave no answer. Must not know which call failed.
 
-import { sentence } from '../text/sentence';
-
 export interface FieldProblem {
   pointer: string;
   detail: string;
@@ -28,10 +26,10 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
-  /** What the server says about one field of the request body, by its JSON pointer, as a sentence. */
+  /** What the server says about one field of the request body, by its JSON pointer, in its words. */
   field(name: string): string {
     const found = this.fields.find((field) => field.pointer.replace(/^#?\//, '') === name);
-    return sentence(found?.detail ?? '');
+    return found?.detail ?? '';
   }
 
   static noAnswer(): Problem {

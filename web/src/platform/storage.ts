@@ -1,11 +1,13 @@
-// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme. Must not
+// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme, the language. Must not
 // keep anything that a sign-out must delete but cannot.
 import type { DraftStore } from '../state/drafts.svelte';
+import { isLanguage, type Language } from '../messages';
 import type { Unsent } from '../state/outbox.svelte';
 import type { ReadMarks } from '../state/rooms.svelte';
 
 const prefix = 'parlor-';
 const themeKey = 'parlor-theme';
+const languageKey = 'parlor-language';
 
 function read<T>(store: Storage, key: string, otherwise: T): T {
   try {
@@ -68,11 +70,20 @@ export function saveTheme(theme: Theme): void {
   localStorage.setItem(themeKey, theme);
 }
 
-/** Sign-out deletes everything of the person, as the computer may be shared. Only the theme and the read seqs stay. */
+export function loadLanguage(): Language | 'system' {
+  const language = read<unknown>(localStorage, languageKey, 'system');
+  return isLanguage(language) ? language : 'system';
+}
+
+export function saveLanguage(language: Language | 'system'): void {
+  write(localStorage, languageKey, language);
+}
+
+/** Sign-out deletes everything of the person, as the computer may be shared. Only theme, language and read seqs stay. */
 export function forget(): void {
   sessionStorage.clear();
   for (const key of Object.keys(localStorage)) {
-    if (key.startsWith(prefix) && key !== themeKey && !isReadMarks(key))
+    if (key.startsWith(prefix) && ![themeKey, languageKey].includes(key) && !isReadMarks(key))
       localStorage.removeItem(key);
   }
 }

@@ -1,15 +1,15 @@
-// Owns how moments are written, in the reader's language and time zone. Must not know what happened at them.
+// Owns how moments are written, in the language of the page and the reader's time zone. Must not know what happened at them.
+import { kept } from './locale';
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-const dayOfYear = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+const written = (key: string, at: string | Date, options: Intl.DateTimeFormatOptions): string =>
+  kept(key, (language) => new Intl.DateTimeFormat(language, options)).format(new Date(at));
 
-export const timeOfDay = (at: string): string => clock.format(new Date(at));
-export const fullTime = (at: string): string => whole.format(new Date(at));
-export const dateAndTime = (at: string): string => date.format(new Date(at));
+export const timeOfDay = (at: string): string =>
+  written('time', at, { hour: '2-digit', minute: '2-digit' });
+export const fullTime = (at: string): string =>
+  written('full', at, { dateStyle: 'full', timeStyle: 'medium' });
+export const dateAndTime = (at: string): string =>
+  written('date', at, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** A key that is equal for two moments exactly when both are on the same day for the reader. */
 export function dayKey(at: string): string {
@@ -22,8 +22,16 @@ export function dayName(at: string, now = new Date()): string {
   const moment = new Date(at);
   const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
   const ago = Math.round((midnight(now).getTime() - midnight(moment).getTime()) / 86_400_000);
-  if (ago === 0 || ago === 1) return capital(relative.format(-ago, 'day'));
-  return (moment.getFullYear() === now.getFullYear() ? day : dayOfYear).format(moment);
+  if (ago === 0 || ago === 1) {
+    const relative = kept(
+      'relative',
+      (tag) => new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }),
+    );
+    return capital(relative.format(-ago, 'day'));
+  }
+  return moment.getFullYear() === now.getFullYear()
+    ? written('weekday', moment, { weekday: 'long', day: 'numeric', month: 'long' })
+    : written('dayOfYear', moment, { dateStyle: 'long' });
 }
 
 const capital = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);

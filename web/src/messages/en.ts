@@ -1,14 +1,16 @@
 // Owns every text that people read in the client, in English. Must not know where a text is shown.
-import { Problem } from './api/problem';
-import { passwordFault, passwordLength, type PasswordLimits } from './text/password';
-import { sentence } from './text/sentence';
+import { number, plural } from '../text/locale';
+import { passwordFault, passwordLength, type PasswordLimits } from '../text/password';
 
-const plural = new Intl.PluralRules('en');
-const number = new Intl.NumberFormat('en');
 const count = (n: number, one: string, other: string) =>
-  `${number.format(n)} ${plural.select(n) === 'one' ? one : other}`;
+  `${number(n)} ${plural(n, { one, other })}`;
 
-export const t = {
+export const en = {
+  /** The language tag of the document. */
+  lang: 'en',
+  /** Which way the lines of the page run. */
+  dir: 'ltr' as 'ltr' | 'rtl',
+
   tagline: 'Rooms for talking.',
   loading: 'Loading',
   close: 'Close',
@@ -120,7 +122,6 @@ export const t = {
   deleteRoomLead: 'All its messages go with it. This cannot be undone.',
   leaveRoom: 'Leave room',
   leaveRoomAsk: (room: string) => `Leave ${room}?`,
-  lastOwner: 'Make somebody else an owner first, or delete the room.',
   leavePublicLead: 'You can join again at any time.',
   leavePrivateLead: 'To come back, an owner has to add you again.',
 
@@ -146,7 +147,7 @@ export const t = {
   send: 'Send',
   composerHint: 'Enter sends, Shift+Enter starts a new line',
   charactersLeft: (n: number) =>
-    n < 0 ? count(-n, 'character too many', 'characters too many') : `${number.format(n)} left`,
+    n < 0 ? count(-n, 'character too many', 'characters too many') : `${number(n)} left`,
 
   cut: 'Connection lost. You can read what is here and go on writing; messages go out once it is back.',
   stopped: 'Live messages have stopped. Load the page again to go on.',
@@ -169,14 +170,65 @@ export const t = {
   endSession: 'End session',
   endSessionOf: (device: string, since: string) => `End session of ${device} since ${since}`,
 
-  /** The text for a failed call when no field is the reason. */
-  problem(problem: Problem): string {
-    if (problem.status === 0) return 'The server does not answer. Please try again.';
-    if (problem.status === 429) return 'That was a bit fast. Please wait a moment and try again.';
-    if (problem.code === 'last_owner') return t.lastOwner;
-    if (['cross_origin', 'insecure_transport'].includes(problem.code)) {
-      return t.unknownAddress(location.origin);
-    }
-    return sentence(problem.detail || problem.title || 'That did not work');
+  language: 'Language',
+  languageOfBrowser: 'As the browser',
+
+  tooFast: (seconds: number) =>
+    seconds > 0
+      ? `That was a bit fast. Please wait ${count(seconds, 'second', 'seconds')} and try again.`
+      : 'That was a bit fast. Please wait a moment and try again.',
+
+  /** One text for each code of the server, and for calls without an answer. */
+  problems: {
+    unknown: 'That did not work.',
+    no_answer: 'The server does not answer. Please try again.',
+    invalid_request: 'The server did not understand this page. Please load it again.',
+    invalid_body: 'Something in the form is not right.',
+    invalid_parameter: 'The server did not understand this page. Please load it again.',
+    bad_cursor: 'The server did not understand this page. Please load it again.',
+    bad_page: 'The list has changed. Please load the page again.',
+    unauthenticated: 'You have been signed out. Please sign in again.',
+    wrong_credentials: 'Username and password do not match.',
+    invalid_refresh_token: 'You have been signed out. Please sign in again.',
+    not_a_member: 'Only members of the room may do this.',
+    not_an_owner: 'Only owners of the room may do this.',
+    registration_closed: 'New accounts are made by whoever runs this server.',
+    wrong_password: 'This is not your current password.',
+    not_found: 'There is nothing here.',
+    room_not_found: 'There is no such room.',
+    message_not_found: 'There is no such message.',
+    user_not_found: 'Nobody has this username.',
+    session_not_found: 'This session has ended already.',
+    method_not_allowed: 'The server did not understand this page. Please load it again.',
+    request_timeout: 'The connection is too slow. Please try again.',
+    username_taken: 'Somebody else has this username. Please choose another.',
+    room_name_taken: 'Another public room has this name. Please choose another.',
+    last_owner: 'Make somebody else an owner first, or delete the room.',
+    client_id_reused: 'This was sent before with other content. Please try again.',
+    too_many_rooms: 'A person can be in at most 1,000 rooms. Leave one first.',
+    body_too_large: 'This is too much text at once.',
+    uri_too_long: 'This is too much text at once.',
+    unsupported_media_type: 'The server did not understand this page. Please load it again.',
+    text_not_allowed: 'A text has characters that are not allowed, or nothing visible.',
+    password_too_common: 'This password is easy to guess. Please choose another.',
+    internal: 'Something broke in the server. Please try again later.',
+    overloaded: 'The server has a lot to do. Please try again in a moment.',
+    outcome_unknown: 'It is not certain that this worked. Please look before you try again.',
+    timed_out: 'The server took too long. Please look before you try again.',
+    not_ready: 'The server is not ready. Please try again in a moment.',
+    storage_full: 'The disk of the server is full. Reading still works.',
+  },
+
+  /** Rules that a text in a form can break. */
+  rules: {
+    empty: 'Please fill this in.',
+    tooLong: (most: number) => `At most ${count(most, 'character', 'characters')}, please.`,
+    tooShort: (least: number) => `At least ${count(least, 'character', 'characters')}, please.`,
+    pattern: (allowed: string[]) => `Only ${allowed.join(' ')} are allowed here.`,
+    likeAnId: 'It looks like an id. Please choose another.',
+    forbidden: 'It has a character that is not allowed.',
+    invisible: 'There is nothing visible in it.',
+    tooManyLines: (most: number) => `At most ${count(most, 'line', 'lines')}, please.`,
+    reserved: 'This name is reserved. Please choose another.',
   },
 };

@@ -1,0 +1,43 @@
+// Owns a language whose lines run from right to left, for tests only: Arabic for what most pages show, English for the
+// rest. It takes the place of the English texts. Must not reach the built client.
+import { en as english } from '../src/messages/en.ts';
+import type { Messages } from '../src/messages/index.ts';
+
+export const en: Messages = {
+  ...english,
+  lang: 'ar',
+  dir: 'rtl',
+  tagline: 'غرف للحديث.',
+  signIn: 'تسجيل الدخول',
+  signUp: 'إنشاء حساب',
+  signOut: 'تسجيل الخروج',
+  welcomeBack: 'مرحبًا بعودتك',
+  username: 'اسم المستخدم',
+  password: 'كلمة المرور',
+  yourRooms: 'غرفك',
+  browseRooms: 'تصفح الغرف',
+  newRoom: 'غرفة جديدة',
+  openMenu: 'افتح القائمة',
+  rooms: 'الغرف',
+  directoryLead: 'الغرف العامة على هذا الخادم. يمكن لكل من سجّل الدخول أن ينضم.',
+  searchRooms: 'ابحث عن غرفة',
+  join: 'انضم',
+  open: 'افتح',
+  membersPanel: 'الأعضاء',
+  showMembers: 'أظهر الأعضاء',
+  hideMembers: 'أخفِ الأعضاء',
+  you: 'أنت',
+  roomMenu: 'خيارات الغرفة',
+  editRoom: 'تعديل الغرفة',
+  leaveRoom: 'غادر الغرفة',
+  messagesIn: (room) => `الرسائل في ${room}`,
+  writeTo: (room) => `رسالة إلى ${room}`,
+  placeholder: (room) => `اكتب في ${room}`,
+  send: 'أرسل',
+  settings: 'ملفك الشخصي',
+  profile: 'الملف الشخصي',
+  displayName: 'الاسم الظاهر',
+  appearance: 'المظهر',
+  language: 'اللغة',
+  save: 'احفظ',
+};

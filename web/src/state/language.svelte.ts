@@ -1,0 +1,27 @@
+// Owns the choice of the page's language, by the reader or by the browser. Must not know the texts.
+import { preferred, speak, type Language } from '../messages';
+import { loadLanguage, saveLanguage } from '../platform/storage';
+
+class LanguageChoice {
+  choice = $state<Language | 'system'>(loadLanguage());
+  /** Changes when the page speaks another language, so everything with text is then built anew. */
+  spoken = $state<Language | null>(null);
+  /** The reader has just changed the language, so focus has to return to the control. */
+  turned = false;
+
+  /** Loads the chosen language. Rejects when its file cannot be loaded; the language then stays as it was. */
+  async load(choice = this.choice): Promise<void> {
+    const language = choice === 'system' ? preferred(navigator.languages) : choice;
+    await speak(language, navigator.languages);
+    this.turned = this.spoken !== null && this.spoken !== language;
+    this.spoken = language;
+  }
+
+  async set(choice: Language | 'system'): Promise<void> {
+    await this.load(choice);
+    this.choice = choice;
+    saveLanguage(choice);
+  }
+}
+
+export const language = new LanguageChoice();
