@@ -20,6 +20,9 @@ const BEARER: &str = "bearer";
 /// The signed-in caller of an operation.
 pub struct Caller(pub session::Caller);
 
+/// The signed-in author of a post.
+pub struct Author(pub session::Author);
+
 /// The tokens that a request carries, not verified: for operations that judge them themselves.
 pub struct Tokens {
     /// The access token of the header, else of the cookie.
@@ -49,13 +52,33 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let state = State::of(request)?;
-        let tokens = Tokens::of(request, state)?;
-        let token = tokens.access.ok_or(Problem::new(Code::Unauthenticated))?;
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(Problem::new(Code::Unauthenticated).into());
-        }
-        let caller = state.chat().authenticate(&token).await.map_err(Problem::from)?;
-        Ok(Self(caller))
+        let token = access_token(request, state)?;
+        Ok(Self(state.chat().authenticate(&token).await.map_err(Problem::from)?))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Author {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![BEARER]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let state = State::of(request)?;
+        let token = access_token(request, state)?;
+        Ok(Self(state.chat().authenticate_author(&token).await.map_err(Problem::from)?))
     }
 }
 
@@ -121,6 +144,12 @@ pub fn screen(request: &Request, site: &Site) -> Result<(), Problem> {
         site.check(request)?;
     }
     Ok(())
+}
+
+/// The access token of a request that has to have one.
+fn access_token(request: &Request, state: &State) -> Result<String, Problem> {
+    let token = Tokens::of(request, state)?.access;
+    token.filter(|token| token.len() <= MAX_TOKEN_BYTES).ok_or(Problem::new(Code::Unauthenticated))
 }
 
 /// None without a header, and for one of another scheme: a proxy in front may ask for a password of its own (`Basic`), which

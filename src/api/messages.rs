@@ -4,7 +4,7 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::auth::Caller;
+use super::auth::{Author, Caller};
 use super::fail::{Outcome, refusals};
 use super::paging::{history_start, limit_of, room_ref};
 use super::payload::Body;
@@ -33,14 +33,14 @@ impl MessagesApi {
     #[oai(path = "/rooms/:room/messages", method = "post", operation_id = "postMessage")]
     async fn post_message(
         &self,
-        caller: Caller,
+        author: Author,
         Data(state): Data<&State>,
         /// UUID of the room, or the name of a public one.
         room: Path<String>,
         body: Body<MessageInput>,
     ) -> Outcome<CreatedOrFound<Message>, PostMessage> {
         let (text, client_id) = body.0.parse()?;
-        let made = state.chat().post_message(caller.0, &room_ref(&room)?, text, client_id).await?;
+        let made = state.chat().post_message(author.0, &room_ref(&room)?, text, client_id).await?;
         Ok(CreatedOrFound::from_made(made, Message::from))
     }
 

@@ -1,14 +1,14 @@
 //! Messages: posting, and reading the history of a room.
 
 use super::limits::Counted;
-use super::{Chat, Made, Result};
+use super::{Chat, Error, Made, Result};
 use crate::domain::ids::{MessageId, Position};
 use crate::domain::message::{Message, MessageBody, MessagePage, PageStart};
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
-use crate::domain::session::Caller;
-use crate::storage::NewMessage;
+use crate::domain::session::{Author, Caller};
+use crate::storage::{self, NewMessage};
 
 /// Where a page of the history starts. Cursors are as the request gave them.
 #[derive(Clone, Debug)]
@@ -23,19 +23,25 @@ impl Chat {
     /// Posts a message. Repeats with the same client id give the message that the first one made.
     pub async fn post_message(
         &self,
-        caller: Caller,
+        author: Author,
         room: &RoomRef,
         body: MessageBody,
         client_id: Option<ClientId>,
     ) -> Result<Made<Message>> {
-        self.limits.take(Counted::Post(caller.user))?;
+        self.limits.take(Counted::Post(author.user))?;
         let client_id = client_id.map(|id| (id, self.tokens.content_hash(body.as_str())));
         let (id, room, at) = (self.ids.message(), room.clone(), self.clock.now());
-        let message = NewMessage { id, room, author: caller.user, body, client_id, at };
+        let Author { user: author, unasked: session } = author;
+        let message = NewMessage { id, room, author, session, body, client_id, at };
         // Only new messages of members count for the rate of the room, so the store asks for it where it knows that this is one.
         let limits = self.limits.clone();
         let admission = Box::new(move |room| limits.try_take(Counted::PostIn(room)));
-        Ok(self.store.post_message(message, Some(admission)).await?)
+        let posted = self.store.post_message(message, Some(admission)).await;
+        if let (Err(storage::Error::Refused(Refusal::RoomNotFound)), Some(session)) = (&posted, session) {
+            // The transaction finds no room for somebody whose session is over, either.
+            self.store.session_state(session, at).await?.ok_or(Error::Unauthenticated)?;
+        }
+        Ok(posted?)
     }
 
     pub async fn history(

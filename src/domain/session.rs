@@ -20,6 +20,15 @@ pub struct Caller {
     pub expires_at: Timestamp,
 }
 
+/// Who posts: what a valid access token says, of a session that is live as far as this node knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Author {
+    pub user: UserId,
+    /// The session if another node may have ended it a moment ago: the transaction that writes the post asks for it. None if the
+    /// session is known to be live.
+    pub unasked: Option<SessionId>,
+}
+
 /// A live session as the person sees it in the list of their sessions.
 #[derive(Clone, Debug)]
 pub struct Session {

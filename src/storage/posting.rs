@@ -18,15 +18,33 @@ use crate::domain::rights::{self, Permission};
 use crate::domain::room::RoomRef;
 use crate::domain::user::UserRef;
 
+/// The author (`$1`) and the room with an id (`$2`), or the public one with a name (`$3`).
+macro_rules! author_and_room {
+    () => {
+        "r.id, r.visibility, r.head, m.role, g.position, u.id AS user_id, u.username, u.display_name \
+         FROM users u JOIN rooms r ON r.deleted_at IS NULL AND r.id = coalesce($2, \
+         (SELECT p.id FROM rooms p WHERE p.name = $3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) "
+    };
+}
+
+/// The author's membership, and the position of an earlier message under the same client id (`$4`).
+macro_rules! membership_and_repeat {
+    () => {
+        "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
+         LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = $4 \
+         WHERE u.id = $1"
+    };
+}
+
 statements! {
-    /// The author (`$1`) in the room with an id (`$2`), or in the public one with a name (`$3`). `position` is that of an
-    /// earlier message under the same client id (`$4`).
-    LOOK = "SELECT r.id, r.visibility, r.head, m.role, g.position, u.id AS user_id, u.username, u.display_name \
-            FROM users u JOIN rooms r ON r.id = coalesce($2, \
-            (SELECT p.id FROM rooms p WHERE p.name = $3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) \
-            LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
-            LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = $4 \
-            WHERE u.id = $1 AND r.deleted_at IS NULL";
+    LOOK = concat!("SELECT ", author_and_room!(), membership_and_repeat!());
+    /// The same if the author's session (`$5`) is live at a time (`$6`).
+    LOOK_IN_SESSION = concat!(
+        "SELECT ",
+        author_and_room!(),
+        "JOIN sessions s ON s.id = $5 AND s.user_id = u.id AND s.ended_at IS NULL AND s.ends_at > $6 ",
+        membership_and_repeat!()
+    );
     MESSAGE = "INSERT INTO messages \
                (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -100,7 +118,12 @@ fn look_of(new: &NewMessage) -> Query<'_> {
         RoomRef::Id(id) => (Some(*id), None),
         RoomRef::Name(name) => (None, Some(name)),
     };
-    LOOK.bind(new.author).bind(id).bind(name).bind(new.client_id())
+    let look = if new.session.is_some() { LOOK_IN_SESSION } else { LOOK };
+    let query = look.bind(new.author).bind(id).bind(name).bind(new.client_id());
+    match new.session {
+        Some(session) => query.bind(session).bind(new.at),
+        None => query,
+    }
 }
 
 /// Gives a post its place in the log, unless a rule refuses it or it is a repeat.

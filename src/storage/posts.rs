@@ -10,7 +10,7 @@ use super::rows::{message_columns, message_of};
 use super::sql::{Row, statements};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{MessageId, RoomId, UserId};
+use crate::domain::ids::{MessageId, RoomId, SessionId, UserId};
 use crate::domain::message::{Message, MessageBody};
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
@@ -30,6 +30,8 @@ pub struct NewMessage {
     pub id: MessageId,
     pub room: RoomRef,
     pub author: UserId,
+    /// The session that has to be live, or else no room is found. None if there is nothing to ask.
+    pub session: Option<SessionId>,
     pub body: MessageBody,
     /// The id that the client gave to this post, and the keyed hash of its content.
     pub client_id: Option<(ClientId, Vec<u8>)>,

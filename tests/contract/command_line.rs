@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::support::port::free_address;
 use crate::support::{Finished, PASSWORD, Server, parlor, postgres, wait_for};
 
 fn folder() -> TempDir {
@@ -296,7 +297,7 @@ async fn a_server_that_was_started_to_outlive_its_terminal_does() {
 #[tokio::test]
 async fn a_ready_line_that_nobody_can_read_stops_no_server() {
     let folder = folder();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_parlor"))
         .args(["serve", "--data", "data", "--listen", &address.to_string()])
         .current_dir(folder.path())

@@ -18,6 +18,7 @@ pub mod nats;
 mod nginx;
 mod person;
 pub mod pipe;
+pub mod port;
 pub mod postgres;
 mod program;
 pub mod proxy;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::postgres::free_port;
+use super::port::free_port;
 
 /// Runs the command of its arguments until its standard input ends, which it does at the latest with the test process.
 const SUPERVISOR: &str = r#""$@" & cat >/dev/null; kill -9 $! 2>/dev/null"#;

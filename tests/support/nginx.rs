@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use super::proxy::{free_address, program};
+use super::port::free_address;
+use super::proxy::program;
 use super::wait_for;
 
 /// How nginx speaks to the server.

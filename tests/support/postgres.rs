@@ -2,15 +2,16 @@
 //! A test that stops PostgreSQL gets one of its own. Made by Debian's programs in a temporary folder, it listens on loopback. Knows no tables.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::process::getuid;
 
+use super::port::free_port;
 use super::wait_for;
 
 /// The password of both roles, with characters that a URL must escape.
@@ -398,14 +399,4 @@ fn programs() -> PathBuf {
         .filter(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
         .max_by_key(|bin| major(bin))
         .expect("PostgreSQL 15 or newer is not installed (Debian: sudo apt-get install postgresql); `make test` installs it for root")
-}
-
-/// A free port below those that the kernel gives to whoever asks for any, so that no server of another test takes it first.
-pub(super) fn free_port() -> u16 {
-    // Each call begins elsewhere: two that are made at once must not find the same port.
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
-    let listens = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let ports = 20_000..32_000;
-    let first = std::process::id() as usize + 100 * CALLS.fetch_add(1, Ordering::Relaxed);
-    ports.clone().cycle().skip(first % ports.len()).take(100).find(listens).expect("a port is free")
 }

@@ -2,13 +2,14 @@
 //! needs root are put in place by the test. They listen with TLS on a free loopback port.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use super::port::free_address;
 use super::wait_for;
 
 /// A program that stands in front of Parlor, with a file in docs/proxies.
@@ -189,12 +190,6 @@ fn certify(folder: &Path) {
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("openssl wrote it");
     let both = read("certificate.pem") + &read("key.pem");
     fs::write(folder.join("both.pem"), both).expect("it can be written");
-}
-
-/// A loopback address at which nothing listens.
-pub fn free_address() -> SocketAddr {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("a bound socket has an address")
 }
 
 /// A program by its name; `/usr/sbin` is in few people's PATH. None, and a line that says so, where it is missing.

@@ -11,6 +11,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::client::Client;
 use super::person::Person;
+use super::port::free_address;
 use super::postgres;
 use super::postgres::Transaction;
 use super::program::{Finished, command, parlor, signal};
@@ -146,7 +147,7 @@ impl Server {
             env,
             database: None,
             launcher: Vec::new(),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: free_address(),
             child: None,
             log: Arc::default(),
             clock: None,
@@ -367,7 +368,7 @@ impl Server {
     /// Another program keeps the server from writing, until the lock is dropped. What only reads goes on.
     pub async fn is_locked_by_another(&self) -> Lock {
         if let Some(database) = &self.database {
-            return Lock::Postgres(database.holds("LOCK TABLE log, trial IN EXCLUSIVE MODE").await);
+            return Lock::Postgres(database.holds("LOCK TABLE log, trial, sessions IN EXCLUSIVE MODE").await);
         }
         let other = Sql::open(self.data());
         other.run("BEGIN IMMEDIATE");

@@ -120,6 +120,7 @@ impl OpenStore {
             id: Ids::SYSTEM.message(),
             room: RoomRef::Id(room),
             author,
+            session: None,
             body,
             client_id,
             at: Clock::SYSTEM.now(),

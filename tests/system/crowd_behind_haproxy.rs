@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::time::interval;
 
+use crate::support::port::free_address;
 use crate::support::postgres::Database;
-use crate::support::proxy::{Kind, free_address};
+use crate::support::proxy::Kind;
 use crate::support::{Comeback, Crowd, Server};
 
 const STREAMS: usize = 2_000;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::port::free_address;
 use crate::support::{Figures, Server, Wire, wait_for};
 
 /// More lines than the pipe and the server's own buffer hold: each is over a hundred bytes long, and they hold a little more
@@ -23,14 +24,9 @@ async fn floods_the_log(server: &Server) {
     }
 }
 
-/// An address that nobody listens on at the moment: what the server says of it is in its log, which is not read.
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_log_that_nobody_reads_stops_nobody_and_what_was_lost_is_told_and_counted() {
-    let metrics = free_address();
+    let metrics = free_address().to_string();
     let mut server = Server::start_unheard(&[("PARLOR_METRICS__LISTEN", &metrics)]).await;
     let metrics = metrics.parse().unwrap();
     let ada = server.register("ada").await;
@@ -72,7 +68,7 @@ async fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn log_lines_that_cannot_be_written_are_counted() {
-    let metrics = free_address();
+    let metrics = free_address().to_string();
     let server = Server::start_with_full_stderr(&[("PARLOR_METRICS__LISTEN", &metrics)]).await;
     let metrics = metrics.parse().unwrap();
     let ada = server.register("ada").await;

@@ -308,6 +308,26 @@ async fn a_session_that_is_refreshed_at_one_node_keeps_its_streams_at_the_other(
 }
 
 #[tokio::test]
+async fn what_a_node_has_not_heard_of_a_session_lets_nobody_post() {
+    let nodes = Nodes::start(Way::Notifications).await;
+    let Cast { bob, room, .. } = nodes.cast().await;
+    bob.posts(&room, "before").await;
+    // No entry of the log tells of it.
+    nodes
+        .database
+        .run("UPDATE sessions SET ended_at = 1 WHERE user_id = (SELECT id FROM users WHERE username = 'bob')")
+        .await;
+    let post = json!({ "body": "after", "client_id": "one" });
+    for place in [room.id.as_str(), "no-such-room"] {
+        let refused = bob.post(&format!("/v1/rooms/{place}/messages"), post.clone()).await;
+        refused.problem(401, "unauthenticated");
+    }
+    let again = nodes.two.sign_in("bob").await;
+    again.post("/v1/rooms/no-such-room/messages", post).await.problem(404, "room_not_found");
+    assert_eq!(sorted_bodies(&history(&again, &room).await), ["before"]);
+}
+
+#[tokio::test]
 async fn a_room_that_is_deleted_at_one_node_ends_its_streams_at_the_other() {
     let nodes = Nodes::start(Way::Notifications).await;
     let Cast { ada, bob, room } = nodes.cast().await;

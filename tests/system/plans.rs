@@ -223,6 +223,17 @@ const PLANS: &[(&str, &[&str])] = &[
             "SEARCH g USING COVERING INDEX messages_client_id (room_id=? AND author_id=? AND client_id=?) LEFT-JOIN",
         ],
     ),
+    (
+        "posting::LOOK_IN_SESSION",
+        &[
+            "SEARCH s USING PRIMARY KEY (id=?)",
+            "SEARCH r USING PRIMARY KEY (id=?)",
+            "SEARCH p USING INDEX rooms_public_name (name=?)",
+            "SEARCH u USING PRIMARY KEY (id=?)",
+            "SEARCH m USING INDEX members_present (user_id=? AND room_id=?) LEFT-JOIN",
+            "SEARCH g USING COVERING INDEX messages_client_id (room_id=? AND author_id=? AND client_id=?) LEFT-JOIN",
+        ],
+    ),
     ("posting::MESSAGE", &[]),
     ("posting::ROOM", &["SEARCH rooms USING PRIMARY KEY (id=?)"]),
     (
