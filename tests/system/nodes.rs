@@ -12,7 +12,7 @@ use crate::support::log::{
 use crate::support::nats::Nats;
 use crate::support::postgres::Database;
 use crate::support::writing::{Writing, posts_until_acknowledged, tries_to_post};
-use crate::support::{DEADLINE, EventStream, Frame, PASSWORD, Person, Room, Server, wait_for};
+use crate::support::{DEADLINE, EventStream, Figures, Frame, PASSWORD, Person, Room, Server, wait_for};
 
 /// Longer than a node may go without the end of the log before it ends its streams (15 s).
 const LONG_PAUSE: Duration = Duration::from_secs(20);
@@ -325,6 +325,26 @@ async fn what_a_node_has_not_heard_of_a_session_lets_nobody_post() {
     let again = nodes.two.sign_in("bob").await;
     again.post("/v1/rooms/no-such-room/messages", post).await.problem(404, "room_not_found");
     assert_eq!(sorted_bodies(&history(&again, &room).await), ["before"]);
+}
+
+#[tokio::test]
+async fn sessions_that_are_known_and_new_ones_post_in_one_batch() {
+    let nodes = Nodes::start(Way::Notifications).await;
+    let Cast { ada, bob, room } = nodes.cast().await;
+    ada.posts(&room, "before").await;
+    let new = nodes.one.sign_in("ada").await;
+    let lock = nodes.database.holds("LOCK TABLE log IN EXCLUSIVE MODE").await;
+    let posts = [&ada, &ada, &new, &ada].map(|author| {
+        let (author, path) = (author.clone(), format!("/v1/rooms/{}/messages", room.id));
+        tokio::spawn(async move { author.post(&path, json!({ "body": "at once" })).await.status })
+    });
+    let wait = async || Figures::of(&nodes.one).await.get("parlor_journal_queue", &[]) == 3.0;
+    wait_for("one is being written and three wait", wait).await;
+    drop(lock);
+    for post in posts {
+        assert_eq!(post.await.unwrap(), 201);
+    }
+    assert_eq!(history(&bob, &room).await.len(), 5);
 }
 
 #[tokio::test]

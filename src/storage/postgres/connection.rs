@@ -200,14 +200,11 @@ impl Connection {
     async fn send(&mut self, queries: &[Query<'_>], commits: bool) -> Result<(), Failure> {
         let ahead = std::mem::take(&mut self.ahead);
         let open = self.client().await?;
-        let (client, prepared) = (&open.client, &open.prepared);
-        let runs = queries.iter().map(|query| {
-            let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
-            let statement = prepared.get(query.statement.name).expect("all of them were prepared");
-            async move { client.execute_raw(statement, values).await.map(drop) }.boxed()
-        });
-        let before = (!ahead.is_empty()).then(|| client.batch_execute(&ahead).boxed());
-        let last = commits.then(|| client.batch_execute("COMMIT").boxed());
+        let (client, open) = (&open.client, &*open);
+        let plain = |text| async move { Ok(client.batch_execute(text).await?) }.boxed();
+        let runs = queries.iter().map(|query| run(open, query).boxed());
+        let before = (!ahead.is_empty()).then(|| plain(&ahead));
+        let last = commits.then(|| plain("COMMIT"));
         let all = before.into_iter().chain(runs).chain(last);
         open.warning.take();
         future::try_join_all(all).await?;
@@ -227,8 +224,8 @@ impl Connection {
         .await
     }
 
-    /// The row of a statement that always has one, and then the first row of one other statement for each row of values, without
-    /// waiting for one before the next goes out.
+    /// The row of a statement that always has one, and then the first row of each of others, without waiting for one before the next
+    /// goes out.
     pub async fn one_and_first_of_each<O, T>(
         &mut self,
         one: &Query<'_>,
@@ -236,11 +233,9 @@ impl Connection {
         read_one: &mut (impl FnMut(&Row<'_>) -> Result<O, Failure> + Send),
         read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
     ) -> Result<(O, Vec<Option<T>>), Failure> {
+        // Prepared first, so that it does not separate the two.
+        self.prepare_all(queries).await?;
         self.in_time(async |this| {
-            // Prepared first, so that it does not separate the two.
-            if let Some(query) = queries.first() {
-                this.prepared(query).await?;
-            }
             let (ahead, open, statement) = this.prepare(one).await?;
             let client = &open.client;
             let values: Vec<_> = one.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
@@ -254,24 +249,20 @@ impl Connection {
         .await
     }
 
-    /// The first row of one statement for each row of values, without waiting for one before the next goes out.
+    /// The first row of each statement, without waiting for one before the next goes out.
     pub async fn first_of_each<T>(
         &mut self,
         queries: &[Query<'_>],
         read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
     ) -> Result<Vec<Option<T>>, Failure> {
-        self.in_time(async |this| this.first_of_each_now(queries, read).await).await
-    }
-
-    async fn first_of_each_now<T>(
-        &mut self,
-        queries: &[Query<'_>],
-        read: &mut (impl FnMut(&Row<'_>) -> Result<T, Failure> + Send),
-    ) -> Result<Vec<Option<T>>, Failure> {
+        self.prepare_all(queries).await?;
         let Some(query) = queries.first() else { return Ok(Vec::new()) };
-        let (ahead, open, _) = self.prepare(query).await?;
-        let reads = future::try_join_all(queries.iter().map(|query| first(open, query)));
-        read_each(&after(&open.client, &ahead, reads).await?, read)
+        self.in_time(async |this| {
+            let (ahead, open, _) = this.prepare(query).await?;
+            let reads = future::try_join_all(queries.iter().map(|query| first(open, query)));
+            read_each(&after(&open.client, &ahead, reads).await?, read)
+        })
+        .await
     }
 
     /// The server's time.
@@ -362,11 +353,22 @@ impl Connection {
     }
 }
 
+/// Runs a statement that is prepared.
+async fn run(open: &Open, query: &Query<'_>) -> Result<(), Failure> {
+    let values = query.values.iter().map(|value| value as &(dyn ToSql + Sync));
+    Ok(open.client.execute_raw(prepared(open, query)?, values).await.map(drop)?)
+}
+
 /// The first row of a statement that is prepared.
-async fn first(open: &Open, query: &Query<'_>) -> Result<Option<tokio_postgres::Row>, tokio_postgres::Error> {
+async fn first(open: &Open, query: &Query<'_>) -> Result<Option<tokio_postgres::Row>, Failure> {
     let values: Vec<_> = query.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-    let statement = open.prepared.get(query.statement.name).expect("it was prepared");
-    open.client.query_opt(statement, &values).await
+    Ok(open.client.query_opt(prepared(open, query)?, &values).await?)
+}
+
+/// Another connection than the one that has prepared it has not.
+fn prepared<'o>(open: &'o Open, query: &Query<'_>) -> Result<&'o tokio_postgres::Statement, Failure> {
+    let statement = open.prepared.get(query.statement.name);
+    statement.ok_or_else(|| Failure::lost("the connection to the database was lost"))
 }
 
 fn read_each<T>(
@@ -377,11 +379,11 @@ fn read_each<T>(
 }
 
 /// Sends plain statements and then a prepared one, without waiting between them. The first failure counts.
-async fn after<T>(
+async fn after<T, E: From<tokio_postgres::Error>>(
     client: &Client,
     ahead: &str,
-    run: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, tokio_postgres::Error> {
+    run: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     if ahead.is_empty() {
         return run.await;
     }

@@ -229,7 +229,7 @@ impl Query<'_> {
         Ok((one, Query::first_of_each(queries, on, read).await?))
     }
 
-    /// The first row of a statement for each of several rows of values, in their order. All of them are of one statement.
+    /// The first row of each of several statements, in their order.
     pub async fn first_of_each<T: Send>(
         queries: &[Self],
         on: &mut Connection,
