@@ -42,11 +42,13 @@ pub struct EpochStart {
 /// The mint of cursors of one opened database.
 #[derive(Clone)]
 pub struct Cursors {
-    cipher: Aes128,
+    cipher: Arc<Aes128>,
     /// In the order of their beginnings; the last one is now. Locked for a few instructions.
     epochs: Arc<RwLock<Vec<EpochStart>>>,
     /// The reading of the next snapshot.
     readings: Arc<AtomicU32>,
+    /// The epoch of all cursors that are made; none for whichever is the present one.
+    pinned: Option<Epoch>,
 }
 
 impl fmt::Debug for Cursors {
@@ -60,13 +62,21 @@ impl Cursors {
     pub fn new(key: &[u8; 16], epochs: Vec<EpochStart>, reading: u32) -> Self {
         assert!(!epochs.is_empty(), "a database that is served has an epoch");
         Self {
-            cipher: Aes128::new(&Array::from(*key)),
+            cipher: Arc::new(Aes128::new(&Array::from(*key))),
             epochs: Arc::new(RwLock::new(epochs)),
             readings: Arc::new(AtomicU32::new(reading)),
+            pinned: None,
         }
     }
 
-    /// The cursor of an event: the same each time, in the present epoch.
+    /// The same, and every cursor that is made is of the present epoch. Taken before something is read: if another epoch begins
+    /// meanwhile, what was read may be lost, and its cursors must not look like those of the newer epoch.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        Self { pinned: Some(self.epoch()), ..self.clone() }
+    }
+
+    /// The cursor of an event: the same each time in one epoch.
     pub fn of_event(&self, position: Position) -> String {
         self.encode(position, 0)
     }
@@ -82,15 +92,18 @@ impl Cursors {
         self.encode(head, reading)
     }
 
-    /// The present epoch.
+    /// The present epoch, or the pinned one.
     pub fn epoch(&self) -> Epoch {
-        self.epochs().last().map_or(Epoch(0), |start| start.epoch)
+        self.pinned.unwrap_or_else(|| present(&self.epochs()))
     }
 
-    /// Whether an epoch that has begun after the one given does not go on from `published`: then what was published is lost in part.
-    pub fn have_lost(&self, since: Epoch, published: Position) -> bool {
-        let epochs = self.epochs();
-        epochs.iter().rev().take_while(|start| start.epoch != since).any(|start| start.first <= published)
+    /// Pinned to the present epoch. None if an epoch that has begun after the pinned one does not go on from `published`: then what
+    /// was published is lost in part.
+    pub fn going_on_from(&self, published: Position) -> Option<Self> {
+        let (since, epochs) = (self.epoch(), self.epochs());
+        let later = epochs.iter().rev().take_while(|start| start.epoch != since);
+        let go_on = later.into_iter().all(|start| start.first > published);
+        go_on.then(|| Self { pinned: Some(present(&epochs)), ..self.clone() })
     }
 
     /// Takes over the epochs that were read, in the same order. A list that was read before the present one is passed over: two reads
@@ -140,6 +153,10 @@ impl Cursors {
     }
 }
 
+fn present(epochs: &[EpochStart]) -> Epoch {
+    epochs.last().map_or(Epoch(0), |start| start.epoch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +198,22 @@ mod tests {
         let restored = Cursors::new(KEY, epochs(&[(7, 1), (9, 41)]), 1);
         assert_eq!(restored.decode(&lost, Position(1_000)), None);
         assert_eq!(restored.decode(&kept, Position(1_000)), Some(Position(30)));
+    }
+
+    #[test]
+    fn what_was_read_before_another_epoch_has_its_cursors_of_the_one_before() {
+        let cursors = Cursors::new(KEY, epochs(&[(7, 1)]), 1);
+        let pinned = cursors.pinned();
+        assert!(cursors.learn(epochs(&[(7, 1), (9, 41)])));
+        let (kept, lost) = (Position(40), Position(41));
+        for cursor in [pinned.of_event(lost), pinned.of_snapshot(lost)] {
+            assert_eq!(cursors.decode(&cursor, Position(99)), None);
+        }
+        assert_eq!(cursors.decode(&pinned.of_event(kept), Position(99)), Some(kept));
+        assert_eq!(cursors.decode(&cursors.of_event(lost), Position(99)), Some(lost));
+        assert!(pinned.going_on_from(lost).is_none());
+        let going_on = pinned.going_on_from(kept).expect("it is not lost");
+        assert_eq!(going_on.of_event(kept), cursors.of_event(kept));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::node::LiveNode;
 use crate::bus::{self, Inbox};
-use crate::domain::cursor::Epoch;
+use crate::domain::cursor::{Cursors, Epoch};
 use crate::domain::event::Event;
 use crate::domain::ids::Position;
 use crate::storage::Error;
@@ -57,8 +57,8 @@ pub struct Feeder {
 struct Following {
     feeder: Feeder,
     published: Position,
-    /// The epoch of what was published.
-    epoch: Epoch,
+    /// Of the epoch of what was published.
+    cursors: Cursors,
     /// Why the log cannot be read now, as it was said.
     trouble: Option<Error>,
     node: LiveNode,
@@ -98,17 +98,17 @@ impl Feeder {
     /// head on, whenever it first runs, and ends with the journal.
     pub async fn start(mut self, node: LiveNode) -> Result<impl Future<Output = ()> + Send + use<>, Error> {
         let began = Instant::now();
+        let cursors = node.store.cursors().pinned();
         let published = node.store.head().await?;
         node.hub.begin(published);
         node.up_to_date.note(began);
-        let epoch = node.store.cursors().epoch();
         let inbox = self.inbox.take();
         let meters =
             inbox.as_ref().map_or_else(|| Arc::new(bus::Meters::new("none")), |inbox| inbox.meters.clone());
         let following = Following {
             feeder: self,
             published,
-            epoch,
+            cursors,
             trouble: None,
             node,
             unannounced: None,
@@ -197,7 +197,7 @@ impl Following {
     /// Whether a batch is the next stretch of the log. One of an epoch that is over may have been lost.
     fn goes_on_with(&self, (epoch, events): &Batch) -> bool {
         let is_next = events.first().is_some_and(|event| event.position == self.published.next());
-        is_next && epoch.is_none_or(|epoch| epoch == self.epoch)
+        is_next && epoch.is_none_or(|epoch| epoch == self.cursors.epoch())
     }
 
     async fn read_up_to(&mut self, reach: Position) {
@@ -228,18 +228,17 @@ impl Following {
 
     /// Whether the log that goes on now lacks a part of what was published. An epoch is known before anything of it can be published.
     fn has_lost(&mut self) -> bool {
-        let cursors = self.node.store.cursors();
-        let has_lost = cursors.have_lost(self.epoch, self.published);
-        if !has_lost {
-            self.epoch = cursors.epoch();
-        }
-        has_lost
+        let Some(cursors) = self.cursors.going_on_from(self.published) else { return true };
+        self.cursors = cursors;
+        false
     }
 
     /// The database has lost what this node has already shown. All streams end; their cursors are of a time that is gone.
     async fn begin_again(&mut self) {
         let store = &self.node.store;
-        let head = match store.look_for_loss().await {
+        let looked = store.look_for_loss().await;
+        let cursors = store.cursors().pinned();
+        let head = match looked {
             Ok(()) => store.end_of_log().await,
             Err(error) => Err(error),
         };
@@ -256,7 +255,7 @@ impl Following {
         self.node.hub.begin(head);
         self.node.registry.begin_again();
         self.feeder.head.store(head.0, Ordering::Release);
-        (self.published, self.epoch) = (head, self.node.store.cursors().epoch());
+        (self.published, self.cursors) = (head, cursors);
     }
 
     /// Publishes a page of the log. False when it could not be read, or when there is nothing more.
@@ -305,7 +304,7 @@ impl Following {
     fn publish(&mut self, events: &[Event]) {
         #[cfg(debug_assertions)]
         crate::breakdown::at("feeder", events);
-        self.node.hub.publish(events, self.node.store.cursors());
+        self.node.hub.publish(events, &self.cursors);
         self.published = events.last().map_or(self.published, |event| event.position);
         self.node.store.saw(self.published);
     }

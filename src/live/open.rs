@@ -113,6 +113,7 @@ impl Live {
         // 2. The session, after registering: one that ends later tells the stream.
         self.check_session(reader.caller)?;
         // 3. One snapshot is the authorization, as of its head.
+        let cursors = self.node.store.cursors().pinned();
         let snapshot = self.node.store.open_room_events(room, reader.caller.user).await?;
         let room = snapshot.rooms.first().map(|membership| membership.room).ok_or(Refusal::RoomNotFound)?;
         if !self.node.registry.enters(&registration.handle, room) {
@@ -120,7 +121,7 @@ impl Live {
         }
         // 4. The writer subscribes once the stream has a socket, and replays (cursor, target]: everything that was sent
         //    before it subscribed lies at or below that target, so what happens meanwhile is in the log or in the channel.
-        self.begin(registration, reader.caller, Scope::Room(room), &snapshot, start).await
+        self.begin(registration, reader.caller, Scope::Room(room), (&snapshot, &cursors), start).await
     }
 
     /// The stream of all rooms of a person: the same four steps.
@@ -128,8 +129,9 @@ impl Live {
         let registration =
             self.node.registry.register(reader.caller, reader.address).ok_or(OpenError::TooMany)?;
         self.check_session(reader.caller)?;
+        let cursors = self.node.store.cursors().pinned();
         let snapshot = self.node.store.open_user_events(reader.caller.user).await?;
-        self.begin(registration, reader.caller, Scope::Person, &snapshot, start).await
+        self.begin(registration, reader.caller, Scope::Person, (&snapshot, &cursors), start).await
     }
 
     async fn begin(
@@ -137,12 +139,12 @@ impl Live {
         registration: Registration,
         caller: Caller,
         scope: Scope,
-        snapshot: &Snapshot,
+        (snapshot, cursors): (&Snapshot, &Cursors),
         start: &Start,
     ) -> Result<EventStream, OpenError> {
         let beginning = self.beginning(start, snapshot, scope, caller).await?;
         let resumed = matches!(beginning, Beginning::After(..));
-        let now = || self.node.store.cursors().of_snapshot(snapshot.head);
+        let now = || cursors.of_snapshot(snapshot.head);
         // A client that names a cursor is told the same one: a new one for the same position would look like another place.
         let (from, cursor, reason) = match beginning {
             Beginning::Now => (snapshot.head, now(), None),

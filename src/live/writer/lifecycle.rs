@@ -98,7 +98,10 @@ impl Writer {
                     owned.stream.asked(number);
                 }
             }
-            Ok(Found::Snapshot(snapshot)) => self.start_over(key, snapshot),
+            Ok(Found::Snapshot(snapshot, cursors)) => {
+                let cursor = cursors.of_snapshot(snapshot.head);
+                self.start_over(key, snapshot, cursor);
+            }
             Ok(Found::NoAccess(reason)) => owned.stream.say_bye(*reason, &self.shared),
             // Cut off, it would come back at once with a new open, which needs the same busy store.
             Err(Error::Overloaded | Error::Unavailable(_)) => owned.stream.ask_again(),
@@ -109,7 +112,7 @@ impl Writer {
 
     /// A part of the log that a stream still had to show was purged: the stream goes on from the snapshot's head, with its
     /// rooms.
-    fn start_over(&mut self, key: Key, snapshot: &Snapshot) {
+    fn start_over(&mut self, key: Key, snapshot: &Snapshot, cursor: String) {
         let node = &self.shared.node;
         let stream = &mut self.streams[key].stream;
         let rooms: Vec<RoomId> = snapshot.rooms.iter().map(|membership| membership.room).collect();
@@ -125,7 +128,6 @@ impl Writer {
             }
         }
         let expires_at = stream.expires_at(node.clock.now());
-        let cursor = node.store.cursors().of_snapshot(snapshot.head);
         let reset = node.greeting(cursor, expires_at, false, Some(ResetReason::Retention));
         stream.start_over(snapshot.head, reset);
         stream.read_log(node.hub.reaching());

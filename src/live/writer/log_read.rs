@@ -2,6 +2,7 @@
 //! may hold in memory. Whose turn it is to read is not decided here.
 
 use super::queue;
+use crate::domain::cursor::Cursors;
 use crate::domain::ids::{Position, UserId};
 use crate::domain::room::RoomRef;
 use crate::live::frame::{ByeReason, Run};
@@ -38,7 +39,8 @@ pub struct LogReply {
 
 pub enum Found {
     Stretch(Stretch),
-    Snapshot(Snapshot),
+    /// With what makes its cursor.
+    Snapshot(Snapshot, Cursors),
     /// The reader may not read the room any more.
     NoAccess(ByeReason),
 }
@@ -69,12 +71,13 @@ impl LogRead {
     pub async fn find(&self, node: &LiveNode) -> Result<Found, Error> {
         let Self { reader, scope, what, .. } = *self;
         let store = &node.store;
+        let cursors = store.cursors().pinned();
         Ok(match (what, scope) {
             (What::Page(after, upto), Scope::Room(room)) => {
-                Found::Stretch(stretch(node, store.room_events(room, after, upto, PAGE).await?))
+                Found::Stretch(stretch(&cursors, store.room_events(room, after, upto, PAGE).await?))
             }
             (What::Page(after, upto), Scope::Person) => {
-                Found::Stretch(stretch(node, store.user_events(reader, after, upto, PAGE).await?))
+                Found::Stretch(stretch(&cursors, store.user_events(reader, after, upto, PAGE).await?))
             }
             (What::Snapshot, Scope::Room(room)) => {
                 match store.open_room_events(&RoomRef::Id(room), reader).await {
@@ -83,16 +86,18 @@ impl LogRead {
                         Found::NoAccess(ByeReason::Deleted)
                     }
                     Err(Error::Refused(_)) => Found::NoAccess(ByeReason::Removed),
-                    snapshot => Found::Snapshot(snapshot?),
+                    snapshot => Found::Snapshot(snapshot?, cursors),
                 }
             }
-            (What::Snapshot, Scope::Person) => Found::Snapshot(store.open_user_events(reader).await?),
+            (What::Snapshot, Scope::Person) => {
+                Found::Snapshot(store.open_user_events(reader).await?, cursors)
+            }
         })
     }
 }
 
 /// Encodes a page, cut to what one stream may hold in its queue.
-fn stretch(node: &LiveNode, page: Page) -> Stretch {
+fn stretch(cursors: &Cursors, page: Page) -> Stretch {
     let Page { mut events, mut through, floor } = page;
     let mut bytes = 0;
     let fits = events.iter().take_while(|event| {
@@ -105,7 +110,7 @@ fn stretch(node: &LiveNode, page: Page) -> Stretch {
         events.truncate(fits);
         through = events.last().map_or(through, |event| event.position);
     }
-    Stretch { run: Run::of(&events, node.store.cursors()), through, floor }
+    Stretch { run: Run::of(&events, cursors), through, floor }
 }
 
 #[cfg(test)]
