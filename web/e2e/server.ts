@@ -3,9 +3,24 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const readyWithin = 20_000;
+let ports = 0;
+
+/** A free port below those that the kernel gives to connections: none of a browser's takes it while the server restarts. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + ((process.pid * 37 + 7 * ports++) % 10_000);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
 
 export class Server {
   #folder: string;
@@ -23,7 +38,7 @@ export class Server {
   static async start(env: Record<string, string> = {}): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'parlor-e2e-'));
     const server = new Server(folder, { PARLOR_LIMITS__ENABLED: 'false', ...env });
-    await server.#run('127.0.0.1:0');
+    await server.#run(`127.0.0.1:${await freePort()}`);
     return server;
   }
 
