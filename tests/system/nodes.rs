@@ -338,7 +338,7 @@ async fn sessions_that_are_known_and_new_ones_post_in_one_batch() {
         let (author, path) = (author.clone(), format!("/v1/rooms/{}/messages", room.id));
         tokio::spawn(async move { author.post(&path, json!({ "body": "at once" })).await.status })
     });
-    let wait = async || Figures::of(&nodes.one).await.get("parlor_journal_queue", &[]) == 3.0;
+    let wait = async || Figures::of(&nodes.one).await.count("parlor_journal_queue", &[]) == 3;
     wait_for("one is being written and three wait", wait).await;
     drop(lock);
     for post in posts {
