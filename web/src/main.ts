@@ -2,8 +2,10 @@
 import { mount } from 'svelte';
 import { calls, onSessionOver, renewal } from './api/calls';
 import Root from './Root.svelte';
-import { after, channel, newId, sharedStream } from './platform/browser';
-import { forget, readMarks, unsent } from './platform/storage';
+import { after, channel, newId, ticks } from './platform/browser';
+import { sharedStream } from './platform/live';
+import { alone } from './platform/locks';
+import { draftStore, forget, readMarks, unsentStore } from './platform/storage';
 import { App, type SessionWord } from './state/app.svelte';
 import { language } from './state/language.svelte';
 import { Route } from './state/route.svelte';
@@ -18,15 +20,19 @@ const app = new App({
   chat: (user) => ({
     calls,
     marks: readMarks(user),
-    ...unsent(user),
+    drafts: draftStore(user),
+    unsent: unsentStore(user),
+    alone: (room, work) => alone(`parlor-outbox:${user}:${room}`, work),
     newId,
     now: () => new Date(),
+    ticks,
     random: Math.random,
     after,
   }),
   stream: sharedStream,
   tell: (word) => session?.postMessage(word),
   forget,
+  home: () => route.replace('/'),
   renewal,
   after,
 });

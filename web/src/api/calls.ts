@@ -2,33 +2,35 @@
 // when it is refused, and turns failures into Problem. Must not hold state of the conversation.
 import { client } from './generated/client.gen';
 import * as api from './generated/sdk.gen';
+import { after, newId } from '../platform/browser';
+import { alone } from '../platform/locks';
+import { renewalMark } from '../platform/storage';
 import { Problem } from './problem';
-import { Renewal } from './renewal';
+import { Renewal, type Since } from './renewal';
 import type { Role, Visibility } from './types';
 
-/** After this long without an answer a call counts as unanswered; the server's own deadline is 30 s. */
+/** After this long (ms) without an answer a call counts as unanswered. The server may need 30 s under the greatest load. */
 const answerWithin = 35_000;
+/** Reads and posts wait less: repeating a read is harmless, and a post that is repeated is still one message. */
+const readWithin = 15_000;
+const postedWithin = 10_000;
 
-const renewedAt = 'parlor-renewed';
 const renewing = 'parlor-refresh';
 
 /** What another tab stored becomes visible here shortly after the lock is free. A tab that failed stores nothing. */
 const wordWithin = 500;
 
 /** Waits until the tab that held the lock before reports its renewal, at most as long as a report may take. */
-function word(before: string | null): Promise<void> {
-  if (localStorage.getItem(renewedAt) !== before) return Promise.resolve();
+function word(before: Since): Promise<void> {
+  if (renewal.mark !== before) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      removeEventListener('storage', listen);
+      unwatch();
       resolve();
     };
-    const listen = (event: StorageEvent) => {
-      if (event.key === renewedAt) done();
-    };
     const timer = setTimeout(done, wordWithin);
-    addEventListener('storage', listen);
+    const unwatch = renewalMark.watch(done);
   });
 }
 
@@ -45,31 +47,18 @@ export const renewal = new Renewal({
     if (!response.ok) throw await refused(response);
     return ((await response.json()) as { expires_in: number }).expires_in;
   },
-  async alone<T>(work: () => Promise<T>) {
-    if (!('locks' in navigator)) return work();
-    const before = localStorage.getItem(renewedAt);
-    const first = await navigator.locks.request(renewing, { ifAvailable: true }, async (lock) =>
-      lock ? { result: await work() } : null,
-    );
-    if (first) return first.result;
-    return (await navigator.locks.request(renewing, async () => {
-      await word(before);
+  alone(work) {
+    const before = renewal.mark;
+    return alone(renewing, async (waited) => {
+      if (waited) await word(before);
       return work();
-    })) as T;
+    });
   },
-  load() {
-    const text = localStorage.getItem(renewedAt);
-    return text ? (JSON.parse(text) as { at: number; lives: number }) : null;
-  },
-  save(renewed) {
-    if (renewed) localStorage.setItem(renewedAt, JSON.stringify(renewed));
-    else localStorage.removeItem(renewedAt);
-  },
+  load: renewalMark.load,
+  save: renewalMark.save,
+  newId,
   now: () => Date.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
+  after,
 });
 
 let over = () => {};
@@ -87,22 +76,28 @@ client.setConfig({
   credentials: 'same-origin',
   fetch: async (input) => {
     const request = input as Request;
-    const spare = request.clone();
-    const since = Date.now();
-    const response = await send(request);
-    if (response.status !== 401 || unrenewed.test(new URL(request.url).pathname)) return response;
-    if ((await renewal.renew(since)) === 'renewed') {
-      const again = await send(spare);
-      if (again.status !== 401) return again;
+    const mayRenew = !unrenewed.test(new URL(request.url).pathname);
+    // Twice: the first time another tab may have renewed just before, with a token that is over again.
+    for (let round = 0; round < 2 && mayRenew; round++) {
+      const mark = renewal.mark;
+      const response = await send(request.clone());
+      if (response.status !== 401) return response;
+      if ((await renewal.renew(mark)) === 'over') {
+        over();
+        return response;
+      }
     }
-    over();
+    const response = await send(request);
+    if (response.status === 401 && mayRenew) over();
     return response;
   },
 });
 
 async function send(request: Request): Promise<Response> {
   try {
-    return await fetch(request, { signal: AbortSignal.timeout(answerWithin) });
+    const within = request.method === 'GET' ? readWithin : answerWithin;
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(within)]);
+    return await fetch(request, { signal });
   } catch {
     throw Problem.noAnswer();
   }
@@ -192,8 +187,15 @@ export const calls = {
 
   messages: (room: string, at: PageAt = {}) =>
     need(api.listMessages({ path: { room }, query: { ...at, limit: pageSize } })),
-  post: (room: string, body: string, client_id: string) =>
-    need(api.postMessage({ path: { room }, body: { body, client_id } })),
+  /** Posting again under the same `client_id` gives the message that is there already. */
+  post: (room: string, body: string, client_id: string, signal: AbortSignal) =>
+    need(
+      api.postMessage({
+        path: { room },
+        body: { body, client_id },
+        signal: AbortSignal.any([signal, AbortSignal.timeout(postedWithin)]),
+      }),
+    ),
 };
 
 export type Calls = typeof calls;

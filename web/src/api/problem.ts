@@ -36,6 +36,16 @@ export class Problem extends Error {
     return new Problem(0, 'no_answer', '');
   }
 
+  /** A problem that was written down as JSON, as `state/unsent.ts` does. */
+  static restore(kept: Partial<Problem>): Problem {
+    const { status, code, title, detail, retryAfter } = kept;
+    const [text, count] = [
+      (value: unknown) => (typeof value === 'string' ? value : ''),
+      (value: unknown) => (typeof value === 'number' ? value : 0),
+    ];
+    return new Problem(count(status), text(code), text(title), text(detail), [], count(retryAfter));
+  }
+
   static from(body: unknown, response: Response): Problem {
     const seen = (typeof body === 'object' && body !== null ? body : {}) as Partial<{
       code: string;

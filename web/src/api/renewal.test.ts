@@ -1,9 +1,10 @@
 // Renewal: one refresh serves all tabs and calls, it comes before the token expires, and a network failure signs nobody out.
 import { beforeEach, expect, test } from 'vitest';
-import { Renewal } from './renewal';
+import { parseMark, Renewal, type Mark } from './renewal';
 
 let clock: number;
-let shared: { at: number; lives: number } | null;
+let shared: Mark | null;
+let ids: number;
 let refreshes: number;
 let answer: number | 'over' | Error;
 let timers: { ms: number; run: () => void; off: boolean }[];
@@ -24,6 +25,7 @@ function tab(): Renewal {
     },
     load: () => shared,
     save: (renewed) => void (shared = renewed),
+    newId: () => `mark${++ids}`,
     now: () => clock,
     after(ms, run) {
       const timer = { ms, run, off: false };
@@ -38,6 +40,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve));
 beforeEach(() => {
   clock = 1_000_000;
   shared = null;
+  ids = 0;
   refreshes = 0;
   answer = 900;
   timers = [];
@@ -46,26 +49,24 @@ beforeEach(() => {
 
 test('calls refused together renew once, in all tabs together', async () => {
   const [a, b] = [tab(), tab()];
-  const since = clock;
-  const all = await Promise.all([a.renew(since), a.renew(since), b.renew(since)]);
+  const all = await Promise.all([a.renew(a.mark), a.renew(a.mark), b.renew(b.mark)]);
   expect(all).toEqual(['renewed', 'renewed', 'renewed']);
   expect(refreshes).toBe(1);
 });
 
 test('a call refused after a renewal renews again', async () => {
   const a = tab();
-  await a.renew(clock);
-  clock += 5;
-  await a.renew(clock);
+  await a.renew(a.mark);
+  await a.renew(a.mark);
   expect(refreshes).toBe(2);
 });
 
 test('an ended session is over; a network without an answer is not', async () => {
   const a = tab();
   answer = 'over';
-  expect(await a.renew(clock)).toBe('over');
+  expect(await a.renew(a.mark)).toBe('over');
   answer = new Error('no answer');
-  await expect(a.renew(clock)).rejects.toThrow();
+  await expect(a.renew(a.mark)).rejects.toThrow();
 });
 
 test('renews at four fifths of the life, and every tab counts on', async () => {
@@ -80,4 +81,49 @@ test('renews at four fifths of the life, and every tab counts on', async () => {
   const waiting = timers.filter((timer) => !timer.off);
   expect(waiting).toHaveLength(2);
   for (const timer of waiting) expect(timer.ms).toBeGreaterThan(719_000);
+});
+
+test.each([7_200_000, -7_200_000])(
+  'a clock that was wrong by %i ms at the sign-in changes nothing once it is right',
+  async (wrong) => {
+    const a = tab();
+    clock += wrong;
+    a.started(900);
+    clock -= wrong;
+    // The access token has expired: the call is refused, and the renewal is a real one.
+    expect(await a.renew(a.mark)).toBe('renewed');
+    expect(refreshes).toBe(1);
+    a.schedule();
+    const due = timers.filter((timer) => !timer.off).map((timer) => timer.ms);
+    for (const ms of due) expect(ms).toBeLessThanOrEqual(720_000);
+  },
+);
+
+test('a clock set forward or back puts off the next renewal by no more than one life', () => {
+  for (const wrong of [7_200_000, -7_200_000]) {
+    const a = tab();
+    timers = [];
+    a.started(900);
+    clock += wrong;
+    tab().schedule();
+    const [, second] = timers.map((timer) => timer.ms);
+    expect(second).toBe(wrong > 0 ? 0 : 720_000);
+  }
+});
+
+test('what is no mark counts as none', () => {
+  const broken = [
+    '',
+    'null',
+    '5',
+    '{',
+    '{}',
+    '[]',
+    '{"id":1,"at":2,"lives":3}',
+    '{"at":2,"lives":3}',
+  ];
+  for (const text of [null, ...broken, '{"id":"a","at":2,"lives":-3}']) {
+    expect(parseMark(text)).toBeNull();
+  }
+  expect(parseMark('{"id":"a","at":2,"lives":3}')).toEqual({ id: 'a', at: 2, lives: 3 });
 });

@@ -1,20 +1,47 @@
 // Owns the renewal of the session: one tab refreshes for all, ahead of time or after a 401. Must not see a token:
 // scripts cannot read the cookies that hold them. Must not know what calls are for.
 
+/**
+ * One renewal, or the sign-in. The id alone tells renewals apart: the clock of the computer may be wrong and be
+ * corrected at any time, so `at` (ms since 1970) only says when the next renewal is due.
+ */
+export interface Mark {
+  id: string;
+  at: number;
+  /** How many seconds the access token of this renewal lives. */
+  lives: number;
+}
+
+/** The mark in a stored text, or null when the text is none. */
+export function parseMark(text: string | null): Mark | null {
+  try {
+    const { id, at, lives } = JSON.parse(text ?? '') as Partial<Mark>;
+    if (typeof id !== 'string' || typeof at !== 'number' || typeof lives !== 'number') return null;
+    return lives > 0 ? { id, at, lives } : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What renewal needs of the browser; tests give their own. */
 export interface RenewalParts {
   /** POST /v1/refresh: gives the life of the new access token in seconds, or `over` when the session has ended. May throw. */
   refresh(): Promise<number | 'over'>;
   /** Runs `work` while no other tab of this origin runs its own. */
   alone<T>(work: () => Promise<T>): Promise<T>;
-  /** When some tab last renewed (ms since 1970) and for how many seconds; shared by all tabs. */
-  load(): { at: number; lives: number } | null;
-  save(renewed: { at: number; lives: number } | null): void;
+  /** The last renewal by any tab. */
+  load(): Mark | null;
+  save(mark: Mark | null): void;
+  newId(): string;
+  /** Ms since 1970, as the computer's clock has it. */
   now(): number;
   after(ms: number, run: () => void): () => void;
 }
 
 export type Renewed = 'renewed' | 'over';
+
+/** The id of a renewal, as the caller of `renew` knew it; null when none was known. */
+export type Since = string | null;
 
 export class Renewal {
   #parts: RenewalParts;
@@ -25,9 +52,14 @@ export class Renewal {
     this.#parts = parts;
   }
 
+  /** The renewal that a call which starts now relies on. */
+  get mark(): Since {
+    return this.#parts.load()?.id ?? null;
+  }
+
   /** Records a sign-in: its access token lives this many seconds from now. */
   started(lives: number): void {
-    this.#parts.save({ at: this.#parts.now(), lives });
+    this.#parts.save({ id: this.#parts.newId(), at: this.#parts.now(), lives });
     this.schedule();
   }
 
@@ -37,10 +69,10 @@ export class Renewal {
   }
 
   /**
-   * Renews unless some tab has renewed after `since` (when the refused call began). Throws when the server gave no
-   * clear answer: a network failure must not end a session.
+   * Renews unless some tab has renewed after `since`, the mark when the refused call began. Throws when the server gave
+   * no clear answer: a network failure must not end a session.
    */
-  renew(since: number): Promise<Renewed> {
+  renew(since: Since): Promise<Renewed> {
     this.#running ??= this.#parts
       .alone(() => this.#renewAlone(since))
       .finally(() => {
@@ -54,22 +86,24 @@ export class Renewal {
     this.#stop();
     const last = this.#parts.load();
     if (!last) return;
-    const due = last.at + last.lives * 800 - this.#parts.now();
-    this.#stop = this.#parts.after(Math.max(due, 0), () => void this.#ahead(last.at));
+    const life = last.lives * 800;
+    // A clock that was set forward or back cannot move the next renewal further away than one life.
+    const due = Math.min(Math.max(last.at + life - this.#parts.now(), 0), life);
+    this.#stop = this.#parts.after(due, () => void this.#ahead(last.id));
   }
 
-  async #ahead(seen: number): Promise<void> {
+  async #ahead(seen: string): Promise<void> {
     try {
-      if ((await this.renew(seen + 1)) === 'renewed') this.schedule();
+      if ((await this.renew(seen)) === 'renewed') this.schedule();
     } catch {
       // No answer now; the next refused call, or this timer, tries again.
       this.#stop = this.#parts.after(5_000, () => void this.#ahead(seen));
     }
   }
 
-  async #renewAlone(since: number): Promise<Renewed> {
-    const last = this.#parts.load();
-    if (last && last.at >= since) {
+  async #renewAlone(since: Since): Promise<Renewed> {
+    const mark = this.mark;
+    if (mark !== null && mark !== since) {
       this.schedule();
       return 'renewed';
     }

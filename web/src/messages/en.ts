@@ -152,6 +152,8 @@ export const en = {
   cut: 'Connection lost. You can read what is here and go on writing; messages go out once it is back.',
   stopped: 'Live messages have stopped. Load the page again to go on.',
   reload: 'Load again',
+  notKept:
+    'This browser does not let the page store anything. Drafts and unsent messages are lost when you close it.',
 
   profile: 'Profile',
   displayName: 'Display name',

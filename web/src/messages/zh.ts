@@ -143,6 +143,7 @@ export const zh: Messages = {
   cut: '连接已断开。你可以继续阅读和写消息，连接恢复后会自动发出。',
   stopped: '实时消息已停止。请重新加载页面。',
   reload: '重新加载',
+  notKept: '这个浏览器不允许网页保存内容。关闭页面后，草稿和未发送的消息会丢失。',
 
   profile: '个人资料',
   displayName: '显示名称',

@@ -1,9 +1,4 @@
-// Owns the small differences between browsers and the wiring of browser parts: ids, timers, locks, channels. Must not
-// hold state of the conversation.
-import { calls, renewal } from '../api/calls';
-import { Problem } from '../api/problem';
-import { SharedStream } from '../stream/shared';
-import { LiveSource, openSocket, type SourceListener } from '../stream/source';
+// Owns the small differences between browsers: ids, timers, clocks, channels. Must not hold state of the conversation.
 
 /** A random id; `crypto.randomUUID` does not exist on plain http from another host. */
 export function newId(): string {
@@ -17,36 +12,22 @@ export function after(ms: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-export function channel(name: string): BroadcastChannel | null {
-  return 'BroadcastChannel' in window ? new BroadcastChannel(name) : null;
+let wall = Date.now();
+let steady = performance.now();
+let slept = 0;
+
+/**
+ * Ms since the page was opened, with the time that the computer slept, which `performance.now` leaves out. It never
+ * goes back. Setting the computer's clock forward looks like a sleep.
+ */
+export function ticks(): number {
+  const jump = Date.now() - wall - (performance.now() - steady);
+  if (jump > 1_000) slept += jump;
+  wall = Date.now();
+  steady = performance.now();
+  return steady + slept;
 }
 
-const sourceParts = {
-  open: openSocket,
-  async probe() {
-    try {
-      await calls.me();
-      return 'in' as const;
-    } catch (error) {
-      return error instanceof Problem && error.status === 401 ? 'over' : 'unreachable';
-    }
-  },
-  renew: () => renewal.renew(Date.now()),
-  now: () => Date.now(),
-  random: Math.random,
-  after,
-};
-
-export function sharedStream(user: string, listener: SourceListener): SharedStream {
-  return new SharedStream(
-    {
-      source: (listener, cursor) => new LiveSource(sourceParts, listener, cursor),
-      locks: 'locks' in navigator ? navigator.locks : null,
-      channel: channel(`parlor-stream:${user}`),
-      now: () => Date.now(),
-      visible: () => document.visibilityState === 'visible',
-      after,
-    },
-    listener,
-  );
+export function channel(name: string): BroadcastChannel | null {
+  return 'BroadcastChannel' in window ? new BroadcastChannel(name) : null;
 }

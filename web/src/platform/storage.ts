@@ -1,89 +1,123 @@
-// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme, the language. Must not
-// keep anything that a sign-out must delete but cannot.
-import type { DraftStore } from '../state/drafts.svelte';
+// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme, the
+// language. What another program or version has damaged counts as absent. Must not keep anything that a sign-out must delete but cannot.
+import { parseMark, type Mark } from '../api/renewal';
 import { isLanguage, type Language } from '../messages';
-import type { Unsent } from '../state/outbox.svelte';
+import type { DraftStore } from '../state/drafts.svelte';
 import type { ReadMarks } from '../state/rooms.svelte';
+import { parseUnsent, type UnsentStore } from '../state/unsent';
+import { Shelf } from './shelf.svelte';
 
 const prefix = 'parlor-';
 const themeKey = 'parlor-theme';
 const languageKey = 'parlor-language';
+const readKey = 'parlor-read:';
+const renewedKey = 'parlor-renewed';
+const texts = /^parlor-(draft|unsent):/;
 
-function read<T>(store: Storage, key: string, otherwise: T): T {
+export const shelf = new Shelf({
+  store: () => localStorage,
+  listen: (heard) =>
+    addEventListener('storage', ({ key, newValue }) => key !== null && heard(key, newValue)),
+});
+
+/** The value kept under `key`, if it is one that `valid` accepts. */
+function parsed<T>(text: string | null, valid: (value: unknown) => value is T): T | null {
   try {
-    return JSON.parse(store.getItem(key) ?? '') as T;
+    const value: unknown = JSON.parse(text ?? 'null');
+    return valid(value) ? value : null;
   } catch {
-    return otherwise;
+    return null;
   }
 }
 
-function write(store: Storage, key: string, value: unknown): void {
-  try {
-    store.setItem(key, JSON.stringify(value));
-  } catch {
-    // If storage is full or forbidden, only drafts and marks are lost, never a message on the screen.
-  }
-}
+const isMarks = (value: unknown): value is Record<string, number> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((seq) => typeof seq === 'number');
+
+const isText = (value: unknown): value is string => typeof value === 'string';
 
 export function readMarks(user: string): ReadMarks {
-  const key = `${prefix}read:${user}`;
+  const key = readKey + user;
   return {
-    load: () => read(localStorage, key, {}),
-    save: (marks) => write(localStorage, key, marks),
+    load: () => parsed(shelf.get(key), isMarks) ?? {},
+    save: (marks) => shelf.set(key, JSON.stringify(marks)),
   };
 }
 
-export const isReadMarks = (key: string | null): boolean => !!key?.startsWith(`${prefix}read:`);
-
-/** Unsent messages belong to one tab: two tabs must not both send them. */
-export function unsent(user: string): { load(): Unsent[]; save(list: Unsent[]): void } {
-  const key = `${prefix}unsent:${user}`;
-  return {
-    load: () => read(sessionStorage, key, []),
-    save: (list) => write(sessionStorage, key, list),
-  };
-}
+export const isReadMarks = (key: string | null): boolean => !!key?.startsWith(readKey);
 
 /** One key for each room, so that tabs with different rooms do not overwrite each other. */
 export function draftStore(user: string): DraftStore {
   const start = `${prefix}draft:${user}:`;
   return {
-    load() {
-      const keys = Object.keys(localStorage).filter((key) => key.startsWith(start));
-      return keys.map((key) => [key.slice(start.length), read(localStorage, key, '')]);
-    },
+    load: () =>
+      shelf
+        .keys(start)
+        .map((key) => [key.slice(start.length), parsed(shelf.get(key), isText) ?? '']),
     save(room, text) {
-      if (text) write(localStorage, start + room, text);
-      else localStorage.removeItem(start + room);
+      if (text) shelf.set(start + room, JSON.stringify(text));
+      else shelf.remove(start + room);
     },
+    watch: (heard) =>
+      shelf.watch((key, text) => {
+        if (key.startsWith(start)) heard(key.slice(start.length), parsed(text, isText) ?? '');
+      }),
+  };
+}
+
+/** One key for each message, so that tabs do not overwrite each other's. */
+export function unsentStore(user: string): UnsentStore {
+  const start = `${prefix}unsent:${user}:`;
+  return {
+    load() {
+      const kept = shelf.keys(start).map((key) => parseUnsent(shelf.get(key)));
+      return kept.filter((entry) => entry !== null).sort((a, b) => a.order - b.order);
+    },
+    keep: (entry) => shelf.set(start + entry.clientId, JSON.stringify(entry)),
+    remove: (clientId) => shelf.remove(start + clientId),
+    watch: (heard) =>
+      shelf.watch((key, text) => {
+        if (key.startsWith(start)) heard(key.slice(start.length), parseUnsent(text));
+      }),
   };
 }
 
 export type Theme = 'system' | 'light' | 'dark';
 
 export function loadTheme(): Theme {
-  const theme = localStorage.getItem(themeKey);
+  const theme = shelf.get(themeKey);
   return theme === 'light' || theme === 'dark' ? theme : 'system';
 }
 
-export function saveTheme(theme: Theme): void {
-  localStorage.setItem(themeKey, theme);
-}
+export const saveTheme = (theme: Theme): void => shelf.set(themeKey, theme);
 
-export function loadLanguage(): Language | 'system' {
-  const language = read<unknown>(localStorage, languageKey, 'system');
-  return isLanguage(language) ? language : 'system';
-}
+export const loadLanguage = (): Language | 'system' =>
+  parsed(shelf.get(languageKey), isLanguage) ?? 'system';
 
-export function saveLanguage(language: Language | 'system'): void {
-  write(localStorage, languageKey, language);
-}
+export const saveLanguage = (language: Language | 'system'): void =>
+  shelf.set(languageKey, JSON.stringify(language));
 
-/** Sign-out deletes everything of the person, as the computer may be shared. Only theme, language and read seqs stay. */
-export function forget(): void {
-  sessionStorage.clear();
-  for (const key of Object.keys(localStorage)) {
-    if (key.startsWith(prefix) && ![themeKey, languageKey].includes(key) && !isReadMarks(key))
-      localStorage.removeItem(key);
-  }
+/** The last renewal of the session, by whichever tab. */
+export const renewalMark = {
+  load: (): Mark | null => parseMark(shelf.get(renewedKey)),
+  save(mark: Mark | null): void {
+    if (mark) shelf.set(renewedKey, JSON.stringify(mark));
+    else shelf.remove(renewedKey);
+  },
+  /** Runs `heard` when another tab has renewed or ended the session. */
+  watch: (heard: () => void): (() => void) => shelf.watch((key) => key === renewedKey && heard()),
+};
+
+/**
+ * Deletes everything of the person who signs out, as the computer may be shared. Theme, language and the read seqs stay,
+ * and the texts of people whose session ended without a sign-out: they are shown to nobody else.
+ */
+export function forget(user: string): void {
+  const stays = (key: string) =>
+    key === themeKey ||
+    key === languageKey ||
+    isReadMarks(key) ||
+    (texts.test(key) && !key.includes(`:${user}:`));
+  for (const key of shelf.keys(prefix)) if (!stays(key)) shelf.remove(key);
 }

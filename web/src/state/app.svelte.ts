@@ -23,7 +23,9 @@ export interface AppParts {
   stream(user: string, listener: SourceListener): Stream;
   tell(word: SessionWord): void;
   /** Deletes what the browser stores of the person who signs out. */
-  forget(): void;
+  forget(user: string): void;
+  /** Goes to the page where people begin. */
+  home(): void;
   renewal: { schedule(): void; ended(): void };
   after(ms: number, run: () => void): () => void;
 }
@@ -35,6 +37,8 @@ const askAgain = 3_000;
 export class App {
   #parts: AppParts;
   #stream: Stream | null = null;
+  /** Who was signed in here last, by id. */
+  #last: string | null = null;
 
   phase = $state<AppPhase>('starting');
   chat = $state.raw<Chat | null>(null);
@@ -75,9 +79,8 @@ export class App {
 
   async signOut(): Promise<void> {
     await this.#parts.calls.signOut();
-    this.#parts.forget();
     this.#parts.tell({ kind: 'out' });
-    this.#leave(false);
+    this.#goodbye();
   }
 
   /** A call or the stream reported that the session has ended. */
@@ -92,7 +95,7 @@ export class App {
     const mine = this.chat?.me.id;
     if (word.kind === 'out') {
       // The stream may have reported the end before the other tab did.
-      this.#leave(false);
+      this.#goodbye();
     } else if (word.user !== mine) {
       this.#leave(false);
       void this.start();
@@ -109,7 +112,19 @@ export class App {
     this.#stream?.offline();
   }
 
+  /** Leaves nothing of the person behind: the next one starts at the beginning. */
+  #goodbye(): void {
+    this.#leave(false);
+    if (!this.#last) return;
+    this.#parts.forget(this.#last);
+    this.#last = null;
+    this.#parts.home();
+  }
+
   #enter(me: User): void {
+    // Another person than the one whose session has ended here.
+    if (this.#last && this.#last !== me.id) this.#parts.home();
+    this.#last = me.id;
     const chat = new Chat(me, this.#parts.chat(me.id));
     const stream = this.#parts.stream(me.id, {
       event: (event) => chat.apply(event),

@@ -4,14 +4,16 @@ import type { Calls } from '../api/calls';
 import type { LogEvent, Message, Room, User } from '../api/types';
 import type { StreamStatus } from '../stream/source';
 import { Backoff } from '../stream/backoff';
+import { Drafts, type DraftStore } from './drafts.svelte';
 import { Outbox, type OutboxParts } from './outbox.svelte';
 import { People } from './people.svelte';
 import { OpenRoom } from './room.svelte';
 import { Rooms, type ReadMarks } from './rooms.svelte';
 
-export interface ChatParts extends Omit<OutboxParts, 'post'> {
+export interface ChatParts extends Omit<OutboxParts, 'post' | 'known'> {
   calls: Calls;
   marks: ReadMarks;
+  drafts: DraftStore;
 }
 
 /** How long (ms) the connection may be lost before the banner appears. */
@@ -23,6 +25,7 @@ export class Chat {
   readonly people = new People();
   readonly rooms: Rooms;
   readonly outbox: Outbox;
+  readonly drafts: Drafts;
   #parts: ChatParts;
   #opened = new Map<string, OpenRoom>();
   #current: string | null = null;
@@ -43,10 +46,16 @@ export class Chat {
   constructor(me: User, parts: ChatParts) {
     this.me = me;
     this.#parts = parts;
-    this.#backoff = new Backoff(() => parts.now().getTime(), parts.random);
+    this.#backoff = new Backoff(parts.ticks, parts.random);
     this.people.see(me);
     this.rooms = new Rooms(me.id, parts.marks);
-    this.outbox = new Outbox({ ...parts, post: parts.calls.post });
+    this.outbox = new Outbox({
+      ...parts,
+      post: parts.calls.post,
+      known: (room) =>
+        this.#opened.get(room)?.timeline.lastSeq ?? this.rooms.get(room)?.sequence.last ?? 0,
+    });
+    this.drafts = new Drafts(parts.drafts);
     this.#away();
   }
 
@@ -139,6 +148,7 @@ export class Chat {
     this.#stopRetry();
     this.#stopTell?.();
     this.outbox.stop();
+    this.drafts.stop();
   }
 
   #toRooms(event: LogEvent): void {
