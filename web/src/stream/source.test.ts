@@ -57,10 +57,13 @@ const listener: SourceListener = {
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 const last = () => sockets.at(-1)!;
-/** Runs the pending timers except the watchdog's. */
+const watch = () => {
+  for (const timer of timers.splice(0)) if (!timer.off) timer.run();
+};
+/** Runs the pending timers except the watchdog's, which are the long ones. */
 function fire() {
   for (const timer of timers.splice(0)) {
-    if (timer.ms === 5_000) timers.push(timer);
+    if (timer.ms > 9_000) timers.push(timer);
     else if (!timer.off) timer.run();
   }
 }
@@ -120,18 +123,47 @@ test('a reset is told before the stream goes on from its cursor', async () => {
   expect(last().url).toBe('/v1/events?after=c9');
 });
 
-test('three missed heartbeats are a loss, a ping is a sign of life', () => {
+test('a missed heartbeat is a loss within 20 s, a ping is a sign of life', () => {
   open();
-  const watch = () => timers.splice(0).forEach((timer) => timer.run());
-  clock = 44_000;
+  clock = 15_100;
   last().say('ping', { type: 'ping' });
-  clock = 60_000;
+  clock = 30_200;
   watch();
   expect(last().closed).toBe(false);
-  clock = 90_000;
+  clock = 34_100;
   watch();
   expect(last().closed).toBe(true);
   expect(told).toEqual(['live', 'away']);
+  // Nothing looks after a socket that is gone.
+  expect(timers.filter((timer) => !timer.off)).toHaveLength(1);
+});
+
+test('the next look comes when the time is up, not long after', () => {
+  open();
+  clock = 1_000;
+  last().say('ping', { type: 'ping' });
+  clock = 19_000;
+  watch();
+  expect(timers.filter((timer) => !timer.off).map((timer) => timer.ms)).toEqual([1_000]);
+});
+
+test('a stream that does not begin is given up, and the next one gets longer', async () => {
+  new LiveSource(parts, listener, 'start').start();
+  const begins: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const wait = timers.find((timer) => !timer.off)!;
+    begins.push(wait.ms);
+    clock += wait.ms;
+    watch();
+    await settled();
+    watch();
+  }
+  expect(begins).toEqual([10_000, 20_000, 40_000, 40_000]);
+  // The answer begins: from here on it is the heartbeat that counts.
+  last().say('open');
+  clock += 15_000;
+  watch();
+  expect(last().closed).toBe(false);
 });
 
 test('a refused stream asks who we are: in means again, over means the sign-in page', async () => {
@@ -162,7 +194,7 @@ test('farewells: expired renews at once, shutdown waits, signed_out and no retur
   expect(sockets).toHaveLength(2);
   last().say('hello', hello);
   last().say('bye', { type: 'bye', reason: 'shutdown', retry_seconds: 4 });
-  const wait = timers.find((timer) => timer.ms !== 5_000)!;
+  const wait = timers.find((timer) => timer.ms < 9_000)!;
   expect(wait.ms).toBe(6_000);
   fire();
   last().say('hello', hello);

@@ -39,9 +39,18 @@ export interface SourceListener {
 }
 
 const closed = 2;
-/** Three missed heartbeats of the usual 15 s. */
-const usualSilence = 45_000;
-const watchEvery = 5_000;
+/** The usual heartbeat (ms), until the server has named its own. */
+const usualHeartbeat = 15_000;
+/** A ping that is this late (ms) does not come any more. With the usual heartbeat a loss is noticed within 20 s. */
+const late = 4_000;
+/**
+ * A stream that has not begun after this long (ms) is given up: its request may have gone out over a dead connection.
+ * Each further one gets twice as long, because the network may just be slow.
+ */
+const beginWithin = 10_000;
+const longestBegin = 40_000;
+/** The next look is never sooner (ms). */
+const lookAgain = 500;
 
 export class LiveSource {
   #parts: SourceParts;
@@ -50,7 +59,10 @@ export class LiveSource {
   #cursor: string;
   #backoff: Backoff;
   #heard = 0;
-  #silence = usualSilence;
+  #heartbeat = usualHeartbeat;
+  /** The server has begun to answer on this socket. */
+  #begun = false;
+  #beginWithin = beginWithin;
   #stopWait: (() => void) | null = null;
   #stopWatch = () => {};
   #stopped = false;
@@ -64,7 +76,6 @@ export class LiveSource {
 
   start(): void {
     this.#open();
-    this.#watch();
   }
 
   stop(): void {
@@ -96,6 +107,8 @@ export class LiveSource {
     const socket = this.#parts.open(`/v1/events?after=${encodeURIComponent(this.#cursor)}`);
     this.#socket = socket;
     this.#heard = this.#parts.now();
+    this.#begun = false;
+    this.#watch();
     const on = (type: string, run: (text: string) => void) =>
       socket.addEventListener(type, (event) => {
         // A closed EventSource may still deliver queued frames. The next one delivers them again.
@@ -103,6 +116,7 @@ export class LiveSource {
         this.#heard = this.#parts.now();
         run(event.data);
       });
+    on('open', () => this.#begins());
     on('hello', (text) => this.#opened(text, false));
     on('reset', (text) => this.#opened(text, true));
     on('ping', () => {});
@@ -116,12 +130,19 @@ export class LiveSource {
     on('error', () => void this.#lost(socket.readyState === closed));
   }
 
+  #begins(): void {
+    this.#begun = true;
+    this.#beginWithin = beginWithin;
+    this.#watch();
+  }
+
   #opened(text: string, reset: boolean): void {
     const frame = parseFrame<Opening>(text);
     if (!frame) return;
     this.#backoff.reset();
     this.#cursor = frame.cursor;
-    if (frame.heartbeat_seconds) this.#silence = frame.heartbeat_seconds * 3_000;
+    this.#begins();
+    if (frame.heartbeat_seconds) this.#heartbeat = frame.heartbeat_seconds * 1_000;
     if (reset) this.#listener.reset(frame.cursor);
     this.#listener.status('live');
   }
@@ -178,19 +199,29 @@ export class LiveSource {
     this.#listener.over();
   }
 
+  /** How much longer (ms) the socket may be silent. */
+  get #patience(): number {
+    const most = this.#begun ? this.#heartbeat + late : this.#beginWithin;
+    return this.#heard + most - this.#parts.now();
+  }
+
   #watch(): void {
-    this.#stopWatch = this.#parts.after(watchEvery, () => {
+    this.#stopWatch();
+    this.#stopWatch = this.#parts.after(Math.max(this.#patience, lookAgain), () => {
       this.#checkSilence();
-      this.#watch();
+      if (this.#socket) this.#watch();
     });
   }
 
   #checkSilence(): void {
-    if (this.#socket && this.#parts.now() - this.#heard > this.#silence) void this.#lost(false);
+    if (!this.#socket || this.#patience > 0) return;
+    if (!this.#begun) this.#beginWithin = Math.min(2 * this.#beginWithin, longestBegin);
+    void this.#lost(false);
   }
 
   #drop(): void {
     this.#socket?.close();
     this.#socket = null;
+    this.#stopWatch();
   }
 }
