@@ -66,14 +66,15 @@ impl Chat {
     }
 
     /// The same for somebody who posts. Where another node may have ended the session, the transaction that writes the post asks for
-    /// it, so the post waits for the database once less.
+    /// it, so the post waits for the database once less; if others wait for that transaction, it is asked for beside it.
     pub async fn authenticate_author(&self, access_token: &str) -> Result<Author> {
         let (token, is_known) = self.read_access(access_token).await?;
-        if !is_known {
+        let is_certain = is_known && !self.store.is_shared();
+        let is_asked_later = is_known && !is_certain && !self.store.is_busy();
+        if !is_certain && !is_asked_later {
             self.ask_for_session(token).await?;
         }
-        let unasked = (is_known && self.store.is_shared()).then_some(token.session);
-        Ok(Author { user: token.user, unasked })
+        Ok(Author { user: token.user, unasked: is_asked_later.then_some(token.session) })
     }
 
     /// A token of this server that is valid now, and whether its session is live as far as this node knows without asking the store.

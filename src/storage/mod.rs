@@ -119,6 +119,11 @@ impl Store {
         self.database.is_shared()
     }
 
+    /// Whether writes wait for those before them.
+    pub fn is_busy(&self) -> bool {
+        self.journal.is_busy()
+    }
+
     /// The nodes of the database. None where no other node can write to it.
     pub fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()

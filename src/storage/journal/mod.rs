@@ -112,6 +112,12 @@ impl Journal {
         Self { queue, plain, meters }
     }
 
+    /// Whether requests wait in the queue.
+    pub fn is_busy(&self) -> bool {
+        let Queue(queue) = &self.queue;
+        queue.capacity() < queue.max_capacity()
+    }
+
     /// Puts a write into the queue and waits for its batch. Dropping the future does not take the write back.
     pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
     where
