@@ -51,7 +51,7 @@ async function tour(
   await page.keyboard.press('Escape');
 
   await page.goto(ada.url + roomPath(full));
-  await expect(messages(page)).toHaveCount(6);
+  await expect(messages(page)).toHaveCount(7);
   await sound(page);
   await page.route('**/messages', (route) => route.abort());
   await box(page).fill('nowhere to go');
@@ -115,6 +115,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         'Hello',
         'wordwithoutend'.repeat(40),
         '```\ncode\n```',
+        `# Head\n> quote\n- [x] [task](https://example.org)\n\n|${'head|'.repeat(30)}\n|${'-|'.repeat(30)}\n\n\`\`\`rust\nfn a() -> u8 { 1 } // ${'wide '.repeat(60)}\n${'\\n'.repeat(30)}\n\`\`\``,
         'https://example.org/'.padEnd(300, 'x'),
       ]) {
         await ada.post(full, body);

@@ -141,6 +141,13 @@ export const en = {
   edited: 'edited',
   messageDeleted: 'This message was deleted.',
   code: (language: string) => (language ? `Code in ${language}` : 'Code'),
+  copyCode: 'Copy code',
+  copied: 'Copied',
+  showAll: 'Show all',
+  showLess: 'Show less',
+  table: 'Table',
+  taskDone: 'done',
+  taskOpen: 'not done',
 
   writeTo: (room: string) => `Message to ${room}`,
   placeholder: (room: string) => `Write to ${room}`,

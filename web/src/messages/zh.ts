@@ -133,6 +133,13 @@ export const zh: Messages = {
   edited: '已编辑',
   messageDeleted: '这条消息已被删除。',
   code: (language) => (language ? `${language} 代码` : '代码'),
+  copyCode: '复制代码',
+  copied: '已复制',
+  showAll: '显示全部',
+  showLess: '收起',
+  table: '表格',
+  taskDone: '已完成',
+  taskOpen: '未完成',
 
   writeTo: (room) => `发送到 ${room} 的消息`,
   placeholder: (room) => `在 ${room} 里写点什么`,

@@ -1,65 +1,196 @@
-// Owns how a message's plain text is read: code between backticks, web addresses, everything else as it is. It gives
-// pieces, never HTML. Must not know how they are shown.
+// Owns how a message's text is read: Markdown as people write it in a chat. It gives pieces, never HTML, and a text is
+// read once. Must not know how the pieces are shown.
+import type { Token, Tokens } from 'marked';
+import { safeHref, wholeAddress, withoutHidden } from './address';
+import { isFewEmoji } from './emoji';
+import { lex } from './lexer';
 
 export type Span =
   | { kind: 'text'; text: string }
   | { kind: 'code'; text: string }
-  | { kind: 'link'; text: string; href: string };
+  | { kind: 'strong' | 'em' | 'del'; spans: Span[] }
+  /** `title` is the address, when the text of the link is another. */
+  | { kind: 'link'; href: string; title?: string; spans: Span[] };
+
+export interface Item {
+  /** A task that is done or not; undefined for an item that is no task. */
+  done?: boolean;
+  blocks: Block[];
+}
+
+export type Align = 'left' | 'center' | 'right' | null;
 
 export type Block =
-  { kind: 'prose'; spans: Span[] } | { kind: 'code'; text: string; language: string };
+  | { kind: 'prose'; spans: Span[] }
+  | { kind: 'heading'; level: number; spans: Span[] }
+  | { kind: 'code'; text: string; language: string }
+  | { kind: 'quote'; blocks: Block[] }
+  | { kind: 'list'; start: number | null; items: Item[] }
+  | { kind: 'table'; align: Align[]; head: Span[][]; rows: Span[][][] }
+  | { kind: 'rule' };
 
-const fence = /^```([\w+#.-]{0,20})[ \t]*\n([\s\S]*?)\n?^```[ \t]*$/gm;
-const inline = /(`+)([^`\n](?:[^\n]*?[^`\n])?)\1(?!`)|https?:\/\/[^\s<>"`]+/g;
+export interface Body {
+  blocks: Block[];
+  /** Nothing but one to three emoji. */
+  big: boolean;
+}
 
-export function parseBody(body: string): Block[] {
-  const blocks: Block[] = [];
-  let at = 0;
-  for (const match of body.matchAll(fence)) {
-    pushProse(blocks, body.slice(at, match.index));
-    blocks.push({ kind: 'code', language: match[1] ?? '', text: match[2] ?? '' });
-    at = match.index + match[0].length;
+/** Without any of these a text is one piece, and marked is not asked. */
+const marks =
+  /[\\`*_~[\]<>|#@]|:\/\/|www\.|mailto:|^[ \t]*(?:[-+]|\d+[.)])(?:[ \t]|$)|^ {0,3}-{3}/im;
+
+/** How many texts stay read: more than the rows that are on the page at once, and their neighbours. */
+const mostKept = 800;
+const kept = new Map<string, Body>();
+
+/** The same text gives the same object again, so that a row that is drawn again costs nothing here. */
+export function parseBody(text: string): Body {
+  const known = kept.get(text);
+  if (known) return known;
+  const body = read(text);
+  if (kept.size >= mostKept) kept.delete(kept.keys().next().value!);
+  kept.set(text, body);
+  return body;
+}
+
+function read(text: string): Body {
+  const trimmed = text.replace(/\r\n?/g, '\n').replace(/^(?:[ \t]*\n)+|\s+$/g, '');
+  if (!marks.test(trimmed)) return plain(trimmed);
+  try {
+    return { blocks: toBlocks(lex(trimmed)), big: isFewEmoji(trimmed.trim()) };
+  } catch {
+    // Whatever marked stumbles over, the message can still be read as it was typed.
+    return plain(trimmed);
   }
-  pushProse(blocks, body.slice(at));
+}
+
+function plain(text: string): Body {
+  const blocks: Block[] = text ? [{ kind: 'prose', spans: [{ kind: 'text', text }] }] : [];
+  return { blocks, big: isFewEmoji(text.trim()) };
+}
+
+/** Paragraphs with nothing but empty lines between them are one piece, so that the lines stay as they were typed. */
+function toBlocks(tokens: Token[]): Block[] {
+  const blocks: Block[] = [];
+  let between = '';
+  for (const token of tokens) {
+    if (token.type === 'space') {
+      between += token.raw;
+    } else if (token.type === 'paragraph' || token.type === 'text') {
+      const { raw, text, tokens: inside = [] } = token as Tokens.Paragraph;
+      const last = blocks.at(-1);
+      const spans = toSpans(inside);
+      if (last?.kind === 'prose') {
+        pushText(last.spans, between);
+        for (const span of spans) push(last.spans, span);
+      } else if (spans.length) blocks.push({ kind: 'prose', spans });
+      between = '\n'.repeat(newlinesAtEnd(raw) - newlinesAtEnd(text));
+    } else {
+      between = '';
+      const block = toBlock(token);
+      if (block) blocks.push(block);
+    }
+  }
   return blocks;
 }
 
-function pushProse(blocks: Block[], text: string): void {
-  const trimmed = text.replace(/^\n+|\n+$/g, '');
-  if (trimmed) blocks.push({ kind: 'prose', spans: parseSpans(trimmed) });
+const newlinesAtEnd = (text: string): number => /\n*$/.exec(text)![0].length;
+
+function toBlock(token: Token): Block | null {
+  switch (token.type) {
+    case 'heading': {
+      const { depth, tokens } = token as Tokens.Heading;
+      return { kind: 'heading', level: depth, spans: toSpans(tokens) };
+    }
+    case 'code': {
+      const { lang = '', text } = token as Tokens.Code;
+      const language = /^[\w+#.-]{1,20}/.exec(lang)?.[0] ?? '';
+      return { kind: 'code', language, text: text.replace(/\n$/, '') };
+    }
+    case 'blockquote':
+      return { kind: 'quote', blocks: toBlocks((token as Tokens.Blockquote).tokens) };
+    case 'list': {
+      const { ordered, start, items } = token as Tokens.List;
+      return { kind: 'list', start: ordered ? Number(start) : null, items: items.map(toItem) };
+    }
+    case 'table': {
+      const { align, header, rows } = token as Tokens.Table;
+      const cells = (row: Tokens.TableCell[]) => row.map((cell) => toSpans(cell.tokens));
+      return { kind: 'table', align, head: cells(header), rows: rows.map(cells) };
+    }
+    case 'hr':
+      return { kind: 'rule' };
+    case 'checkbox':
+      return null;
+    default:
+      return { kind: 'prose', spans: [{ kind: 'text', text: token.raw }] };
+  }
 }
 
-function parseSpans(text: string): Span[] {
+function toItem(item: Tokens.ListItem): Item {
+  const blocks = toBlocks(item.tokens);
+  return item.task ? { done: !!item.checked, blocks } : { blocks };
+}
+
+function toSpans(tokens: Token[]): Span[] {
   const spans: Span[] = [];
-  const plain = (piece: string) => {
-    if (piece) spans.push({ kind: 'text', text: piece });
-  };
-  let at = 0;
-  for (const match of text.matchAll(inline)) {
-    const code = match[2];
-    const span = code === undefined ? link(match[0]) : ({ kind: 'code', text: code } as const);
-    if (!span) continue;
-    plain(text.slice(at, match.index));
-    spans.push(span);
-    at = match.index + (span.kind === 'link' ? span.text.length : match[0].length);
-  }
-  plain(text.slice(at));
+  for (const token of tokens) for (const span of toSpan(token)) push(spans, span);
   return spans;
 }
 
-/** An address without the punctuation of the sentence around it, or null when the text is no address. */
-function link(found: string): Span | null {
-  let text = found.replace(/[.,;:!?'*_]+$/, '');
-  for (const [open, close] of ['()', '[]', '{}']) {
-    while (text.endsWith(close!) && text.split(close!).length > text.split(open!).length) {
-      text = text.slice(0, -1).replace(/[.,;:!?'*_]+$/, '');
-    }
+function toSpan(token: Token): Span[] {
+  switch (token.type) {
+    case 'strong':
+    case 'em':
+    case 'del':
+      return [{ kind: token.type, spans: toSpans(token.tokens ?? []) }];
+    case 'codespan':
+      return [{ kind: 'code', text: (token as Tokens.Codespan).text }];
+    case 'escape':
+      return [{ kind: 'text', text: (token as Tokens.Escape).text }];
+    case 'link':
+    case 'image':
+      return link(token as Tokens.Link);
+    case 'checkbox':
+      return [];
+    default:
+      return [{ kind: 'text', text: token.raw }];
   }
-  try {
-    const { protocol, href, hostname } = new URL(text);
-    if (!hostname || (protocol !== 'http:' && protocol !== 'https:')) return null;
-    return { kind: 'link', text, href };
-  } catch {
-    return null;
-  }
+}
+
+/** A link that may not lead there is the text that was typed. */
+function link(token: Tokens.Link): Span[] {
+  const href = safeHref(token.href);
+  if (!href) return [{ kind: 'text', text: token.raw }];
+  if (token.autolink) return [{ kind: 'link', href, spans: [bare(token.text)] }];
+  const label = withoutHidden(token.text).trim();
+  const spans = toSpans(token.tokens).map(stripped);
+  if (!label) return [{ kind: 'link', href, spans: [bare(href)] }];
+  const shown = wholeAddress(label);
+  if (!shown) return [{ kind: 'link', href, title: bare(href).text, spans }];
+  if (host(shown.href) === host(href)) return [{ kind: 'link', href, spans }];
+  // The text names one place and the link leads to another: the reader sees both, and can follow the true one.
+  const text = { kind: 'text', text: ` (${bare(href).text})` } as const;
+  return [{ kind: 'link', href, title: bare(href).text, spans: [...spans, text] }];
+}
+
+const bare = (address: string) =>
+  ({ kind: 'text', text: withoutHidden(address).replace(/^mailto:/i, '') }) as const;
+
+const host = (href: string): string => new URL(href).host || href;
+
+function stripped(span: Span): Span {
+  if ('spans' in span) return { ...span, spans: span.spans.map(stripped) };
+  return { ...span, text: withoutHidden(span.text) };
+}
+
+function push(spans: Span[], span: Span): void {
+  if (span.kind === 'text') pushText(spans, span.text);
+  else spans.push(span);
+}
+
+function pushText(spans: Span[], text: string): void {
+  const last = spans.at(-1);
+  if (last?.kind === 'text') spans[spans.length - 1] = { kind: 'text', text: last.text + text };
+  else if (text) spans.push({ kind: 'text', text });
 }

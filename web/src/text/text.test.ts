@@ -1,8 +1,7 @@
-// Text rules: how bodies are read, rows grouped, names shortened and found, passwords counted.
-import { describe, expect, test } from 'vitest';
+// Text rules: how rows are grouped, names shortened and found, passwords counted.
+import { expect, test } from 'vitest';
 import type { Message } from '../api/types';
 import { parsePath } from '../state/route.svelte';
-import { parseBody } from './body';
 import { deviceName } from './device';
 import { initials, tone, tones } from './face';
 import { handleBeside } from './handle';
@@ -11,45 +10,6 @@ import { normalise, passwordFault } from './password';
 import { toRows } from './rows';
 import { sentence } from './sentence';
 import { dayName } from './time';
-
-/** The pieces of a body, each as one short text. */
-const read = (body: string) =>
-  parseBody(body).flatMap((block) =>
-    block.kind === 'code'
-      ? [`pre(${block.language}):${block.text}`]
-      : block.spans.map((span) => `${span.kind}:${span.text}`),
-  );
-
-describe('a body', () => {
-  test.each([
-    ['plain <b>text</b>', ['text:plain <b>text</b>']],
-    ['see http://a.example/b.', ['text:see ', 'link:http://a.example/b', 'text:.']],
-    ['(https://a.example/x_(y))', ['text:(', 'link:https://a.example/x_(y)', 'text:)']],
-    ['https://a.example/?q=1&r=2, then', ['link:https://a.example/?q=1&r=2', 'text:, then']],
-    ['javascript:alert(1) ftp://a.example', ['text:javascript:alert(1) ftp://a.example']],
-    ['http://', ['text:http://']],
-    ['run `a < b` now', ['text:run ', 'code:a < b', 'text: now']],
-    ['``a ` b``', ['code:a ` b']],
-    ['one ` alone', ['text:one ` alone']],
-    ['`https://a.example`', ['code:https://a.example']],
-    ['a\nb\n\nc', ['text:a\nb\n\nc']],
-    ['x\n```rs\nlet `a`;\n\n  b\n```\ny', ['text:x', 'pre(rs):let `a`;\n\n  b', 'text:y']],
-    ['```\nnever closed', ['text:```\nnever closed']],
-  ])('%j', (body, pieces) => expect(read(body)).toEqual(pieces));
-
-  test('reading is fast, whatever is written', () => {
-    const start = performance.now();
-    for (const body of [
-      '`'.repeat(4000),
-      '```\n'.repeat(1000),
-      'http://('.repeat(500),
-      '`a'.repeat(2000),
-    ]) {
-      parseBody(body);
-    }
-    expect(performance.now() - start).toBeLessThan(250);
-  });
-});
 
 function at(minutes: number, author: string): Message {
   const time = new Date(2026, 0, 1, 12, minutes).toISOString();
