@@ -62,10 +62,10 @@ async function tour(
   await page.unroute('**/messages');
   const memberMenu = async () => {
     await page.getByRole('button', { name: /^What to do with/ }).click();
-    await expect(page.getByRole('button', { name: 'Make owner' })).toBeVisible();
+    await expect(page.getByRole('menuitem', { name: 'Make owner' })).toBeVisible();
     await sound(page);
     await page.keyboard.press('Escape');
-    await expect(page.getByRole('button', { name: 'Make owner' })).toBeHidden();
+    await expect(page.getByRole('menuitem', { name: 'Make owner' })).toBeHidden();
   };
   if (!narrow) await memberMenu();
   if (narrow) {
@@ -82,7 +82,7 @@ async function tour(
   for (const choice of ['Add a person', 'Edit room', 'Leave room', 'Delete room']) {
     await page.getByRole('button', { name: 'Room options' }).click();
     if (choice === 'Add a person') await sound(page);
-    await page.locator('[popover]:popover-open').getByRole('button', { name: choice }).click();
+    await page.locator('[popover]:popover-open').getByRole('menuitem', { name: choice }).click();
     await expect(page.getByRole('dialog')).toBeVisible();
     await sound(page);
     await page.keyboard.press('Escape');
@@ -172,7 +172,7 @@ test('by keyboard alone: sign in, open a room, write, read, switch', async ({ pa
     keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   await page.goto('/');
   await expect(page.getByLabel('Username')).toBeVisible();
-  await press('Tab');
+  await expect(page.getByLabel('Username')).toBeFocused();
   await page.keyboard.type(ada.username);
   await press('Tab');
   await page.keyboard.type(password);

@@ -150,8 +150,9 @@ const pageSize = 50;
 export const calls = {
   server: () => need(api.getServer()),
 
-  register: (username: string, password: string) =>
-    need(api.registerUser({ body: { username, password } })),
+  /** Without a display name, the username is shown. */
+  register: (username: string, password: string, display_name: string) =>
+    need(api.registerUser({ body: { username, password, ...(display_name && { display_name }) } })),
   async signIn(username: string, password: string) {
     const signIn = await need(api.login({ body: { username, password, transport: 'cookie' } }));
     renewal.started(signIn.expires_in);

@@ -1,15 +1,14 @@
-// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, the theme, the
-// language. What another program or version has damaged counts as absent. Must not keep anything that a sign-out must delete but cannot.
+// Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, settings. What another
+// program or version has damaged counts as absent. Must not keep anything that a sign-out must delete but cannot.
 import { parseMark, type Mark } from '../api/renewal';
-import { isLanguage, type Language } from '../messages';
 import type { DraftStore } from '../state/drafts.svelte';
 import type { ReadMarks } from '../state/rooms.svelte';
 import { parseUnsent, type UnsentStore } from '../state/unsent';
 import { Shelf } from './shelf.svelte';
 
 const prefix = 'parlor-';
-const themeKey = 'parlor-theme';
-const languageKey = 'parlor-language';
+/** Settings of this browser, whoever uses it. */
+export const settingKey = 'parlor-setting:';
 const readKey = 'parlor-read:';
 const renewedKey = 'parlor-renewed';
 const texts = /^parlor-(draft|unsent):/;
@@ -83,21 +82,6 @@ export function unsentStore(user: string): UnsentStore {
   };
 }
 
-export type Theme = 'system' | 'light' | 'dark';
-
-export function loadTheme(): Theme {
-  const theme = shelf.get(themeKey);
-  return theme === 'light' || theme === 'dark' ? theme : 'system';
-}
-
-export const saveTheme = (theme: Theme): void => shelf.set(themeKey, theme);
-
-export const loadLanguage = (): Language | 'system' =>
-  parsed(shelf.get(languageKey), isLanguage) ?? 'system';
-
-export const saveLanguage = (language: Language | 'system'): void =>
-  shelf.set(languageKey, JSON.stringify(language));
-
 /** The last renewal of the session, by whichever tab. */
 export const renewalMark = {
   load: (): Mark | null => parseMark(shelf.get(renewedKey)),
@@ -110,13 +94,12 @@ export const renewalMark = {
 };
 
 /**
- * Deletes everything of the person who signs out, as the computer may be shared. Theme, language and the read seqs stay,
+ * Deletes everything of the person who signs out, as the computer may be shared. Settings and the read seqs stay,
  * and the texts of people whose session ended without a sign-out: they are shown to nobody else.
  */
 export function forget(user: string): void {
   const stays = (key: string) =>
-    key === themeKey ||
-    key === languageKey ||
+    key.startsWith(settingKey) ||
     isReadMarks(key) ||
     (texts.test(key) && !key.includes(`:${user}:`));
   for (const key of shelf.keys(prefix)) if (!stays(key)) shelf.remove(key);

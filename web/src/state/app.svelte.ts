@@ -72,8 +72,8 @@ export class App {
     this.#enter(user);
   }
 
-  async signUp(username: string, password: string): Promise<void> {
-    await this.#parts.calls.register(username, password);
+  async signUp(username: string, password: string, name: string): Promise<void> {
+    await this.#parts.calls.register(username, password, name);
     await this.signIn(username, password);
   }
 

@@ -1,13 +1,19 @@
 // Owns the choice of the page's language, by the reader or by the browser. Must not know the texts.
-import { preferred, speak, type Language } from '../messages';
-import { loadLanguage, saveLanguage } from '../platform/storage';
+import { languages, preferred, speak, type Language } from '../messages';
+import { Setting } from './settings.svelte';
+
+const codes = Object.keys(languages) as Language[];
 
 class LanguageChoice {
-  choice = $state<Language | 'system'>(loadLanguage());
+  #setting = new Setting<Language | 'system'>('language', ['system', ...codes]);
   /** Changes when the page speaks another language, so everything with text is then built anew. */
   spoken = $state<Language | null>(null);
   /** The reader has just changed the language, so focus has to return to the control. */
   turned = false;
+
+  get choice(): Language | 'system' {
+    return this.#setting.value;
+  }
 
   /** Loads the chosen language. Rejects when its file cannot be loaded; the language then stays as it was. */
   async load(choice = this.choice): Promise<void> {
@@ -19,8 +25,7 @@ class LanguageChoice {
 
   async set(choice: Language | 'system'): Promise<void> {
     await this.load(choice);
-    this.choice = choice;
-    saveLanguage(choice);
+    this.#setting.set(choice);
   }
 }
 

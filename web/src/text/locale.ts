@@ -1,6 +1,7 @@
 // Owns the language in which dates, numbers and plurals are written, and keeps their Intl objects. Must not know any text.
 
 let language: string | undefined;
+let hours: 'region' | 'h12' | 'h23' = 'region';
 const made = new Map<string, unknown>();
 
 /** From now on everything is written in this language (a BCP 47 tag, with the region if one is known). */
@@ -9,13 +10,25 @@ export function writeIn(tag: string): void {
   made.clear();
 }
 
+/** From now on hours are written from 1 to 12, from 0 to 23, or as the region has it. */
+export function clockIs(next: typeof hours): void {
+  hours = next;
+  made.clear();
+}
+
+/** The language with the choice of the clock, as the `hc` key of BCP 47 has it. */
+function tag(): string | undefined {
+  if (hours === 'region' || !language) return language;
+  return `${language}-u-hc-${hours}`;
+}
+
 /**
  * The formatter that `make` gives for the current language. It is made at first use and kept: the first Intl object of a
  * page costs 30 ms and more, each further one about one.
  */
 export function kept<T>(key: string, make: (language: string | undefined) => T): T {
   let formatter = made.get(key);
-  if (!formatter) made.set(key, (formatter = make(language)));
+  if (!formatter) made.set(key, (formatter = make(tag())));
   return formatter as T;
 }
 

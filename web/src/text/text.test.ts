@@ -8,6 +8,7 @@ import { handleBeside } from './handle';
 import { matchScore } from './match';
 import { normalise, passwordFault } from './password';
 import { toRows } from './rows';
+import { slug } from './slug';
 import { sentence } from './sentence';
 import { dayName } from './time';
 
@@ -104,4 +105,18 @@ test('programs are named as people call them', () => {
   expect(deviceName(chrome, '?')).toBe('Chrome, Linux');
   expect(deviceName('curl/8.1', '?')).toBe('curl');
   expect(deviceName(undefined, '?')).toBe('?');
+});
+
+test.each([
+  ['Engine Room', 'engine-room'],
+  ['  Café & Straße №5 ', 'cafe-strasse-no5'],
+  ['Ærø / Łódź', 'aero-lodz'],
+  ['中文聊天室', ''],
+  ['--', ''],
+])('the name of %j is %j', (title, name) => {
+  expect(slug(title, 64)).toBe(name);
+});
+
+test('a name is cut without a hyphen at its end', () => {
+  expect(slug('seven letters', 6)).toBe('seven');
 });
