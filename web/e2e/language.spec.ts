@@ -68,7 +68,9 @@ test('dates and numbers are written in the language of the text', async ({ brows
   const page = await pageIn(browser, 'zh-CN');
   await signInChinese(page, ada, roomPath(room));
   await expect(page.getByText('今天')).toBeVisible();
-  await expect(page.locator('.message time').first()).toHaveAttribute('title', /\d{4}年\d+月\d+日/);
+  const time = page.locator('.message time').first();
+  await time.hover();
+  await expect(time).toHaveAttribute('title', /\d{4}年\d+月\d+日/);
   await page.goto(`${ada.url}/`);
   await expect(page.getByText('1 位成员').first()).toBeVisible();
   await page.context().close();

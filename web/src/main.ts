@@ -2,7 +2,7 @@
 import { mount } from 'svelte';
 import { calls, onSessionOver, renewal } from './api/calls';
 import Root from './Root.svelte';
-import { after, channel, newId, ticks } from './platform/browser';
+import { after, channel, newId, soon, ticks } from './platform/browser';
 import { sharedStream } from './platform/live';
 import { alone } from './platform/locks';
 import { draftStore, forget, readMarks, unsentStore } from './platform/storage';
@@ -10,6 +10,7 @@ import { App, type SessionWord } from './state/app.svelte';
 import { language } from './state/language.svelte';
 import { Route } from './state/route.svelte';
 import { server } from './state/server.svelte';
+import { zone } from './text/zone.svelte';
 import './styles/tokens.css';
 import './styles/base.css';
 
@@ -28,6 +29,7 @@ const app = new App({
     ticks,
     random: Math.random,
     after,
+    soon,
   }),
   stream: sharedStream,
   tell: (word) => session?.postMessage(word),
@@ -49,8 +51,12 @@ addEventListener('popstate', () => route.read());
 addEventListener('online', () => app.nudge());
 addEventListener('offline', () => app.offline());
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') app.nudge();
+  if (document.visibilityState !== 'visible') return;
+  zone.look();
+  app.nudge();
 });
+addEventListener('focus', () => zone.look());
+zone.follow();
 // A page restored from the back-forward cache has missed events, so it loads again.
 addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();

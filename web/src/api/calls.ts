@@ -142,6 +142,7 @@ export interface PageAt {
   before?: string;
   after?: string;
   around?: string;
+  limit?: number;
 }
 
 /** Messages asked for at once; the server allows up to 200. */
@@ -187,7 +188,7 @@ export const calls = {
     need(api.putMember({ path: { room, username }, body: { role } })),
 
   messages: (room: string, at: PageAt = {}) =>
-    need(api.listMessages({ path: { room }, query: { ...at, limit: pageSize } })),
+    need(api.listMessages({ path: { room }, query: { limit: pageSize, ...at } })),
   /** Posting again under the same `client_id` gives the message that is there already. */
   post: (room: string, body: string, client_id: string, signal: AbortSignal) =>
     need(

@@ -1,20 +1,15 @@
 // Owns where the reader is in a list of messages: at the end or further up, when more is needed at either side, and
 // coming back to the same place. Must not know what a message says.
 import { tick, untrack } from 'svelte';
-import type { OpenRoom } from '../state/room.svelte';
+import type { Mark, OpenRoom } from '../state/room.svelte';
 
 /** Within this distance of the end (px), the list follows new messages. */
 const near = 100;
 
-/** A row and its distance (px) below the top of the view. */
-interface Mark {
-  seq: string;
-  top: number;
-}
-
 export class ScrollPlace {
   #room: OpenRoom;
   #scroller!: HTMLElement;
+  #messages!: HTMLCollectionOf<Element>;
   following = $state(true);
 
   constructor(room: OpenRoom) {
@@ -24,33 +19,56 @@ export class ScrollPlace {
   /** Follows a scroller while it exists. In column-reverse, scrollTop is 0 at the end and negative above it. */
   attach = (scroller: HTMLElement): (() => void) => {
     this.#scroller = scroller;
+    this.#messages = scroller.getElementsByClassName('message');
     const { timeline } = this.#room;
     scroller.addEventListener('scroll', this.#scrolled, { passive: true });
+    // Sizes are read after the browser has laid out the rows anyway. Reading them earlier would make it do so twice.
+    const sizes = new ResizeObserver(this.#laidOut);
+    sizes.observe(scroller);
+    sizes.observe(scroller.firstElementChild!);
     $effect.pre(() => {
       // Browsers without scroll anchoring shift rows when others change, so this puts them back.
-      if (CSS.supports('overflow-anchor', 'none') || timeline.messages.length === 0) return;
+      if (CSS.supports('overflow-anchor', 'none') || timeline.rows.length === 0) return;
       const mark = this.following ? null : this.#mark();
       if (mark) void tick().then(() => this.#goTo(mark));
     });
     let arrived = false;
     $effect(() => {
-      if (timeline.phase !== 'ready') return;
-      if (!arrived) untrack(() => this.#arrive());
+      if (!timeline.starts) return;
+      untrack(() => (arrived ? this.#return() : this.#arrive()));
       arrived = true;
-      // Each change may leave too few rows on either side.
-      void [timeline.messages, timeline.loading];
-      untrack(() => this.#scrolled());
+    });
+    $effect(() => {
+      // A page without rows changes no size, and the next one may be needed all the same.
+      void [timeline.loading, timeline.atEnd];
+      const frame = requestAnimationFrame(this.#scrolled);
+      return () => cancelAnimationFrame(frame);
     });
     return () => {
+      sizes.disconnect();
       scroller.removeEventListener('scroll', this.#scrolled);
     };
   };
 
   toEnd(): void {
     this.#scroller.scrollTop = 0;
-    this.#follow(true);
+    this.#scrolled();
   }
 
+  toStart(): void {
+    this.#scroller.scrollTop = -this.#scroller.scrollHeight;
+    this.#scrolled();
+  }
+
+  /** Puts a message into the middle, and focus on it. */
+  toMessage(id: string): void {
+    const row = this.#scroller.querySelector<HTMLElement>(`[data-id="${id}"]`);
+    row?.scrollIntoView({ block: 'center' });
+    row?.focus({ preventScroll: true });
+    this.#scrolled();
+  }
+
+  /** The first time: the place of the last visit, or the first unread message, or the end. */
   #arrive(): void {
     const { place } = this.#room;
     const fresh = this.#scroller.querySelector('.rule.new');
@@ -62,18 +80,27 @@ export class ScrollPlace {
     this.#scrolled();
   }
 
+  /** The rows were replaced by others: the reader stays at the same message, or at the end. */
+  #return(): void {
+    const { place } = this.#room;
+    if (place) this.#goTo(place);
+  }
+
+  #laidOut = (): void => {
+    // Whoever is near the end sees new messages come, and not only their upper half.
+    if (this.following && this.#scroller.scrollTop !== 0) this.#scroller.scrollTop = 0;
+    this.#scrolled();
+  };
+
   #scrolled = (): void => {
-    this.#follow(-this.#scroller.scrollTop <= near);
+    const { timeline } = this.#room;
+    this.following = -this.#scroller.scrollTop <= near && timeline.atEnd;
+    timeline.following = this.following;
+    if (this.following) timeline.seen();
     // The place is stored at each scroll, because rows have no position once the list is removed.
     this.#room.place = this.following ? null : this.#mark();
     this.#fill();
   };
-
-  #follow(following: boolean): void {
-    const { timeline } = this.#room;
-    this.following = timeline.following = following;
-    if (following && timeline.atEnd) timeline.unseen = 0;
-  }
 
   /** Asks for more messages before either end becomes visible. */
   #fill(): void {
@@ -88,17 +115,21 @@ export class ScrollPlace {
     }
   }
 
+  /** The first message in view. Rows are in order, so a search by halves finds it with few looks. */
   #mark(): Mark | null {
     const top = this.#scroller.getBoundingClientRect().top;
-    for (const row of this.#scroller.querySelectorAll<HTMLElement>('.message')) {
-      const box = row.getBoundingClientRect();
-      if (box.bottom > top) return { seq: row.dataset.seq!, top: box.top - top };
+    let [low, high] = [0, this.#messages.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#messages[middle]!.getBoundingClientRect().bottom > top) high = middle;
+      else low = middle + 1;
     }
-    return null;
+    const row = this.#messages[low] as HTMLElement | undefined;
+    return row ? { id: row.dataset.id!, top: row.getBoundingClientRect().top - top } : null;
   }
 
   #goTo(mark: Mark): void {
-    const row = this.#scroller.querySelector(`[data-seq="${mark.seq}"]`);
+    const row = this.#scroller.querySelector(`[data-id="${mark.id}"]`);
     if (!row) return;
     const top = this.#scroller.getBoundingClientRect().top;
     this.#scroller.scrollTop += row.getBoundingClientRect().top - top - mark.top;

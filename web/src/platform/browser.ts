@@ -28,6 +28,18 @@ export function ticks(): number {
   return steady + slept;
 }
 
+const turn = new MessageChannel();
+const turns: (() => void)[] = [];
+turn.port1.onmessage = () => {
+  for (const run of turns.splice(0)) run();
+};
+
+/** Runs in a task of its own, after those that wait already. Unlike a timer it is not slowed down in a hidden tab. */
+export function soon(run: () => void): void {
+  turns.push(run);
+  turn.port2.postMessage(null);
+}
+
 export function channel(name: string): BroadcastChannel | null {
   return 'BroadcastChannel' in window ? new BroadcastChannel(name) : null;
 }

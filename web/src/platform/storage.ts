@@ -2,6 +2,7 @@
 // program or version has damaged counts as absent. Must not keep anything that a sign-out must delete but cannot.
 import { parseMark, type Mark } from '../api/renewal';
 import type { DraftStore } from '../state/drafts.svelte';
+import type { RecentStore } from '../state/recent';
 import type { ReadMarks } from '../state/rooms.svelte';
 import { parseUnsent, type UnsentStore } from '../state/unsent';
 import { Shelf } from './shelf.svelte';
@@ -36,11 +37,22 @@ const isMarks = (value: unknown): value is Record<string, number> =>
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
+
 export function readMarks(user: string): ReadMarks {
   const key = readKey + user;
   return {
     load: () => parsed(shelf.get(key), isMarks) ?? {},
     save: (marks) => shelf.set(key, JSON.stringify(marks)),
+  };
+}
+
+/** The rooms that were opened last, the newest first. */
+export function recentStore(user: string): RecentStore {
+  const key = `${prefix}recent:${user}`;
+  return {
+    load: () => parsed(shelf.get(key), isTexts) ?? [],
+    save: (rooms) => shelf.set(key, JSON.stringify(rooms)),
   };
 }
 

@@ -127,7 +127,7 @@ export class App {
     this.#last = me.id;
     const chat = new Chat(me, this.#parts.chat(me.id));
     const stream = this.#parts.stream(me.id, {
-      event: (event) => chat.apply(event),
+      event: (event) => chat.take(event),
       reset: () => void chat.reset(),
       status: (status) => chat.told(status),
       over: () => this.over(),

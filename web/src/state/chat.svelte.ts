@@ -14,12 +14,18 @@ export interface ChatParts extends Omit<OutboxParts, 'post' | 'known'> {
   calls: Calls;
   marks: ReadMarks;
   drafts: DraftStore;
+  /** Runs after the browser has handed over everything that has arrived already. */
+  soon(run: () => void): void;
 }
 
 /** How long (ms) the connection may be lost before the banner appears. */
 const tellAfter = 5_000;
 /** How many opened rooms are kept up to date, so that returning to one is instant. */
 const kept = 8;
+/** The most events that are applied in one turn, so that thousands at once do not stop the page. */
+const mostAtOnce = 1_000;
+/** How many rooms are asked at once whether they are unread. */
+const askedAtOnce = 4;
 
 export class Chat {
   readonly people = new People();
@@ -28,6 +34,7 @@ export class Chat {
   readonly drafts: Drafts;
   #parts: ChatParts;
   #opened = new Map<string, OpenRoom>();
+  #waiting: LogEvent[] = [];
   #current: string | null = null;
   #stopTell: (() => void) | null = null;
   #stopRetry = () => {};
@@ -70,6 +77,8 @@ export class Chat {
       const held = this.rooms.settle(snapshot);
       this.onSnapshot(snapshot.cursor);
       for (const event of held) this.#toRooms(event);
+      this.rooms.save();
+      void this.#askDoubtful();
     } catch {
       if (this.#stopped) return;
       this.#stopRetry = this.#parts.after(this.#backoff.next(), () => void this.sync());
@@ -78,21 +87,35 @@ export class Chat {
 
   /** The stream could not resume, so everything is fetched again. */
   async reset(): Promise<void> {
+    this.#flush();
     for (const id of this.#opened.keys()) if (id !== this.#current) this.#opened.delete(id);
-    const current = this.#current && this.#opened.get(this.#current);
-    await Promise.all([this.sync(), current && current.reload()]);
+    const current = this.#current ? this.#opened.get(this.#current) : undefined;
+    await Promise.all([this.sync(), current && this.#resume(current)]);
   }
 
-  apply(event: LogEvent): void {
-    this.people.seeIn(event);
-    this.#toRooms(event);
-    if (event.member?.user.id === this.me.id) this.me = { ...this.me, ...event.member.user };
-    const room = event.room && this.#opened.get(event.room);
-    if (room) room.apply(event);
-    else if (event.message) this.#placed([event.message]);
+  /** Takes an event of the stream. Those of one turn are applied together. */
+  take(event: LogEvent): void {
+    if (this.#waiting.push(event) === 1) this.#parts.soon(() => this.#turn());
+  }
+
+  apply(events: LogEvent[]): void {
+    const touched = new Set<OpenRoom>();
+    for (const event of events) {
+      this.people.seeIn(event);
+      this.#toRooms(event);
+      if (event.member?.user.id === this.me.id) this.me = { ...this.me, ...event.member.user };
+      const room = event.room && this.#opened.get(event.room);
+      if (room) {
+        room.apply(event);
+        touched.add(room);
+      } else if (event.message) this.#placed([event.message]);
+    }
+    for (const room of touched) room.show();
+    this.rooms.save();
   }
 
   told(status: StreamStatus): void {
+    this.#flush();
     this.status = status;
     if (status === 'away') return this.#away();
     this.#stopTell?.();
@@ -109,13 +132,18 @@ export class Chat {
     if (!room) {
       room = new OpenRoom(
         id,
+        this.me.id,
         this.#parts.calls,
         (messages) => this.#placed(messages),
         (room, seq) => this.outbox.settleUpTo(room, seq),
       );
     }
     const known = this.rooms.get(id);
-    room.timeline.divider = known?.unread ? known.read : null;
+    const unread = known && (known.unread || known.doubtful);
+    if (room.timeline.phase === 'ready') {
+      if (unread) room.timeline.divideAfter(known.read);
+      else room.timeline.divide(null);
+    } else room.timeline.divide(unread ? known.read : null);
     // The room that was unused for longest is dropped first.
     this.#opened.delete(id);
     this.#opened.set(id, room);
@@ -123,8 +151,16 @@ export class Chat {
     return room;
   }
 
+  /** The reader has seen the newest message of the room. */
+  read(id: string): void {
+    this.rooms.markRead(id);
+    this.rooms.save();
+  }
+
   /** The room is no longer on screen. */
   close(id: string): void {
+    const room = this.#opened.get(id);
+    if (room) room.attended = false;
     if (this.#current === id) this.#current = null;
   }
 
@@ -147,18 +183,60 @@ export class Chat {
     this.#stopped = true;
     this.#stopRetry();
     this.#stopTell?.();
+    this.#waiting = [];
     this.outbox.stop();
     this.drafts.stop();
   }
 
+  #flush(): void {
+    this.apply(this.#waiting.splice(0));
+  }
+
+  #turn(): void {
+    const events = this.#waiting.splice(0, mostAtOnce);
+    if (this.#waiting.length) this.#parts.soon(() => this.#turn());
+    this.apply(events);
+  }
+
+  /** Fetches the open room again. What came meanwhile is below the divider, even if the page was in front all the time. */
+  async #resume(room: OpenRoom): Promise<void> {
+    const { timeline } = room;
+    const seq = timeline.lastSeq;
+    const wasRead = !this.rooms.get(room.id)?.unread;
+    await room.reload();
+    if (wasRead && timeline.lastSeq > seq) timeline.divideAfter(seq);
+  }
+
+  /** Asks for the newest message of each room in which something happened that need not be a message. */
+  async #askDoubtful(): Promise<void> {
+    const ids = this.rooms.doubtful;
+    const ask = async () => {
+      for (let id = ids.pop(); id && !this.#stopped; id = ids.pop()) {
+        const page = await this.#parts.calls.messages(id, { limit: 1 }).catch(() => undefined);
+        this.rooms.judge(id, page && (page.items.at(-1) ?? null));
+      }
+    };
+    await Promise.all(Array.from({ length: askedAtOnce }, ask));
+  }
+
   #toRooms(event: LogEvent): void {
-    const label = event.room ? this.rooms.get(event.room)?.label : '';
+    const room = event.room ? this.rooms.get(event.room) : undefined;
+    const label = room?.label;
+    const wasRead = room && !room.unread;
     const outcome = this.rooms.apply(event);
+    if (wasRead && room.unread && this.#current === event.room) this.#unread(event);
     if (outcome === 'gap') void this.sync();
     if (outcome === 'joined') void this.#opened.get(event.room!)?.reload();
     if (outcome !== 'gone') return;
     this.#opened.delete(event.room!);
     if (this.#current === event.room) this.lost = { room: event.room!, label: label ?? '' };
+  }
+
+  /** A message of somebody else has come into the open room. */
+  #unread(event: LogEvent): void {
+    const room = this.#opened.get(event.room!);
+    if (room?.attended) this.rooms.markRead(room.id);
+    else room?.timeline.divide(event.seq! - 1);
   }
 
   /** Our own messages among these are confirmed now. */

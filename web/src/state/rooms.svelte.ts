@@ -1,7 +1,7 @@
 // Owns the list of rooms the reader is in: their state, what is unread, and coming and going. Must not know the
 // network, nor which room is on screen.
 import { SvelteMap } from 'svelte/reactivity';
-import type { LogEvent, MyRooms, Room } from '../api/types';
+import type { LogEvent, Message, MyRooms, Room } from '../api/types';
 import { Sequence } from './sequence';
 
 /** Up to which seq each room was read; kept across visits. */
@@ -15,14 +15,24 @@ const gone = ['member.left', 'member.removed', 'member.banned'];
 export class MyRoom {
   sequence = new Sequence();
   state: Room = $state.raw(null!);
-  /** The newest seq that makes the room unread while `read` is below it. */
+  /** The newest message of others; the room is unread while `read` is below it. */
   newest = $state(0);
   read = $state(0);
+  /** Something has happened since `read`, and it is not known yet whether it was a message. */
+  doubtful: boolean;
 
   constructor(state: Room, read: number) {
     this.state = state;
-    this.newest = state.last_seq;
     this.read = read;
+    this.doubtful = state.last_seq > read;
+    this.sequence.settle(state.last_seq);
+  }
+
+  /** Takes a newer snapshot. What is unread stays so. */
+  renew(state: Room, read: number): void {
+    this.state = state;
+    this.read = Math.max(this.read, read);
+    this.doubtful = state.last_seq > this.read && !this.unread;
     this.sequence.settle(state.last_seq);
   }
 
@@ -40,6 +50,7 @@ export class Rooms {
   #marks: ReadMarks;
   #held: LogEvent[] | null = null;
   #all = new SvelteMap<string, MyRoom>();
+  #changed = false;
 
   loaded = $state(false);
   readonly list = $derived([...this.#all.values()].sort((a, b) => a.label.localeCompare(b.label)));
@@ -65,9 +76,14 @@ export class Rooms {
       const marks = this.#marks.load();
       const here = new Set(snapshot.items.map((room) => room.id));
       for (const id of this.#all.keys()) if (!here.has(id)) this.#all.delete(id);
-      for (const room of snapshot.items) this.#set(room, marks[room.id]);
+      for (const room of snapshot.items) {
+        const known = this.#all.get(room.id);
+        if (known) known.renew(room, marks[room.id] ?? 0);
+        else this.#set(room, marks[room.id]);
+      }
       this.loaded = true;
-      this.#save();
+      this.#changed = true;
+      this.save();
     }
     const held = this.#held ?? [];
     this.#held = null;
@@ -78,8 +94,29 @@ export class Rooms {
   put(room: Room): void {
     const known = this.#all.get(room.id);
     if (!room.role || (known && known.sequence.last > room.last_seq)) return;
-    this.#set(room, known ? known.read : room.last_seq);
-    this.#save();
+    // The events up to its `last_seq` are still on their way, so the known room goes on counting from where it is.
+    if (known) return void (known.state = room);
+    this.#set(room);
+    this.#changed = true;
+    this.save();
+  }
+
+  /** Rooms in which something happened since they were read. Their newest message tells whether they are unread. */
+  get doubtful(): string[] {
+    return [...this.#all].filter(([, room]) => room.doubtful).map(([id]) => id);
+  }
+
+  /** Takes the newest message of a doubtful room: null if it has none, undefined if it could not be fetched. */
+  judge(id: string, newest: Message | null | undefined): void {
+    const room = this.#all.get(id);
+    if (!room?.doubtful) return;
+    room.doubtful = false;
+    // When in doubt the room is unread: a message that nobody is told of is worse than a mark too many.
+    if (newest === undefined) room.newest = room.sequence.last;
+    else if (newest && newest.author.id !== this.#me)
+      room.newest = Math.max(room.newest, newest.seq);
+    if (!room.unread) this.#read(room);
+    this.save();
   }
 
   remove(id: string): void {
@@ -108,12 +145,19 @@ export class Rooms {
     return 'fine';
   }
 
-  /** The reader has seen the newest message of the room. */
+  /** The reader has seen the newest message of the room. Kept by the next `save`. */
   markRead(id: string): void {
     const room = this.#all.get(id);
-    if (!room || room.read >= room.sequence.last) return;
-    room.read = room.sequence.last;
-    this.#save();
+    if (room) this.#read(room);
+  }
+
+  /** Keeps what was read for the next visit and for other tabs. Call it once after a turn. */
+  save(): void {
+    if (!this.#changed) return;
+    this.#changed = false;
+    const marks = this.#marks.load();
+    for (const [id, room] of this.#all) marks[id] = Math.max(room.read, marks[id] ?? 0);
+    this.#marks.save(marks);
   }
 
   /** Another tab marked rooms read. */
@@ -127,7 +171,7 @@ export class Rooms {
     if (!state) return 'fine';
     const role = event.member?.role ?? 'owner';
     this.#set({ ...state, role, last_seq: event.seq! }, event.seq);
-    this.#save();
+    this.#changed = true;
     return 'joined';
   }
 
@@ -136,21 +180,19 @@ export class Rooms {
     const mine = event.member?.user.id === this.#me;
     if (event.room_state) room.state = { ...event.room_state, role: room.state.role };
     if (mine && event.member) room.state = { ...room.state, role: event.member.role };
-    // Only what others write makes a room unread.
-    if (event.type === 'message.posted' && event.message?.author.id !== this.#me) room.newest = seq;
-    else if (!room.unread) {
-      room.newest = room.read = seq;
-      this.#save();
-    }
+    // Only what others write makes a room unread, and whoever writes has read what was there.
+    const author = event.type === 'message.posted' ? event.message?.author.id : undefined;
+    if (author && author !== this.#me) room.newest = seq;
+    else if (author || !room.unread) this.#read(room);
+  }
+
+  #read(room: MyRoom): void {
+    if (room.doubtful || room.read >= room.sequence.last) return;
+    room.read = room.sequence.last;
+    this.#changed = true;
   }
 
   #set(state: Room, read = state.last_seq): void {
     this.#all.set(state.id, new MyRoom(state, read));
-  }
-
-  #save(): void {
-    const marks = this.#marks.load();
-    for (const [id, room] of this.#all) marks[id] = Math.max(room.read, marks[id] ?? 0);
-    this.#marks.save(marks);
   }
 }

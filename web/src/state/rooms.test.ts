@@ -46,8 +46,43 @@ test('read marks outlive a snapshot, and a room seen for the first time is read'
   before.settle({ items: [state('a', 3)], cursor: 'c' });
   const after = new Rooms('me', kept);
   after.settle({ items: [state('a', 5), state('b', 9)], cursor: 'c' });
+  expect(after.doubtful).toEqual(['a']);
+  after.judge('a', posted('a', 4).message!);
   expect(after.get('a')!.unread).toBe(true);
   expect(after.get('b')!.unread).toBe(false);
+});
+
+test('after a visit only messages of others make a room unread, not joins, topics or own messages', () => {
+  for (const [newest, unread] of [
+    [null, false],
+    [posted('a', 3).message!, false],
+    [posted('a', 5, me).message!, false],
+    [posted('a', 4).message!, true],
+    [undefined, true],
+  ] as const) {
+    const kept = marks();
+    kept.save({ a: 3 });
+    const rooms = new Rooms('me', kept);
+    rooms.settle({ items: [state('a', 5)], cursor: 'c' });
+    expect(rooms.get('a')!.unread).toBe(false);
+    rooms.judge('a', newest);
+    expect(rooms.get('a')!.unread).toBe(unread);
+    expect(kept.load().a).toBe(unread ? 3 : 5);
+    rooms.apply(posted('a', 6));
+    expect(rooms.get('a')!.unread).toBe(true);
+  }
+});
+
+test('a room that was changed by a call stays as unread as it was', () => {
+  const rooms = start(state('a', 1));
+  rooms.put(state('a', 2, { title: 'New' }));
+  expect(rooms.get('a')!.label).toBe('New');
+  expect(rooms.get('a')!.unread).toBe(false);
+  expect(rooms.apply({ type: 'room.updated', room: 'a', seq: 2 })).toBe('fine');
+  rooms.apply(posted('a', 3));
+  expect(rooms.get('a')!.unread).toBe(true);
+  rooms.apply(posted('a', 4, me));
+  expect(rooms.get('a')!.unread).toBe(false);
 });
 
 test('events held during a snapshot are judged by its last_seq', () => {

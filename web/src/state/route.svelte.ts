@@ -3,7 +3,7 @@
 export type Page =
   | { name: 'directory' }
   | { name: 'settings' }
-  | { name: 'room'; room: string }
+  | { name: 'room'; room: string; message?: string }
   | { name: 'nowhere' };
 
 /** The part of the browser's history that is used. */
@@ -16,11 +16,16 @@ export interface Places {
 export function parsePath(path: string): Page {
   if (path === '/') return { name: 'directory' };
   if (path === '/settings') return { name: 'settings' };
-  const room = /^\/room\/([A-Za-z0-9-]{1,64})\/?$/.exec(path)?.[1];
-  return room ? { name: 'room', room } : { name: 'nowhere' };
+  const id = '([A-Za-z0-9-]{1,64})';
+  const [, room, message] = new RegExp(`^/room/${id}(?:/message/${id})?/?$`).exec(path) ?? [];
+  if (!room) return { name: 'nowhere' };
+  return message ? { name: 'room', room, message } : { name: 'room', room };
 }
 
 export const roomPath = (id: string): string => `/room/${id}`;
+
+/** The address of one message, which leads to it for everybody who may read the room. */
+export const messagePath = (room: string, id: string): string => `${roomPath(room)}/message/${id}`;
 
 export class Route {
   #places: Places;

@@ -2,27 +2,32 @@
 // kept current by the room's events. Must not know the network, the screen, or unsent messages.
 import type { PageAt } from '../api/calls';
 import type { LogEvent, Message, MessagePage } from '../api/types';
+import { Row } from './row.svelte';
 import { Sequence } from './sequence';
 
-/** Messages of one page. `before` is absent at the start of the room; `after` is always valid. */
+/** Rows of one page. `before` is absent at the start of the room; `after` is always valid. */
 interface Part {
-  items: Message[];
+  rows: Row[];
   before?: string;
   after: string;
   live?: boolean;
 }
 
-/** The most rows that are kept, plus at most one part. With more, each change would take longer than a frame. */
+/** The most rows that are kept, plus at most one part. */
 const cap = 300;
 const livePart = 50;
+/** Messages of a page on long ways: back to the divider, and to the start of the room. */
+const longPage = 200;
 
 export class Timeline {
   #fetch: (at?: PageAt) => Promise<MessagePage>;
+  #me: string;
   #placed: (messages: Message[]) => void;
   #sequence = new Sequence();
   /** Counts restarts, so that answers to older requests are dropped. */
   #round = 0;
-  #held: Part[] = [];
+  #parts: Part[] = [];
+  #divider: number | null = null;
 
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
   loading = $state<'older' | 'newer' | null>(null);
@@ -30,53 +35,76 @@ export class Timeline {
   atEnd = $state(true);
   /** How many messages have arrived while the reader was further up. */
   unseen = $state(0);
-  /** Messages above this seq were unread when the room was opened. */
-  divider = $state<number | null>(null);
+  /** More than `unseen` have arrived; their number is not known. */
+  unseenMore = $state(false);
   /** The reader is at the end and follows new messages. Set by the screen. */
   following = true;
+  /** Counts the times that the stretch was replaced by another one. */
+  starts = $state(0);
 
-  messages = $state.raw<Message[]>([]);
+  rows = $state.raw<Row[]>([]);
   /** The stretch reaches to the first message. */
   atStart = $state(false);
 
   /** `placed` is called with messages when they become part of the stretch, or of the log after it. */
   constructor(
     fetch: (at?: PageAt) => Promise<MessagePage>,
+    me: string,
     placed: (messages: Message[]) => void = () => {},
   ) {
     this.#fetch = fetch;
+    this.#me = me;
     this.#placed = placed;
-  }
-
-  // Plain fields that this class updates: a derived field would end with the component that first opened the room.
-  get #parts(): Part[] {
-    return this.#held;
-  }
-
-  set #parts(parts: Part[]) {
-    this.#held = parts;
-    this.messages = parts.flatMap((part) => part.items);
-    this.atStart = parts.length > 0 && parts[0]!.before === undefined;
   }
 
   get lastSeq(): number {
     return this.#sequence.last;
   }
 
-  /** Fetches the newest page and starts over from it. */
-  async open(): Promise<void> {
+  /** Messages above this seq are unread; the line stands above the first of them. */
+  get divider(): number | null {
+    return this.#divider;
+  }
+
+  /** Sets the divider. It does not move by itself afterwards. */
+  divide(seq: number | null): void {
+    if (seq === this.#divider) return;
+    this.#divider = seq;
+    this.regroup();
+  }
+
+  /** Sets the divider below what was known when the reader was last here, unless all above it is the reader's own. */
+  divideAfter(seq: number): void {
+    this.#divider = seq;
+    this.#settleDivider();
+    this.regroup();
+  }
+
+  find(id: string): Row | undefined {
+    return this.rows.find((row) => row.id === id);
+  }
+
+  /** Marks the message that a link led to, and no other. */
+  seek(id: string | null): void {
+    for (const row of this.rows) row.sought = row.id === id;
+  }
+
+  /** Fetches the newest page, or the one around a message, and starts over from it. */
+  async open(around?: string): Promise<void> {
     const round = ++this.#round;
-    if (this.phase !== 'ready') this.phase = 'loading';
+    const known = this.phase === 'ready' ? this.lastSeq : null;
+    if (known === null) this.phase = 'loading';
     this.loading = null;
     this.#sequence.hold();
     try {
-      const page = await this.#fetch();
+      const page = await this.#fetch(around ? { around } : undefined);
+      const pages = known === null && !around ? [...(await this.#toDivider(page)), page] : [page];
       if (round !== this.#round) return;
-      this.#parts = [part(page)];
-      this.#placed(page.items);
-      this.atEnd = true;
-      this.unseen = 0;
+      this.#startFrom(pages);
+      if (known === null) this.#settleDivider();
+      this.#count(known ?? page.last_seq, page.last_seq, !around);
       this.phase = 'ready';
+      this.starts++;
       this.#replay(page.last_seq);
     } catch (problem) {
       if (round !== this.#round) return;
@@ -90,25 +118,55 @@ export class Timeline {
   older(): Promise<void> {
     const first = this.#parts[0];
     if (!first?.before) return Promise.resolve();
-    return this.#grow('older', { before: first.before }, (page) => {
-      const until = this.messages[0]?.seq ?? Infinity;
-      this.#parts = [part(page, (message) => message.seq < until), ...this.#parts];
-      this.#shed('newest');
-    });
+    return this.#grow(
+      'older',
+      () => this.#fetch({ before: first.before }),
+      (page) => {
+        const until = this.#parts[0]?.rows[0]?.seq ?? Infinity;
+        this.#parts.unshift(this.#part(page, (message) => message.seq < until));
+        this.#shed('newest');
+      },
+    );
   }
 
   /** Grows the stretch towards now. */
   newer(): Promise<void> {
     const last = this.#parts.at(-1);
     if (!last || this.atEnd) return Promise.resolve();
-    return this.#grow('newer', { after: last.after }, (page) => {
-      const from = this.messages.at(-1)?.seq ?? 0;
-      this.#parts = [...this.#parts, part(page, (message) => message.seq > from)];
-      this.#placed(page.items);
-      this.#shed('oldest');
-      if (page.next_cursor) return undefined;
-      this.atEnd = true;
-      return page.last_seq;
+    return this.#grow(
+      'newer',
+      () => this.#fetch({ after: last.after }),
+      (page) => {
+        const from = this.#parts.at(-1)?.rows.at(-1)?.seq ?? 0;
+        this.#parts.push(this.#part(page, (message) => message.seq > from));
+        this.#placed(page.items);
+        this.#shed('oldest');
+        if (page.next_cursor) return undefined;
+        this.atEnd = true;
+        return page.last_seq;
+      },
+    );
+  }
+
+  /** Goes to the first message of the room, over as many pages as it takes. */
+  toStart(): Promise<void> {
+    const round = this.#round;
+    let at: PageAt = { before: this.#parts[0]?.before, limit: longPage };
+    if (!at.before) return Promise.resolve();
+    let pages = 0;
+    const walk = async () => {
+      for (;;) {
+        const page = await this.#fetch(at);
+        pages++;
+        if (!page.prev_cursor || round !== this.#round) return page;
+        at = { before: page.prev_cursor, limit: longPage };
+      }
+    };
+    return this.#grow('older', walk, (page) => {
+      if (pages === 1) this.#parts.unshift(this.#part(page));
+      else this.#parts = [this.#part(page)];
+      if (pages > 1) this.atEnd = false;
+      this.#shed('newest');
     });
   }
 
@@ -121,36 +179,102 @@ export class Timeline {
     return 'fine';
   }
 
+  /** Puts on the screen what was applied. Called once after all events of one turn. */
+  show(): void {
+    const rows = this.#parts.flatMap((part) => part.rows);
+    const old = this.rows;
+    this.atStart = this.#parts.length > 0 && this.#parts[0]!.before === undefined;
+    if (rows.length === old.length && rows.every((row, at) => row === old[at])) return;
+    this.rows = rows;
+    this.#group(false);
+  }
+
+  /** Groups all rows anew: the days begin elsewhere when the time zone has changed. */
+  regroup(): void {
+    this.#group(true);
+  }
+
+  #group(anew: boolean): void {
+    let before: Row | undefined;
+    for (const row of this.rows) {
+      row.stand(before, this.#divider, this.atStart, anew);
+      before = row;
+    }
+  }
+
+  #startFrom(pages: MessagePage[]): void {
+    const known = new Map(this.rows.map((row) => [row.id, row]));
+    this.#parts = pages.map((page) => this.#part(page, () => true, known));
+    for (const page of pages) this.#placed(page.items);
+    this.atEnd = !pages.at(-1)!.next_cursor;
+  }
+
+  /** Counts what arrived between two seqs while the stretch was not kept current. */
+  #count(known: number, last: number, toEnd: boolean): void {
+    if (this.atEnd && (toEnd || this.following)) return this.seen();
+    if (!this.atEnd) this.unseenMore ||= last > known;
+    else this.unseen += this.#all().filter((row) => row.seq > known).length;
+  }
+
+  /** The reader is at the end and has seen all. */
+  seen(): void {
+    this.unseen = 0;
+    this.unseenMore = false;
+  }
+
+  #all(): Row[] {
+    return this.#parts.flatMap((part) => part.rows);
+  }
+
+  /** The page before the newest one, if that is needed to show where the unread messages begin. */
+  async #toDivider(newest: MessagePage): Promise<MessagePage[]> {
+    const first = newest.items[0];
+    const before = newest.prev_cursor;
+    if (this.#divider === null || !before || !first || first.seq <= this.#divider) return [];
+    const page = await this.#fetch({ before, limit: longPage });
+    return page.items.length && page.items[0]!.seq > this.#divider && page.prev_cursor
+      ? []
+      : [page];
+  }
+
+  /** Whoever wrote in the room had read it up to there; and only what others wrote is unread. */
+  #settleDivider(): void {
+    // What is not loaded may be anybody's.
+    if (this.#divider === null || !this.atEnd) return;
+    const rows = this.#all();
+    const mine = rows.findLast((row) => row.message.author.id === this.#me);
+    const divider = Math.max(this.#divider, mine?.seq ?? 0);
+    this.#divider = rows.some((row) => row.seq > divider) ? divider : null;
+  }
+
   #change(type: string, message: Message, cursor = ''): void {
     if (type === 'message.posted') {
-      if (!this.following || !this.atEnd) this.unseen++;
+      const mine = message.author.id === this.#me;
+      if (!mine && !(this.following && this.atEnd)) this.unseen++;
       if (this.atEnd) this.#append(message, cursor);
       this.#placed([message]);
     } else if (type === 'message.edited' || type === 'message.deleted') {
-      this.#parts = this.#parts.map((part) => ({
-        ...part,
-        items: part.items.map((old) => (old.id === message.id ? message : old)),
-      }));
+      for (const part of this.#parts) part.rows.find((row) => row.id === message.id)?.take(message);
     }
   }
 
   #append(message: Message, cursor: string): void {
+    const row = this.#row(message);
     const last = this.#parts.at(-1);
-    if (last?.live && last.items.length < livePart) {
-      const grown = { ...last, items: [...last.items, message], after: cursor };
-      this.#parts = [...this.#parts.slice(0, -1), grown];
+    if (last?.live && last.rows.length < livePart) {
+      last.rows.push(row);
+      last.after = cursor;
     } else {
-      const fresh = { items: [message], before: cursor, after: cursor, live: true };
-      this.#parts = last?.items.length
-        ? [...this.#parts, fresh]
-        : [{ ...fresh, before: undefined }];
+      const fresh = { rows: [row], before: cursor, after: cursor, live: true };
+      if (last?.rows.length) this.#parts.push(fresh);
+      else this.#parts = [{ ...fresh, before: undefined }];
     }
     this.#shed(this.following ? 'oldest' : 'newest');
   }
 
   async #grow(
     way: 'older' | 'newer',
-    at: PageAt,
+    fetch: () => Promise<MessagePage>,
     take: (page: MessagePage) => number | undefined | void,
   ): Promise<void> {
     if (this.loading || this.phase !== 'ready') return;
@@ -159,7 +283,7 @@ export class Timeline {
     this.#sequence.hold();
     let last: number | undefined;
     try {
-      const page = await this.#fetch(at);
+      const page = await fetch();
       if (round === this.#round) last = take(page) ?? undefined;
     } finally {
       if (round === this.#round) {
@@ -173,27 +297,40 @@ export class Timeline {
     for (const event of this.#sequence.settle(last)) {
       if (this.apply(event) === 'gap') return void this.open().catch(() => {});
     }
+    this.show();
   }
 
   /** Drops whole parts from one end while there are too many rows. */
   #shed(end: 'oldest' | 'newest'): void {
-    let parts = this.#parts;
-    let rows = parts.reduce((sum, part) => sum + part.items.length, 0);
-    while (rows > cap && parts.length > 1) {
-      const gone = end === 'oldest' ? parts[0]! : parts.at(-1)!;
-      if (rows - gone.items.length < cap / 2) break;
-      rows -= gone.items.length;
-      parts = end === 'oldest' ? parts.slice(1) : parts.slice(0, -1);
+    let rows = this.#parts.reduce((sum, part) => sum + part.rows.length, 0);
+    while (rows > cap && this.#parts.length > 1) {
+      const gone = end === 'oldest' ? this.#parts[0]! : this.#parts.at(-1)!;
+      if (rows - gone.rows.length < cap / 2) break;
+      rows -= gone.rows.length;
+      if (end === 'oldest') this.#parts.shift();
+      else this.#parts.pop();
       if (end === 'newest') this.atEnd = false;
     }
-    this.#parts = parts;
   }
-}
 
-function part(page: MessagePage, keep: (message: Message) => boolean = () => true): Part {
-  return {
-    items: page.items.filter(keep),
-    before: page.prev_cursor,
-    after: page.next_cursor ?? page.cursor,
-  };
+  #row(message: Message): Row {
+    return new Row(message, message.author.id === this.#me);
+  }
+
+  #part(
+    page: MessagePage,
+    keep: (message: Message) => boolean = () => true,
+    known?: Map<string, Row>,
+  ): Part {
+    const row = (message: Message) => {
+      const old = known?.get(message.id);
+      old?.take(message);
+      return old ?? this.#row(message);
+    };
+    return {
+      rows: page.items.filter(keep).map(row),
+      before: page.prev_cursor,
+      after: page.next_cursor ?? page.cursor,
+    };
+  }
 }

@@ -26,7 +26,12 @@ class Room {
     const { length } = this.messages;
     const cut = (cursor: string) => Number(cursor.slice(1));
     let [from, to] = [Math.max(0, length - 50), length];
-    if (at.before) [from, to] = [Math.max(0, cut(at.before) - 51), cut(at.before) - 1];
+    const limit = at.limit ?? 50;
+    if (at.before) [from, to] = [Math.max(0, cut(at.before) - 1 - limit), cut(at.before) - 1];
+    if (at.around) {
+      const middle = this.messages.findIndex((message) => message.id === at.around);
+      [from, to] = [Math.max(0, middle - 25), Math.min(length, middle + 25)];
+    }
     if (at.after) [from, to] = [cut(at.after), Math.min(length, cut(at.after) + 50)];
     const items = this.messages.slice(from, to);
     const page: MessagePage = { items, cursor: `c${length}`, last_seq: length };
@@ -43,14 +48,26 @@ function roomOf(count: number): Room {
   return room;
 }
 
-const seqs = (timeline: Timeline) => timeline.messages.map((message) => message.seq);
+/** Events are shown at once here; the client shows those of one turn together. */
+function timelineOf(room: Room, me = 'me'): Timeline {
+  const timeline = new Timeline(room.fetch, me);
+  const apply = timeline.apply.bind(timeline);
+  timeline.apply = (event) => {
+    const verdict = apply(event);
+    timeline.show();
+    return verdict;
+  };
+  return timeline;
+}
+
+const seqs = (timeline: Timeline) => timeline.rows.map((row) => row.seq);
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 describe('the timeline', () => {
   test('opens at the newest page and grows to the start', async () => {
     const room = roomOf(120);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     expect(seqs(timeline)).toEqual(range(71, 120));
     expect(timeline.atStart).toBe(false);
@@ -62,7 +79,7 @@ describe('the timeline', () => {
 
   test('an event that is in the snapshot already is not shown twice', async () => {
     const room = roomOf(3);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     const late = room.post();
     await timeline.open();
     timeline.apply(late);
@@ -73,7 +90,7 @@ describe('the timeline', () => {
     const room = roomOf(3);
     let answerNow = () => {};
     room.gate = new Promise((resolve) => (answerNow = resolve));
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     const opening = timeline.open();
     timeline.apply(room.post());
     timeline.apply(room.post());
@@ -84,7 +101,7 @@ describe('the timeline', () => {
 
   test('a missing event is noticed', async () => {
     const room = roomOf(3);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     room.post();
     expect(timeline.apply(room.post())).toBe('gap');
@@ -92,7 +109,7 @@ describe('the timeline', () => {
 
   test('a repeated event changes nothing', async () => {
     const room = roomOf(1);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     const event = room.post();
     timeline.apply(event);
@@ -102,12 +119,12 @@ describe('the timeline', () => {
 
   test('keeps about 300 rows, and what was dropped can be read again on the way back', async () => {
     const room = roomOf(1000);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     timeline.following = false;
     while (!timeline.atStart) {
       await timeline.older();
-      expect(timeline.messages.length).toBeLessThanOrEqual(300);
+      expect(timeline.rows.length).toBeLessThanOrEqual(300);
     }
     expect(timeline.atEnd).toBe(false);
     timeline.apply(room.post());
@@ -125,10 +142,10 @@ describe('the timeline', () => {
 
   test('a busy room sheds its oldest rows, and they come back without a hole', async () => {
     const room = roomOf(10);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     for (let n = 0; n < 700; n++) timeline.apply(room.post());
-    expect(timeline.messages.length).toBeLessThanOrEqual(350);
+    expect(timeline.rows.length).toBeLessThanOrEqual(350);
     expect(timeline.atStart).toBe(false);
     timeline.following = false;
     while (!timeline.atStart) await timeline.older();
@@ -139,20 +156,20 @@ describe('the timeline', () => {
 
   test('an edit replaces the message, also while a page is fetched', async () => {
     const room = roomOf(60);
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     await timeline.open();
     const growing = timeline.older();
     const message = { ...room.messages[0]!, body: 'other', edited_at: '2026-01-02T00:00:00Z' };
     timeline.apply({ type: 'message.edited', room: 'r', seq: 61, cursor: 'c61', message });
     await growing;
-    expect(timeline.messages[0]!.body).toBe('other');
+    expect(timeline.rows[0]!.message.body).toBe('other');
   });
 
   test('an answer for an earlier opening is dropped', async () => {
     const room = roomOf(2);
     let answerNow = () => {};
     room.gate = new Promise((resolve) => (answerNow = resolve));
-    const timeline = new Timeline(room.fetch);
+    const timeline = timelineOf(room);
     const first = timeline.open();
     room.gate = null;
     room.post();
@@ -160,5 +177,100 @@ describe('the timeline', () => {
     answerNow();
     await first;
     expect(seqs(timeline)).toEqual([1, 2, 3]);
+  });
+
+  test('an edit changes its row in place, and a new message leaves all other rows as they are', async () => {
+    const room = roomOf(10);
+    const timeline = timelineOf(room);
+    await timeline.open();
+    const before = timeline.rows;
+    const message = { ...room.messages[4]!, body: 'other', edited_at: '2026-01-02T00:00:00Z' };
+    timeline.apply({ type: 'message.edited', room: 'r', seq: 11, cursor: 'c11', message });
+    expect(timeline.rows).toBe(before);
+    expect(before[4]!.message.body).toBe('other');
+    const next = room.post();
+    timeline.apply({ ...next, seq: 12, message: { ...next.message!, seq: 12 } });
+    expect(timeline.rows.slice(0, 10)).toEqual(before);
+    expect(timeline.rows[3]).toBe(before[3]);
+  });
+
+  test('events of one turn are shown together', async () => {
+    const room = roomOf(3);
+    const timeline = new Timeline(room.fetch, 'me');
+    await timeline.open();
+    const before = timeline.rows;
+    for (let n = 0; n < 5; n++) timeline.apply(room.post());
+    expect(timeline.rows).toBe(before);
+    timeline.show();
+    expect(seqs(timeline)).toEqual(range(1, 8));
+  });
+
+  test('after a gap the reader further up keeps the place; what came is counted if it is known', async () => {
+    const room = roomOf(120);
+    const timeline = timelineOf(room);
+    await timeline.open();
+    timeline.following = false;
+    const place = timeline.rows.find((row) => row.seq === 90)!;
+    for (let n = 0; n < 600; n++) room.post();
+    await timeline.open(place.id);
+    expect(timeline.find('m90')).toBe(place);
+    expect(timeline.atEnd).toBe(false);
+    expect(timeline.unseenMore).toBe(true);
+    while (!timeline.atEnd) await timeline.newer();
+    expect(seqs(timeline).at(-1)).toBe(720);
+
+    const late = timeline.rows.at(-5)!;
+    for (let n = 0; n < 3; n++) room.post();
+    timeline.seen();
+    await timeline.open(late.id);
+    expect(timeline.atEnd).toBe(true);
+    expect(timeline.unseen).toBe(3);
+    await timeline.open();
+    expect(timeline.unseen).toBe(0);
+  });
+
+  test('the first opening reaches back to the divider, if that is not too far', async () => {
+    for (const [divider, first] of [
+      [190, 151],
+      [60, 1],
+      [0, 151],
+    ] as const) {
+      const room = roomOf(divider ? 200 : 600);
+      const timeline = timelineOf(room);
+      timeline.divide(divider || 10);
+      await timeline.open();
+      const fresh = timeline.rows.filter((row) => row.fresh).map((row) => row.seq);
+      expect(fresh).toEqual(divider ? [divider + 1] : []);
+      if (divider) expect(seqs(timeline)[0]).toBe(first);
+      else expect(seqs(timeline)).toEqual(range(551, 600));
+    }
+  });
+
+  test('the divider stands below the last own message, and is gone when nothing of others is unread', async () => {
+    const room = roomOf(10);
+    room.messages[6]!.author = { ...author, id: 'me' };
+    for (const [mine, fresh] of [
+      ['me', [8]],
+      ['u1', []],
+    ] as const) {
+      const timeline = timelineOf(room, mine);
+      timeline.divide(4);
+      await timeline.open();
+      expect(timeline.rows.filter((row) => row.fresh).map((row) => row.seq)).toEqual(fresh);
+    }
+  });
+
+  test('the start of a long room is reached without keeping what lies between', async () => {
+    const room = roomOf(1000);
+    const timeline = timelineOf(room);
+    await timeline.open();
+    await timeline.toStart();
+    expect(timeline.atStart).toBe(true);
+    expect(seqs(timeline)[0]).toBe(1);
+    expect(timeline.rows.length).toBeLessThanOrEqual(300);
+    expect(timeline.atEnd).toBe(false);
+    while (!timeline.atEnd) await timeline.newer();
+    expect(seqs(timeline).at(-1)).toBe(1000);
+    expect(new Set(seqs(timeline)).size).toBe(timeline.rows.length);
   });
 });

@@ -87,13 +87,13 @@ beforeEach(() => {
 
 test('opens after the snapshot, and after a loss where the last event was', async () => {
   open();
-  expect(last().url).toBe('/v1/events?after=start');
+  expect(last().url).toBe('/v1/events?after=start&max_replay=500');
   last().say('message', { type: 'message.posted', seq: 1, cursor: 'c1' });
   last().say('error');
   await settled();
   expect(told).toEqual(['live', 'event 1', 'away']);
   fire();
-  expect(last().url).toBe('/v1/events?after=c1');
+  expect(last().url).toBe('/v1/events?after=c1&max_replay=500');
 });
 
 test('ephemeral frames do not move the cursor, and what is no frame is skipped', () => {
@@ -102,7 +102,7 @@ test('ephemeral frames do not move the cursor, and what is no frame is skipped',
   last().say('message', { nothing: true });
   source.offline();
   source.nudge();
-  expect(last().url).toBe('/v1/events?after=c0');
+  expect(last().url).toBe('/v1/events?after=c0&max_replay=500');
 });
 
 test('frames of a closed socket count no more', () => {
@@ -120,7 +120,7 @@ test('a reset is told before the stream goes on from its cursor', async () => {
   last().say('error');
   await settled();
   fire();
-  expect(last().url).toBe('/v1/events?after=c9');
+  expect(last().url).toBe('/v1/events?after=c9&max_replay=500');
 });
 
 test('a missed heartbeat is a loss within 20 s, a ping is a sign of life', () => {

@@ -51,6 +51,8 @@ const beginWithin = 10_000;
 const longestBegin = 40_000;
 /** The next look is never sooner (ms). */
 const lookAgain = 500;
+/** If more events were missed, fetching everything again is quicker than hearing all of them. */
+const mostReplayed = 500;
 
 export class LiveSource {
   #parts: SourceParts;
@@ -104,7 +106,8 @@ export class LiveSource {
   #open(): void {
     this.#stopWait = null;
     this.#drop();
-    const socket = this.#parts.open(`/v1/events?after=${encodeURIComponent(this.#cursor)}`);
+    const after = encodeURIComponent(this.#cursor);
+    const socket = this.#parts.open(`/v1/events?after=${after}&max_replay=${mostReplayed}`);
     this.#socket = socket;
     this.#heard = this.#parts.now();
     this.#begun = false;

@@ -1,13 +1,13 @@
 // Text rules: how rows are grouped, names shortened and found, passwords counted.
 import { expect, test } from 'vitest';
 import type { Message } from '../api/types';
-import { parsePath } from '../state/route.svelte';
+import { messagePath, parsePath } from '../state/route.svelte';
 import { deviceName } from './device';
 import { initials, tone, tones } from './face';
 import { handleBeside } from './handle';
 import { matchScore } from './match';
 import { normalise, passwordFault } from './password';
-import { toRows } from './rows';
+import { placeOf, placesOf, type Place } from './rows';
 import { slug } from './slug';
 import { sentence } from './sentence';
 import { dayName } from './time';
@@ -25,9 +25,13 @@ function at(minutes: number, author: string): Message {
   };
 }
 
+function rowsOf(list: Message[], divider: number | null = null, first = true): Place[] {
+  return list.map((message, index) => placeOf(list[index - 1], message, divider, first));
+}
+
 test('rows of one author stand together for five minutes, in one day, on one side of the divider', () => {
-  const heads = (list: Message[], divider: number | null = null) =>
-    toRows(list, divider).map((row) => (row.day ? 'day' : row.head ? 'head' : ''));
+  const heads = (list: Message[]) =>
+    rowsOf(list).map((row) => (row.day ? 'day' : row.head ? 'head' : ''));
   expect(heads([at(0, 'a'), at(3, 'a'), at(9, 'a'), at(10, 'b')])).toEqual([
     'day',
     '',
@@ -35,9 +39,24 @@ test('rows of one author stand together for five minutes, in one day, on one sid
     'head',
   ]);
   expect(heads([at(0, 'a'), at(24 * 60, 'a')])).toEqual(['day', 'day']);
-  const rows = toRows([at(0, 'a'), at(1, 'a'), at(2, 'a')], 1);
+  const rows = rowsOf([at(0, 'a'), at(1, 'a'), at(2, 'a')], 1);
   expect(rows.map((row) => row.fresh)).toEqual([false, true, false]);
   expect(rows.map((row) => row.head)).toEqual([true, true, false]);
+});
+
+test('the divider waits until it is known what stands before it', () => {
+  const fresh = (divider: number, first: boolean) =>
+    rowsOf([at(4, 'a'), at(5, 'a')], divider, first).map((row) => row.fresh);
+  expect(fresh(2, false)).toEqual([false, false]);
+  expect(fresh(2, true)).toEqual([true, false]);
+  expect(fresh(4, false)).toEqual([true, false]);
+  expect(fresh(5, false)).toEqual([false, true]);
+});
+
+test('an unsent message stands where it will stand when it is confirmed', () => {
+  const last = at(0, 'a');
+  const unsent = [at(1, 'b'), at(2, 'b'), at(24 * 60, 'b')];
+  expect(placesOf(last, unsent)).toEqual(rowsOf([last, ...unsent]).slice(1));
 });
 
 test('days are named from the reader’s own midnight', () => {
@@ -96,6 +115,9 @@ test('addresses name pages', () => {
   expect(parsePath('/')).toEqual({ name: 'directory' });
   expect(parsePath('/room/abc')).toEqual({ name: 'room', room: 'abc' });
   expect(parsePath('/room/a/b')).toEqual({ name: 'nowhere' });
+  expect(parsePath('/room/a/message/b')).toEqual({ name: 'room', room: 'a', message: 'b' });
+  expect(parsePath(messagePath('a', 'b'))).toEqual(parsePath('/room/a/message/b/'));
+  expect(parsePath('/room/a/message/')).toEqual({ name: 'nowhere' });
   expect(parsePath('/settings')).toEqual({ name: 'settings' });
 });
 

@@ -1,8 +1,13 @@
 // Owns how moments are written, in the language of the page and the reader's time zone. Must not know what happened at them.
 import { kept } from './locale';
+import { zone } from './zone.svelte';
+
+/** A formatter keeps the time zone in which it was made. Reading the zone also makes what is on the screen follow it. */
+const here = <T>(key: string, make: (language: string | undefined) => T): T =>
+  kept(`${key} ${zone.name}`, make);
 
 const written = (key: string, at: string | Date, options: Intl.DateTimeFormatOptions): string =>
-  kept(key, (language) => new Intl.DateTimeFormat(language, options)).format(new Date(at));
+  here(key, (language) => new Intl.DateTimeFormat(language, options)).format(new Date(at));
 
 export const timeOfDay = (at: string): string =>
   written('time', at, { hour: '2-digit', minute: '2-digit' });
@@ -18,7 +23,7 @@ export function dayKey(at: string): string {
 }
 
 /** Today, yesterday, or the name of the day, with the year only when it is not the current one. */
-export function dayName(at: string, now = new Date()): string {
+export function dayName(at: string, now = new Date(zone.today)): string {
   const moment = new Date(at);
   const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
   const ago = Math.round((midnight(now).getTime() - midnight(moment).getTime()) / 86_400_000);
