@@ -1,6 +1,7 @@
 // Owns how the client is built, tested, and served during development. Must not know what the client does.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { emojiList } from './plugins/emoji.ts';
 import { explorer } from './plugins/explorer.ts';
 import { precompress } from './plugins/precompress.ts';
 
@@ -14,7 +15,7 @@ const toServer = {
 };
 
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), explorer(), precompress()],
+  plugins: [svelte(), emojiList(), explorer(), precompress()],
   // Without this, tests would load Svelte's server build, which is not reactive.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },

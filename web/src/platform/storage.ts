@@ -1,6 +1,7 @@
 // Owns what the client keeps in the browser between visits: drafts, unsent messages, read marks, settings. What another
 // program or version has damaged counts as absent. Must not keep anything that a sign-out must delete but cannot.
 import { parseMark, type Mark } from '../api/renewal';
+import type { HabitStore } from '../components/composer/habits.svelte';
 import type { DraftStore } from '../state/drafts.svelte';
 import type { RecentStore } from '../state/recent';
 import type { ReadMarks } from '../state/rooms.svelte';
@@ -12,6 +13,7 @@ const prefix = 'parlor-';
 export const settingKey = 'parlor-setting:';
 const readKey = 'parlor-read:';
 const renewedKey = 'parlor-renewed';
+const habitsKey = 'parlor-habits';
 const texts = /^parlor-(draft|unsent):/;
 
 export const shelf = new Shelf({
@@ -93,6 +95,14 @@ export function unsentStore(user: string): UnsentStore {
       }),
   };
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/** How the person likes to write. */
+export const habitStore: HabitStore = {
+  load: () => parsed(shelf.get(habitsKey), isObject) ?? {},
+  save: (habit) => shelf.set(habitsKey, JSON.stringify(habit)),
+};
 
 /** The last renewal of the session, by whichever tab. */
 export const renewalMark = {

@@ -1,0 +1,65 @@
+// When the list of completions is open, what it offers, and what a choice does.
+import { expect, test } from 'vitest';
+import { Completion, type Choice } from './completion.svelte';
+
+const person = (label: string, insert: string): Choice => ({
+  id: insert,
+  label,
+  insert,
+  note: insert,
+});
+const people = [
+  person('Ada Lovelace', '@ada'),
+  person('Bob', '@bob'),
+  person('Barbara', '@liskov'),
+];
+
+const completion = () =>
+  new Completion({
+    person: () => people,
+    room: () => [],
+    emoji: async (letters) => [{ insert: '🎉', label: `:${letters}:`, note: '' }],
+  });
+
+/** The whole text with the caret at its end. */
+const typed = (text: string) => ({ text, start: text.length, end: text.length });
+const names = (of: Completion) => of.choices.map(({ label }) => label);
+
+test('the closest names are offered, found by either name', async () => {
+  const list = completion();
+  await list.look(typed('@b'));
+  expect(names(list).slice(0, 2)).toEqual(['Barbara', 'Bob']);
+  await list.look(typed('@lisk'));
+  expect(names(list)).toEqual(['Barbara']);
+  await list.look(typed('@nobody'));
+  expect(list.open).toBe(false);
+});
+
+test('a choice replaces the sign and its letters, and adds a space', async () => {
+  const list = completion();
+  await list.look(typed('ask @lov'));
+  list.move(1);
+  list.move(-1);
+  const edit = list.choose(list.choices[list.at], typed('ask @lov'));
+  expect(edit).toEqual({ from: 4, to: 8, insert: '@ada ', start: 9, end: 9 });
+  expect(list.open).toBe(false);
+});
+
+test('a list that was dismissed stays away until the caret leaves the sign', async () => {
+  const list = completion();
+  await list.look(typed('@a'));
+  list.dismiss();
+  await list.look(typed('@ad'));
+  expect(list.open).toBe(false);
+  await list.look(typed('@ad '));
+  await list.look(typed('@ad'));
+  expect(list.open).toBe(true);
+});
+
+test('what comes late for letters that are gone is not shown', async () => {
+  const list = completion();
+  const late = list.look(typed(':tada'));
+  await list.look(typed('plain'));
+  await late;
+  expect(list.open).toBe(false);
+});
