@@ -27,7 +27,7 @@ for (const width of [1280, 360]) {
   });
 }
 
-test('a page that comes with cookies from there offers to sign in', async ({ browser, server }) => {
+test('a page that comes with cookies from there says it at once', async ({ browser, server }) => {
   const page = await browser.newPage();
   const { port } = new URL(server.url);
   const url = at(server.url);
@@ -36,5 +36,6 @@ test('a page that comes with cookies from there offers to sign in', async ({ bro
   await page.goto(url);
   expect((await me).status()).toBe(403);
   await expect(page.getByLabel('Username')).toBeVisible();
+  await expect(page.getByRole('alert')).toContainText('server.public_url');
   await page.close();
 });

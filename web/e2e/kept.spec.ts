@@ -140,6 +140,11 @@ test('signing out leaves nothing behind, and the next person starts at the begin
   await context.setOffline(false);
   await other.locator('a[href="/settings"]').click();
   await other.getByRole('button', { name: 'Sign out' }).click();
+  const dialog = other.getByRole('dialog');
+  await expect(dialog).toContainText('1 message has not been sent. Signing out deletes it.');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  await dialog.getByRole('button', { name: 'Sign out' }).click();
   for (const each of [page, other]) {
     await expect(each.getByLabel('Username')).toBeVisible();
     await expect(each).toHaveURL(`${ada.url}/`);

@@ -228,7 +228,7 @@ test('what waits and what failed differ in words, in sign and in colour', async 
       sign: row.querySelector('path')!.getAttribute('d'),
     }));
   await say(page, 'will it go?');
-  await expect(why).toHaveText('Not sent yet. It goes out when the connection is back.');
+  await expect(why).toHaveText('Not sent yet');
   const waiting = await look();
   status = 403;
   await page.getByRole('button', { name: 'Retry' }).click();

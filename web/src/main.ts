@@ -1,6 +1,6 @@
 // Owns the start: wires the browser's parts to the app and puts it on the page. Nothing else may reach for them.
 import { mount } from 'svelte';
-import { calls, onSessionOver, renewal } from './api/calls';
+import { calls, onRefusedHere, onSessionOver, renewal } from './api/calls';
 import Root from './Root.svelte';
 import { after, channel, newId, soon, ticks } from './platform/browser';
 import { sharedStream } from './platform/live';
@@ -46,6 +46,7 @@ const route = new Route({
 });
 
 onSessionOver(() => app.over());
+onRefusedHere((problem) => app.bar(problem));
 if (session) session.onmessage = (event: MessageEvent<SessionWord>) => app.heard(event.data);
 addEventListener('popstate', () => route.read());
 addEventListener('online', () => app.nudge());

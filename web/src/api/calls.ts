@@ -68,6 +68,13 @@ export function onSessionOver(listener: () => void): void {
   over = listener;
 }
 
+let refusedHere = (_problem: Problem) => {};
+
+/** Runs `listener` when the server takes no requests from pages at this address. */
+export function onRefusedHere(listener: (problem: Problem) => void): void {
+  refusedHere = listener;
+}
+
 // These operations answer 401 for other reasons than an expired token, so a renewal does not help.
 const unrenewed = /\/v1\/(login|logout|refresh)$/;
 
@@ -119,7 +126,9 @@ async function need<T>(call: Promise<Answer<T>>): Promise<T> {
   if (error instanceof Problem || !response) {
     throw error instanceof Problem ? error : Problem.noAnswer();
   }
-  throw Problem.from(error, response);
+  const problem = Problem.from(error, response);
+  if (problem.here) refusedHere(problem);
+  throw problem;
 }
 
 export interface RoomDraft {

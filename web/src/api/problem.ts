@@ -26,6 +26,11 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
+  /** True when the server takes no requests from pages at this address, whatever they ask. */
+  get here(): boolean {
+    return ['cross_origin', 'insecure_transport'].includes(this.code);
+  }
+
   /** What the server says about one field of the request body, by its JSON pointer, in its words. */
   field(name: string): string {
     const found = this.fields.find((field) => field.pointer.replace(/^#?\//, '') === name);

@@ -28,6 +28,9 @@ export const en = {
   signIn: 'Sign in',
   signUp: 'Create account',
   signOut: 'Sign out',
+  signOutAsk: 'Sign out?',
+  signOutLead: (n: number) =>
+    `${count(n, 'message has', 'messages have')} not been sent. Signing out deletes ${plural(n, { one: 'it', other: 'them' })}.`,
   welcomeBack: 'Welcome back',
   joinServer: 'Create your account',
   noAccountYet: 'New here?',
@@ -51,7 +54,7 @@ export const en = {
   },
   /** The page cannot use cookies at its own address. A proxy may speak https there, and the server not know of it. */
   unknownAddress: (origin: string) =>
-    `Nobody can sign in at ${origin}: the server does not know this address. Whoever runs it has to set server.public_url to the address in your browser, which must begin with https.`,
+    `The server takes nothing from this page, because it does not know the address ${origin}. Whoever runs it has to set server.public_url to the address in your browser, which must begin with https.`,
   sessionEnded: 'You have been signed out. Please sign in again.',
   registrationClosed: 'New accounts are made by whoever runs this server.',
   unreachable: 'The server does not answer. Trying again…',
@@ -147,8 +150,17 @@ export const en = {
   jumpToNewer: 'New messages',
   jumpToLatest: 'Jump to latest',
   sending: 'Sending…',
-  notSentYet: 'Not sent yet. It goes out when the connection is back.',
+  notSentYet: 'Not sent yet',
+  waitsForConnection: (n: number) =>
+    `${count(n, 'message waits', 'messages wait')} for the connection.`,
+  waitsForServer: (n: number) =>
+    `The server cannot take messages at the moment. ${count(n, 'waits and goes', 'wait and go')} out by ${plural(n, { one: 'itself', other: 'themselves' })}.`,
+  waitsForTurn: (n: number) =>
+    `Many messages in a short time: ${count(n, 'waits for its turn', 'wait for their turn')}.`,
+  goesOnIn: (seconds: number) => `Goes on in ${count(seconds, 'second', 'seconds')}.`,
+  tryNow: 'Try now',
   notSent: (why: string) => (why ? `Not sent: ${why}` : 'Not sent.'),
+  noFiles: 'Files cannot be sent yet. Send a link to the file instead.',
   retryMessage: 'Retry sending this message',
   deleteMessage: 'Delete this unsent message',
   edited: 'edited',
@@ -200,7 +212,7 @@ export const en = {
   charactersLeft: (n: number) =>
     n < 0 ? count(-n, 'character too many', 'characters too many') : `${number(n)} left`,
 
-  cut: 'Connection lost. You can read what is here and go on writing; messages go out once it is back.',
+  cut: 'Connection lost. You can read what is here and go on writing.',
   stopped: 'Live messages have stopped. Load the page again to go on.',
   reload: 'Load again',
   notKept:

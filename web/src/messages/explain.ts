@@ -8,9 +8,7 @@ import { sentence } from '../text/sentence';
 export function explain(problem: Problem): string {
   if (problem.status === 0) return t.problems.no_answer;
   if (problem.code === 'too_many_requests') return t.tooFast(problem.retryAfter);
-  if (['cross_origin', 'insecure_transport'].includes(problem.code)) {
-    return t.unknownAddress(location.origin);
-  }
+  if (problem.here) return t.unknownAddress(location.origin);
   const { code } = problem;
   if (isKnown(code)) return t.problems[code];
   return sentence(problem.detail || problem.title) || t.problems.unknown;

@@ -37,6 +37,7 @@ const askAgain = 3_000;
 export class App {
   #parts: AppParts;
   #stream: Stream | null = null;
+  #stopAsk = () => {};
   /** Who was signed in here last, by id. */
   #last: string | null = null;
 
@@ -44,6 +45,10 @@ export class App {
   chat = $state.raw<Chat | null>(null);
   /** The session ended without a sign-out, which the sign-in page explains. */
   ended = $state(false);
+  /** Why nothing can begin: the last answer to the question who is signed in, or that there was none. */
+  problem = $state.raw<Problem | null>(null);
+  /** Why the server takes nothing from this page, if that is so. */
+  barred = $state.raw<Problem | null>(null);
 
   constructor(parts: AppParts) {
     this.#parts = parts;
@@ -51,18 +56,22 @@ export class App {
 
   /** Asks the server who is signed in, and repeats until there is an answer. */
   async start(): Promise<void> {
+    this.#stopAsk();
     try {
       const me = await this.#parts.calls.me();
       this.#parts.renewal.schedule();
       this.#enter(me);
     } catch (error) {
-      // 403: the server does not take cookies from pages at this address. Signing in is refused as well, with the reason.
-      if (error instanceof Problem && [401, 403].includes(error.status)) {
+      const problem = error instanceof Problem ? error : new Problem(0, 'unknown', '');
+      // Barred: signing in is refused as well, and the page says why.
+      if (problem.status === 401 || problem.here) {
         this.phase = 'out';
-      } else {
-        this.phase = 'unreachable';
-        this.#parts.after(askAgain, () => void this.start());
+        return;
       }
+      this.problem = problem;
+      this.phase = 'unreachable';
+      const wait = Math.max(askAgain, problem.retryAfter * 1_000);
+      this.#stopAsk = this.#parts.after(wait, () => void this.start());
     }
   }
 
@@ -104,8 +113,14 @@ export class App {
 
   /** The network is back, or the page is visible again. */
   nudge(): void {
+    if (this.phase === 'unreachable') void this.start();
     this.#stream?.nudge();
     this.chat?.outbox.flush();
+  }
+
+  /** The server takes nothing from this page. */
+  bar(problem: Problem): void {
+    this.barred = problem;
   }
 
   offline(): void {
@@ -129,7 +144,10 @@ export class App {
     const stream = this.#parts.stream(me.id, {
       event: (event) => chat.take(event),
       reset: () => void chat.reset(),
-      status: (status) => chat.told(status),
+      status: (status) => {
+        if (status === 'live') this.barred = null;
+        chat.told(status);
+      },
       over: () => this.over(),
     });
     let started = false;

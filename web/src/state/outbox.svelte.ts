@@ -149,8 +149,9 @@ export class Outbox {
   }
 
   /** False when sending more is useless now. */
-  async #post({ clientId, room, body }: Unsent): Promise<boolean> {
-    this.#update(clientId, { state: 'sending', why: undefined });
+  async #post({ clientId, room, body, state }: Unsent): Promise<boolean> {
+    // One that has waited is shown as waiting until it succeeds: the page must not flicker with each attempt.
+    if (state !== 'waiting') this.#update(clientId, { state: 'sending', why: undefined });
     const abort = new AbortController();
     this.#posts.set(clientId, { since: this.#parts.ticks(), abort });
     try {

@@ -274,7 +274,7 @@ test('all tabs show the same messages, and one tab at a time sends them, in the 
   expect(states(b)).toEqual(['one:waiting']);
   answers = ['silence'];
   b.box.send('r', 'two');
-  expect(states(a)).toEqual(['one:sending', 'two:queued']);
+  expect(states(a)).toEqual(['one:waiting', 'two:queued']);
   a.box.flush();
   await settled();
   // One tab sends; the other one waits for its turn.

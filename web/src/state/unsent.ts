@@ -6,7 +6,7 @@ export interface Unsent {
   clientId: string;
   room: string;
   body: string;
-  /** queued: not tried. waiting: tried without an answer, will be again. failed: refused. sent: on its way back. */
+  /** queued: not tried. waiting: tried without success, is or will be tried again. failed: refused. sent: on its way back. */
   state: 'queued' | 'sending' | 'waiting' | 'failed' | 'sent';
   at: string;
   /** Messages go out in this order, whichever tab they were written in. */

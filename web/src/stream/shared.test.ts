@@ -61,7 +61,7 @@ interface Tab {
   shared: SharedStream;
   told: string[];
   /** The stream this tab opened, if it leads. */
-  source: { cursor: string; listener: SourceListener; stopped: boolean } | null;
+  source: { cursor: string; listener: SourceListener; stopped: boolean; looks: number } | null;
   beat(): void;
 }
 
@@ -73,10 +73,11 @@ function tab(cursor: string): Tab {
   const self = { told, source: null, beat: () => {} } as unknown as Tab;
   const parts: SharedParts = {
     source(listener, cursor) {
-      const source = { cursor, listener, stopped: false };
+      const source = { cursor, listener, stopped: false, looks: 0 };
       self.source = source;
       const stop = () => void (source.stopped = true);
-      return { start() {}, stop, nudge() {}, offline() {} } as unknown as LiveSource;
+      const look = () => void source.looks++;
+      return { start() {}, stop, look, nudge() {}, offline() {} } as unknown as LiveSource;
     },
     locks,
     channel: new Channel(),
@@ -147,14 +148,27 @@ test('who was elsewhere than the new leader fetches anew, once its stream is ope
   expect(c.told).toEqual(['live', 'reset', 'live']);
 });
 
-test('a leader that fell silent is replaced, and follows when it wakes', async () => {
+test('a leader that is frozen is replaced, and follows when it wakes', async () => {
   const [a, b] = [tab('c0'), tab('c0')];
-  for (clock = 20_000; clock <= 80_000; clock += 20_000) b.beat();
+  const frozen = Channel.all[0]!;
+  const { onmessage } = frozen;
+  frozen.onmessage = null;
+  for (clock = 5_000; clock <= 20_000; clock += 5_000) b.beat();
   await settled();
   expect(a.source!.stopped).toBe(true);
   expect(b.source!.stopped).toBe(false);
+  frozen.onmessage = onmessage;
   b.source!.listener.event(event(1));
   expect(a.told).toContain('event 1');
+});
+
+test('a leader that answers stays, and looks after its stream when it is asked', async () => {
+  const [a, b] = [tab('c0'), tab('c0')];
+  const before = a.source!.looks;
+  for (clock = 5_000; clock <= 60_000; clock += 5_000) b.beat();
+  await settled();
+  expect(a.source!.stopped).toBe(false);
+  expect(a.source!.looks - before).toBe(12);
 });
 
 test('after a sleep the leader gets time to speak first', async () => {

@@ -10,7 +10,7 @@ type Word =
   | { kind: 'over' }
   /** A tab becomes the leader and opens at this cursor. */
   | { kind: 'lead'; cursor: string }
-  /** A tab asks the leader for its status. */
+  /** A tab asks the leader for its status, and to look whether the stream is alive. */
   | { kind: 'who' };
 
 /** What sharing needs of the browser; without locks or a channel every tab has a stream of its own. */
@@ -24,9 +24,10 @@ export interface SharedParts {
 }
 
 const lockName = 'parlor-stream';
-/** The leader sends a message at least this often (ms), so that the others notice a frozen leader. */
-const beat = 20_000;
-const deaf = 65_000;
+/** A visible tab asks the leader this often (ms) how the stream is: a hidden leader's own timers may be a minute late. */
+const beat = 5_000;
+/** A leader that has not answered for this long (ms) is frozen. */
+const deaf = 18_000;
 
 export class SharedStream {
   #parts: SharedParts;
@@ -137,6 +138,7 @@ export class SharedStream {
 
   #hear(word: Word): void {
     if (word.kind === 'who') {
+      this.#source?.look();
       if (this.#source) this.#say({ kind: 'status', status: this.#status });
       return;
     }
@@ -179,10 +181,12 @@ export class SharedStream {
       // After the computer has slept, the leader has been silent too. Give it time to wake up.
       if (now - this.#checked > 2 * beat) this.#heard = now;
       this.#checked = now;
-      if (this.#source) this.#say({ kind: 'status', status: this.#status });
-      else if (this.#parts.visible() && now - this.#heard > deaf) {
-        this.#heard = now;
-        this.#queue(true);
+      if (!this.#source && this.#parts.visible()) {
+        this.#say({ kind: 'who' });
+        if (now - this.#heard > deaf) {
+          this.#heard = now;
+          this.#queue(true);
+        }
       }
       this.#beat();
     });

@@ -47,7 +47,7 @@ const late = 4_000;
  * A stream that has not begun after this long (ms) is given up: its request may have gone out over a dead connection.
  * Each further one gets twice as long, because the network may just be slow.
  */
-const beginWithin = 10_000;
+const beginWithin = 5_000;
 const longestBegin = 40_000;
 /** The next look is never sooner (ms). */
 const lookAgain = 500;
@@ -94,8 +94,15 @@ export class LiveSource {
       this.#stopWait = null;
       this.#open();
     } else {
-      this.#checkSilence();
+      this.look();
     }
+  }
+
+  /** Notices a connection that has been silent for too long. */
+  look(): void {
+    if (!this.#socket || this.#patience > 0) return;
+    if (!this.#begun) this.#beginWithin = Math.min(2 * this.#beginWithin, longestBegin);
+    void this.#lost(false);
   }
 
   /** The network is known to be gone. */
@@ -211,15 +218,9 @@ export class LiveSource {
   #watch(): void {
     this.#stopWatch();
     this.#stopWatch = this.#parts.after(Math.max(this.#patience, lookAgain), () => {
-      this.#checkSilence();
+      this.look();
       if (this.#socket) this.#watch();
     });
-  }
-
-  #checkSilence(): void {
-    if (!this.#socket || this.#patience > 0) return;
-    if (!this.#begun) this.#beginWithin = Math.min(2 * this.#beginWithin, longestBegin);
-    void this.#lost(false);
   }
 
   #drop(): void {
