@@ -146,7 +146,7 @@ test('a message written offline waits, says so, and goes out once', async ({
   await say(page, 'first');
   await say(page, 'second');
   await expect(page.getByText('Not sent yet')).toHaveCount(2);
-  await page.getByRole('button', { name: 'Retry' }).first().click();
+  await page.getByRole('button', { name: 'Try now' }).click();
   await expect(page.getByText('Not sent yet')).toHaveCount(2);
   await context.setOffline(false);
   await expect(messages(page)).toHaveText([/online/, /first/, /second/]);
@@ -175,7 +175,7 @@ test('a message whose answer was lost is retried under the same id, and is there
   });
   await say(page, 'once only');
   await expect(page.getByText('Not sent yet')).toBeVisible();
-  await page.getByRole('button', { name: 'Retry' }).click();
+  await page.getByRole('button', { name: 'Try now' }).click();
   await expect(page.getByText('Not sent yet')).toHaveCount(0);
   await page.unroute('**/v1/events?*');
   await page.evaluate(() => dispatchEvent(new Event('online')));
@@ -231,7 +231,7 @@ test('what waits and what failed differ in words, in sign and in colour', async 
   await expect(why).toHaveText('Not sent yet');
   const waiting = await look();
   status = 403;
-  await page.getByRole('button', { name: 'Retry' }).click();
+  await page.getByRole('button', { name: 'Try now' }).click();
   await expect(why).toHaveText('Not sent: No room for this.');
   const failed = await look();
   expect(failed.colour).not.toBe(waiting.colour);

@@ -152,6 +152,18 @@ test('a room that cannot be looked up is asked for again, by itself', async ({ p
   await expect(page.getByText('Join this room to read and write in it.')).toBeVisible();
 });
 
+test('messages that cannot be loaded are asked for again, by itself', async ({ page, person }) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('unread');
+  await ada.post(room, 'here it is');
+  await signIn(page, ada);
+  await page.route(`**/v1/rooms/${room.id}/messages*`, (route) => route.abort());
+  await page.goto(ada.url + roomPath(room));
+  await expect(page.getByText('The server does not answer. Trying again…')).toBeVisible();
+  await page.unroute(`**/v1/rooms/${room.id}/messages*`);
+  await expect(messages(page)).toHaveText([/here it is/]);
+});
+
 test('a refusal of this page as foreign is explained, and not called a lost connection', async ({
   page,
   person,

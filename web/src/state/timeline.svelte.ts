@@ -93,7 +93,8 @@ export class Timeline {
   async open(around?: string): Promise<void> {
     const round = ++this.#round;
     const known = this.phase === 'ready' ? this.lastSeq : null;
-    if (known === null) this.phase = 'loading';
+    // A failed room says so until it succeeds; it must not flicker with each attempt.
+    if (known === null && this.phase !== 'failed') this.phase = 'loading';
     this.loading = null;
     this.#sequence.hold();
     try {
