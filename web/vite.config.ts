@@ -3,6 +3,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { emojiList } from './plugins/emoji.ts';
 import { explorer } from './plugins/explorer.ts';
+import { markedLexer } from './plugins/marked.ts';
 import { precompress } from './plugins/precompress.ts';
 
 const server = process.env.PARLOR_URL ?? 'http://127.0.0.1:8080';
@@ -15,7 +16,7 @@ const toServer = {
 };
 
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), emojiList(), explorer(), precompress()],
+  plugins: [svelte(), emojiList(), markedLexer(), explorer(), precompress()],
   // Without this, tests would load Svelte's server build, which is not reactive.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
