@@ -2,7 +2,6 @@
 import { t } from '../../messages';
 import type { Chat } from '../../state/chat.svelte';
 import type { OpenRoom } from '../../state/room.svelte';
-import { emojiGroups, findEmoji, written } from '../../text/emoji-list';
 import type { Source } from './completion.svelte';
 import type { Habits } from './habits.svelte';
 
@@ -23,6 +22,8 @@ export const sourceOf = (room: OpenRoom, chat: Chat, habits: Habits): Source => 
       note: label === state.name ? '' : `#${state.name}`,
     })),
   async emoji(letters) {
+    // Most messages are written without one, so what knows of emoji comes when it is asked for.
+    const { emojiGroups, findEmoji, written } = await import('../../text/emoji-list');
     return findEmoji(await emojiGroups(t.lang), letters).map((entry) => ({
       insert: written(entry, habits.tone),
       label: `:${entry.codes[0]}:`,
