@@ -10,6 +10,7 @@ ROWS ?=
 ROUNDS ?= 100
 NODES ?=
 CHROMIUM ?= $(shell command -v chromium)
+FIREFOX ?= $(shell command -v firefox-esr)
 # LANG is also set in most environments, so only its value from the command line counts.
 CLIENT := $(if $(filter command line,$(origin LANG)),$(LANG))
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
@@ -25,7 +26,7 @@ API_CLIENT := web/src/api/generated/sdk.gen.ts
 WEB_SOURCES := $(shell find web/src web/public web/plugins web/swagger -type f -not -path 'web/src/api/generated/*' 2>/dev/null) \
 	$(wildcard web/*.ts web/*.js web/index.html)
 
-.PHONY: help run dev test deny fuzz clients bench torture openapi tools test-tools clients-tools bench-tools
+.PHONY: help run dev test firefox deny fuzz clients bench torture openapi tools test-tools clients-tools bench-tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,10 @@ test: test-tools web/dist/index.html $(LINT_PACKAGES) ## Check format, lints, ty
 	cd web && npm run check
 	cd web && npm test
 	cd web && CHROMIUM="$(CHROMIUM)" PARLOR_BIN="$(PARLOR_BIN)" npm run e2e
+
+firefox: tools web/dist/index.html web/firefox/node_modules/.package-lock.json ## Try the web client in firefox-esr (FIREFOX=/path; a minute)
+	cargo build --locked
+	PARLOR_BIN="$(PARLOR_BIN)" FIREFOX="$(FIREFOX)" node web/firefox/run.mjs
 
 deny: tools $(CARGO_DENY) ## Check licences and sources of the crates (deny.toml; builds cargo-deny first, two minutes)
 	$(CARGO_DENY) --locked check licenses bans sources
@@ -99,6 +104,10 @@ $(WEB_PACKAGES): web/package.json web/package-lock.json | tools
 
 $(LINT_PACKAGES): openapi/package.json openapi/package-lock.json | tools
 	cd openapi && npm ci
+	@touch $@
+
+web/firefox/node_modules/.package-lock.json: web/firefox/package.json web/firefox/package-lock.json | tools
+	cd web/firefox && npm ci
 	@touch $@
 
 $(CARGO_DENY): | tools

@@ -322,7 +322,9 @@ test.describe('with access tokens of three seconds', () => {
       await say(page, 'still signed in');
       await expect(messages(page)).toHaveCount(1);
       // And so it goes on, over several lives of the token.
-      await page.waitForTimeout(7_000);
+      const renewals = () => own.answered('refresh');
+      const before = renewals();
+      await expect.poll(renewals, { timeout: 20_000 }).toBeGreaterThan(before + 1);
       await say(page, 'still');
       await expect(messages(page)).toHaveCount(2);
       await expect(page.getByLabel('Username')).toHaveCount(0);
