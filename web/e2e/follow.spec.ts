@@ -45,7 +45,7 @@ test('up to 100 px from the end the list follows; further up each message is cou
     const count = n === 1 ? '1 new message' : `${n} new messages`;
     await expect(page.getByRole('button', { name: count })).toBeVisible();
   }
-  expect(await eye.boundingBox()).toEqual(before);
+  expect(Math.abs((await eye.boundingBox())!.y - before!.y)).toBeLessThan(1);
 });
 
 test('nothing moves when a message is confirmed, and its element stays', async ({

@@ -5,7 +5,8 @@ import Root from './Root.svelte';
 import { after, channel, newId, soon, ticks } from './platform/browser';
 import { sharedStream } from './platform/live';
 import { alone } from './platform/locks';
-import { draftStore, forget, readMarks, unsentStore } from './platform/storage';
+import { draftStore, forget, readMarks, renewalMark, unsentStore } from './platform/storage';
+import { loadDirectory, loadRoomPage, loadSignIn } from './pages/parts';
 import { App, type SessionWord } from './state/app.svelte';
 import { language } from './state/language.svelte';
 import { Route } from './state/route.svelte';
@@ -15,6 +16,8 @@ import './styles/tokens.css';
 import './styles/base.css';
 
 const session = channel('parlor-session');
+/** Whether somebody was signed in here before, by what the browser has kept. */
+const wasSignedIn = () => renewalMark.load() !== null;
 
 const app = new App({
   calls,
@@ -36,6 +39,7 @@ const app = new App({
   forget,
   home: () => route.replace('/'),
   renewal,
+  wasSignedIn,
   after,
 });
 
@@ -66,6 +70,13 @@ addEventListener('pageshow', (event) => {
 const target = document.getElementById('app')!;
 // The words load while the server is asked who is signed in, so they cost no round trip of their own.
 const words = language.load();
+// So does what the first page will show, as far as that can be guessed before the server has answered.
+const first = !wasSignedIn()
+  ? loadSignIn
+  : route.page.name === 'room'
+    ? loadRoomPage
+    : loadDirectory;
+first().catch(() => {});
 void server.learn(calls.server, after);
 void app.start();
 words.then(

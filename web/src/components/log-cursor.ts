@@ -37,6 +37,11 @@ export class LogCursor {
       if (event.pointerType !== 'touch') this.#point(undefined);
     });
     this.#longPress(on);
+    const elsewhere = (event: PointerEvent) => {
+      if (event.pointerType === 'touch' && !log.contains(event.target as Node))
+        this.#point(undefined);
+    };
+    document.addEventListener('pointerdown', elsewhere, { signal: stop.signal, passive: true });
     return () => stop.abort();
   };
 

@@ -22,10 +22,7 @@ export class ScrollPlace {
     this.#messages = scroller.getElementsByClassName('message');
     const { timeline } = this.#room;
     scroller.addEventListener('scroll', this.#scrolled, { passive: true });
-    // Sizes are read after the browser has laid out the rows anyway. Reading them earlier would make it do so twice.
-    const sizes = new ResizeObserver(this.#laidOut);
-    sizes.observe(scroller);
-    sizes.observe(scroller.firstElementChild!);
+    const unmeasure = this.measure(scroller);
     $effect.pre(() => {
       // Browsers without scroll anchoring shift rows when others change, so this puts them back.
       if (CSS.supports('overflow-anchor', 'none') || timeline.rows.length === 0) return;
@@ -45,9 +42,16 @@ export class ScrollPlace {
       return () => cancelAnimationFrame(frame);
     });
     return () => {
-      sizes.disconnect();
+      unmeasure();
       scroller.removeEventListener('scroll', this.#scrolled);
     };
+  };
+
+  /** Watches the size of the rows. It is read after the browser has laid them out; earlier it would do so twice. */
+  measure = (rows: HTMLElement): (() => void) => {
+    const sizes = new ResizeObserver(this.#laidOut);
+    sizes.observe(rows);
+    return () => sizes.disconnect();
   };
 
   toEnd(): void {
@@ -87,6 +91,7 @@ export class ScrollPlace {
   }
 
   #laidOut = (): void => {
+    if (!this.#scroller?.isConnected) return;
     // Whoever is near the end sees new messages come, and not only their upper half.
     if (this.following && this.#scroller.scrollTop !== 0) this.#scroller.scrollTop = 0;
     this.#scrolled();

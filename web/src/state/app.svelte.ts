@@ -2,7 +2,7 @@
 // others. Must not know the screen; the browser's parts are given.
 import { Problem } from '../api/problem';
 import type { Calls } from '../api/calls';
-import type { User } from '../api/types';
+import type { MyRooms, User } from '../api/types';
 import type { SourceListener } from '../stream/source';
 import { Chat, type ChatParts } from './chat.svelte';
 
@@ -27,6 +27,8 @@ export interface AppParts {
   /** Goes to the page where people begin. */
   home(): void;
   renewal: { schedule(): void; ended(): void };
+  /** Somebody was signed in here before, so most likely they still are. */
+  wasSignedIn(): boolean;
   after(ms: number, run: () => void): () => void;
 }
 
@@ -58,9 +60,12 @@ export class App {
   async start(): Promise<void> {
     this.#stopAsk();
     try {
+      // Both at once, because the second is nearly always needed and would cost a round trip of its own.
+      const rooms = this.#parts.wasSignedIn() ? this.#parts.calls.myRooms() : undefined;
+      rooms?.catch(() => {});
       const me = await this.#parts.calls.me();
       this.#parts.renewal.schedule();
-      this.#enter(me);
+      this.#enter(me, rooms);
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem(0, 'unknown', '');
       // Barred: signing in is refused as well, and the page says why.
@@ -136,7 +141,7 @@ export class App {
     this.#parts.home();
   }
 
-  #enter(me: User): void {
+  #enter(me: User, rooms?: Promise<MyRooms>): void {
     // Another person than the one whose session has ended here.
     if (this.#last && this.#last !== me.id) this.#parts.home();
     this.#last = me.id;
@@ -160,7 +165,7 @@ export class App {
     this.chat = chat;
     this.ended = false;
     this.phase = 'in';
-    void chat.sync();
+    void chat.sync(rooms);
   }
 
   #leave(ended: boolean): void {

@@ -1,7 +1,7 @@
 // Owns the conversation of a signed-in person: snapshots first, then the log's events on top, each handed to the room
 // list, the opened rooms and the outbox. Must not know the network (calls are given) nor the screen.
 import type { Calls } from '../api/calls';
-import type { LogEvent, Message, Room, User } from '../api/types';
+import type { LogEvent, Message, MyRooms, Room, User } from '../api/types';
 import type { StreamStatus } from '../stream/source';
 import { Backoff } from '../stream/backoff';
 import { Drafts, type DraftStore } from './drafts.svelte';
@@ -66,12 +66,15 @@ export class Chat {
     this.#away();
   }
 
-  /** Fetches the snapshots that events are applied to, and repeats until it has them. */
-  async sync(): Promise<void> {
+  /**
+   * Fetches the snapshots that events are applied to, and repeats until it has them. `asked`: the first one is on its way;
+   * no stream may be open yet.
+   */
+  async sync(asked?: Promise<MyRooms>): Promise<void> {
     this.#stopRetry();
     this.rooms.hold();
     try {
-      const snapshot = await this.#parts.calls.myRooms();
+      const snapshot = await (asked ?? this.#parts.calls.myRooms());
       if (this.#stopped) return;
       this.#backoff.reset();
       const held = this.rooms.settle(snapshot);
