@@ -90,8 +90,8 @@ impl AccountsApi {
         caller: Caller,
         Data(state): Data<&State>,
     ) -> Outcome<Reply<MyRooms>, ListMyRooms> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
-        Ok(Reply(MyRooms::new(chat.my_rooms(caller.0).await?, &cursors)))
+        let rooms = state.chat().my_rooms(caller.0).await?;
+        Ok(Reply(MyRooms::new(rooms, state.chat().cursors())))
     }
 
     /// Tell who somebody is

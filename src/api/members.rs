@@ -74,9 +74,9 @@ impl MembersApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<Option<i32>>,
     ) -> Outcome<Reply<MemberPage>, ListMembers> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
+        let chat = state.chat();
         let members = chat.members(caller.0, &room_ref(&room)?, page.as_deref(), limit_of(limit.0)).await?;
-        Ok(Reply(MemberPage::new(members, &cursors)))
+        Ok(Reply(MemberPage::new(members, chat.cursors())))
     }
 
     /// Add somebody to a room, or change a role

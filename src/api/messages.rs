@@ -67,9 +67,9 @@ impl MessagesApi {
         limit: Query<Option<i32>>,
     ) -> Outcome<Reply<MessagePage>, ListMessages> {
         let start = history_start(before.0, after.0, around.0)?;
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
+        let chat = state.chat();
         let page = chat.history(caller.0, &room_ref(&room)?, start, limit_of(limit.0)).await?;
-        Ok(Reply(MessagePage::new(page, &cursors)))
+        Ok(Reply(MessagePage::new(page, chat.cursors())))
     }
 
     /// Read one message

@@ -45,9 +45,9 @@ impl RoomsApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<Option<i32>>,
     ) -> Outcome<Reply<RoomPage>, ListRooms> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
+        let chat = state.chat();
         let rooms = chat.directory(caller.0, q.as_deref(), page.as_deref(), limit_of(limit.0)).await?;
-        Ok(Reply(RoomPage::new(rooms, &cursors)))
+        Ok(Reply(RoomPage::new(rooms, chat.cursors())))
     }
 
     /// Make a room
@@ -60,9 +60,8 @@ impl RoomsApi {
         Data(state): Data<&State>,
         body: Body<RoomInput>,
     ) -> Outcome<CreatedOrFound<Room>, CreateRoom> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
-        let made = chat.create_room(caller.0, body.0.parse()?).await?;
-        Ok(CreatedOrFound::from_made(made, |view| Room::new(view, &cursors)))
+        let made = state.chat().create_room(caller.0, body.0.parse()?).await?;
+        Ok(CreatedOrFound::from_made(made, |view| Room::new(view, state.chat().cursors())))
     }
 
     /// Look at a room
@@ -76,9 +75,8 @@ impl RoomsApi {
         /// UUID of the room, or the name of a public one.
         room: Path<String>,
     ) -> Outcome<Reply<Room>, GetRoom> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
-        let view = chat.room(caller.0, &room_ref(&room)?).await?;
-        Ok(Reply(Room::new(view, &cursors)))
+        let view = state.chat().room(caller.0, &room_ref(&room)?).await?;
+        Ok(Reply(Room::new(view, state.chat().cursors())))
     }
 
     /// Change a room
@@ -93,9 +91,8 @@ impl RoomsApi {
         room: Path<String>,
         body: Body<RoomPatch>,
     ) -> Outcome<Reply<Room>, UpdateRoom> {
-        let (chat, cursors) = (state.chat(), state.chat().cursors());
-        let view = chat.update_room(caller.0, &room_ref(&room)?, body.0.parse()?).await?;
-        Ok(Reply(Room::new(view, &cursors)))
+        let view = state.chat().update_room(caller.0, &room_ref(&room)?, body.0.parse()?).await?;
+        Ok(Reply(Room::new(view, state.chat().cursors())))
     }
 
     /// Delete a room

@@ -133,9 +133,9 @@ impl Chat {
         self.limits.meters()
     }
 
-    /// Makes the cursors of an answer. Taken before what it answers is read.
-    pub fn cursors(&self) -> Cursors {
-        self.store.cursors().pinned()
+    /// Makes the cursors that answers carry.
+    pub fn cursors(&self) -> &Cursors {
+        self.store.cursors()
     }
 
     /// Forgets what the memory keeps of sessions, rates and streams that are over.

@@ -21,6 +21,9 @@ impl fmt::Debug for ServiceUrl {
     }
 }
 
+/// What a password of a URL's parameters stands behind, in either case.
+const PASSWORD: &str = "password=";
+
 /// A text with stars in the place of the password of a URL in it: between the first colon and the last `@`, which both may stand in a
 /// password, and behind `password=`. Of NATS it may be a list of URLs, with tokens: everything before the last `@` is left out.
 pub(super) fn without_password(text: &str) -> String {
@@ -38,13 +41,16 @@ pub(super) fn without_password(text: &str) -> String {
         }
         None => rest,
     };
-    let mut parts = behind.split("password=");
-    shown.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let end = part.find(['&', '"']).unwrap_or(part.len());
-        shown.extend(["password=***", &part[end..]]);
+    // ASCII alone changes, so the places are those of the text itself.
+    let lower = behind.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some(at) = lower[from..].find(PASSWORD) {
+        let begin = from + at + PASSWORD.len();
+        let end = behind[begin..].find(['&', '"']).map_or(behind.len(), |end| begin + end);
+        shown.extend([&behind[from..begin], "***"]);
+        from = end;
     }
-    shown
+    shown + &behind[from..]
 }
 
 /// A URL that begins with one of these schemes, or nothing.
@@ -88,6 +94,7 @@ mod tests {
             ),
             ("postgres://ada:s/cr?t@db/parlor", "postgres://ada:***@db/parlor"),
             ("postgres://ada@db/parlor?password=secret&a=b", "postgres://ada@db/parlor?password=***&a=b"),
+            ("postgres://ada@db/parlor?PassWord=sé&a=b", "postgres://ada@db/parlor?PassWord=***&a=b"),
             ("\"postgres://ada@db/parlor?password=secret\"", "\"postgres://ada@db/parlor?password=***\""),
             ("postgres://ada@db/parlor", "postgres://ada@db/parlor"),
             ("nats://ada:secret@bus:4222", "nats://***@bus:4222"),

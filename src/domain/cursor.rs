@@ -101,8 +101,8 @@ impl Cursors {
     /// was published is lost in part.
     pub fn going_on_from(&self, published: Position) -> Option<Self> {
         let (since, epochs) = (self.epoch(), self.epochs());
-        let later = epochs.iter().rev().take_while(|start| start.epoch != since);
-        let go_on = later.into_iter().all(|start| start.first > published);
+        let mut later = epochs.iter().rev().take_while(|start| start.epoch != since);
+        let go_on = later.all(|start| start.first > published);
         go_on.then(|| Self { pinned: Some(present(&epochs)), ..self.clone() })
     }
 

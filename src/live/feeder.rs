@@ -266,7 +266,12 @@ impl Following {
                 self.begin_again().await;
                 false
             }
-            Ok(events) => {
+            // Another epoch has begun since the page was read, so what it shows may be lost: it is read again.
+            Ok((epoch, _)) if epoch.is_some_and(|epoch| epoch != self.cursors.epoch()) => {
+                tokio::time::sleep(PAUSE).await;
+                true
+            }
+            Ok((_, events)) => {
                 // First who may see what, because the frames of these events are filtered by it.
                 self.node.registry.heard(&events);
                 self.publish(&events);

@@ -10,6 +10,7 @@ use super::access::head;
 use super::error::{Error, Failure};
 use super::sql::{Row, statements};
 use crate::domain::clock::Timestamp;
+use crate::domain::cursor::Epoch;
 use crate::domain::event::{Event, EventType, Place};
 use crate::domain::ids::{Position, RoomId};
 
@@ -81,16 +82,23 @@ impl Store {
         Ok(events.is_some_and(|events| events > i64::from(most)))
     }
 
-    /// The log as it is, for the publisher: at most `limit` events after `after`. Their epoch is known then.
-    pub async fn log_events(&self, after: Position, limit: i64) -> Result<Vec<Event>, Error> {
+    /// The log as it is, for the publisher: at most `limit` events after `after`, and the epoch in which they were read, which is
+    /// known then. None where there is only one, or without an event.
+    pub async fn log_events(
+        &self,
+        after: Position,
+        limit: i64,
+    ) -> Result<(Option<Epoch>, Vec<Event>), Error> {
         let of_epoch = |row: &Row<'_>| Ok((event_of(row)?, row.get::<i64, _>("epoch")?));
         let events = self.all(LOG.bind(after).bind(limit), of_epoch).await?;
+        let mut read_in = None;
         if self.is_shared()
             && let Some(&(_, epoch)) = events.last()
         {
             self.meet_epoch(epoch).await?;
+            read_in = u32::try_from(epoch).ok().map(Epoch);
         }
-        Ok(events.into_iter().map(|(event, _)| event).collect())
+        Ok((read_in, events.into_iter().map(|(event, _)| event).collect()))
     }
 
     /// The end of the log.

@@ -119,7 +119,7 @@ impl Store {
         self.database.is_shared()
     }
 
-    /// Whether writes wait for those before them.
+    /// Whether writes wait in the queue, because others are being written.
     pub fn is_busy(&self) -> bool {
         self.journal.is_busy()
     }

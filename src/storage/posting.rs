@@ -37,6 +37,7 @@ macro_rules! membership_and_repeat {
 }
 
 statements! {
+    /// A room as the author of a post finds it. `position` is that of an earlier message under the same client id.
     LOOK = concat!("SELECT ", author_and_room!(), membership_and_repeat!());
     /// The same if the author's session (`$5`) is live at a time (`$6`).
     LOOK_IN_SESSION = concat!(

@@ -30,7 +30,7 @@ pub struct NewMessage {
     pub id: MessageId,
     pub room: RoomRef,
     pub author: UserId,
-    /// The session that has to be live, or else no room is found. None if there is nothing to ask.
+    /// The author's session, if it has to be asked for: where it is over, the post is refused as if there were no room.
     pub session: Option<SessionId>,
     pub body: MessageBody,
     /// The id that the client gave to this post, and the keyed hash of its content.

@@ -23,7 +23,7 @@ async fn what_is_written_before_the_feeder_first_runs_reaches_a_stream_that_was_
     let following = feeder.start(live.node().clone()).await.unwrap();
     let mut stream = Pipe::of(live.open_person(reader(&ada), &Start::default()).await.unwrap());
     parlor.store().create_room(OpenStore::room(ada.id, "room")).await.unwrap();
-    let room = parlor.store().log_events(Position(0), 10).await.unwrap();
+    let room = parlor.store().log_events(Position(0), 10).await.unwrap().1;
     commits.committed(None, room);
     tokio::spawn(following);
     let mut frames = String::new();
@@ -41,7 +41,7 @@ async fn a_batch_of_an_epoch_that_is_over_is_not_believed_and_the_store_is_read_
     let following = feeder.start(live.node().clone()).await.unwrap();
     let mut stream = Pipe::of(live.open_person(reader(&ada), &Start::default()).await.unwrap());
     parlor.store().create_room(OpenStore::room(ada.id, "kept")).await.unwrap();
-    let mut lost = parlor.store().log_events(Position(0), 10).await.unwrap();
+    let mut lost = parlor.store().log_events(Position(0), 10).await.unwrap().1;
     for event in &mut lost {
         event.data = event.data.replace("kept", "lost");
     }

@@ -127,7 +127,7 @@ async fn many_rooms_keep_one_global_order_while_their_channels_are_being_filled(
         let posts =
             (0..POSTS * ROOMS).map(|number| OpenStore::message(rooms[number % ROOMS], ada.id, "post", None));
         parlor.post_together(posts.collect()).await.into_iter().for_each(|made| drop(made.unwrap()));
-        let events = parlor.store().log_events(last, 10_000).await.unwrap();
+        let events = parlor.store().log_events(last, 10_000).await.unwrap().1;
         let mut reading = JoinSet::new();
         for mut stream in streams.drain(..) {
             reading.spawn(async move {

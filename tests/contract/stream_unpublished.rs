@@ -38,7 +38,7 @@ impl<'p> Slow<'p> {
     }
 
     async fn catches_up_to(&mut self, last: Position) {
-        let mut events = self.parlor.store().log_events(self.published, 10_000).await.unwrap();
+        let mut events = self.parlor.store().log_events(self.published, 10_000).await.unwrap().1;
         events.retain(|event| event.position <= last);
         self.published = events.last().map_or(self.published, |event| event.position);
         self.commits.committed(None, events);

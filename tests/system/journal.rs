@@ -28,7 +28,7 @@ const TRAPS: &str = "\
 /// Checks that the announced events and the log are the same, and that positions and seqs have no hole.
 async fn assert_whole(parlor: &OpenStore) {
     let announced: Vec<Event> = parlor.batches.lock().unwrap().iter().flatten().cloned().collect();
-    let logged = parlor.store().log_events(Position(0), 100_000).await.unwrap();
+    let logged = parlor.store().log_events(Position(0), 100_000).await.unwrap().1;
     let positions = |events: &[Event]| events.iter().map(|event| event.position.0).collect::<Vec<_>>();
     let dense: Vec<i64> = (1..).take(logged.len()).collect();
     assert_eq!(positions(&logged), dense, "the log has a hole");

@@ -22,7 +22,7 @@ async fn nothing_said_in_a_deleted_room_is_kept_and_other_rooms_keep_theirs() {
         parlor.post_together(posts.collect()).await;
         rooms.push(room);
     }
-    let log = || async { parlor.store().log_events(Position(0), 10_000).await.unwrap() };
+    let log = || async { parlor.store().log_events(Position(0), 10_000).await.unwrap().1 };
     let said = |events: &[parlor::domain::event::Event], what: &str| {
         events.iter().filter(|event| event.data.contains(what)).count()
     };

@@ -54,7 +54,7 @@ impl Truth {
         let mut last = Position(0);
         let mut seqs: HashMap<RoomId, i64> = HashMap::new();
         loop {
-            let page = store.log_events(last, PAGE).await.expect("the log can be read");
+            let page = store.log_events(last, PAGE).await.expect("the log can be read").1;
             let Some(end) = page.last() else { return Self { entries, places, deleted, ended } };
             for (event, position) in page.iter().zip(last.0 + 1..) {
                 assert_eq!(event.position.0, position, "positions have no hole");

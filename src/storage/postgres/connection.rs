@@ -224,8 +224,8 @@ impl Connection {
         .await
     }
 
-    /// The row of a statement that always has one, and then the first row of each of others, without waiting for one before the next
-    /// goes out.
+    /// The row of a statement that always has one, and then the first row of each of several others, without waiting for one before
+    /// the next goes out.
     pub async fn one_and_first_of_each<O, T>(
         &mut self,
         one: &Query<'_>,
@@ -365,7 +365,7 @@ async fn first(open: &Open, query: &Query<'_>) -> Result<Option<tokio_postgres::
     Ok(open.client.query_opt(prepared(open, query)?, &values).await?)
 }
 
-/// Another connection than the one that has prepared it has not.
+/// A connection that was opened since the statement was prepared does not know it.
 fn prepared<'o>(open: &'o Open, query: &Query<'_>) -> Result<&'o tokio_postgres::Statement, Failure> {
     let statement = open.prepared.get(query.statement.name);
     statement.ok_or_else(|| Failure::lost("the connection to the database was lost"))

@@ -35,6 +35,8 @@ pub enum UrlError {
     Lacks(&'static str),
     #[error("one of its hosts has no name; several hosts are written as host1:5432,host2:5432")]
     NamelessHost,
+    #[error("its host or its database has an @ in it; write an @ of the password as %40")]
+    At,
     #[error("it names {0} hosts, but {1} of their {2}")]
     Uneven(usize, usize, &'static str),
     #[error("its sslmode is {0:?}; expected: disable or require")]
@@ -55,6 +57,10 @@ impl Url {
             return Err(UrlError::Lacks("user"));
         }
         let hosts = each_host(&config)?;
+        // The library takes the first @ for the end of the password, so a part of that would be shown as a name.
+        if database.contains('@') || hosts.iter().any(|host| host.name.contains('@')) {
+            return Err(UrlError::At);
+        }
         let is_encrypted = match mode.as_deref() {
             None => !hosts.iter().all(OneHost::is_near),
             Some("disable") => false,
@@ -102,15 +108,13 @@ fn each_host(all: &Config) -> Result<Vec<OneHost>, UrlError> {
             Host::Tcp(name) if name.is_empty() => return Err(UrlError::NamelessHost),
             Host::Tcp(name) => {
                 config.host(name);
-                name.clone()
+                format!("{name}:{port}")
             }
             Host::Unix(folder) => {
                 config.host_path(folder);
                 folder.display().to_string()
             }
         };
-        // Several servers on one machine differ in their ports alone.
-        let name = if hosts.len() > 1 { format!("{name}:{port}") } else { name };
         Ok(OneHost { name, config })
     };
     hosts.iter().enumerate().map(one).collect()
@@ -231,6 +235,9 @@ mod tests {
             ("postgres://ada:secret@db1,db2", UrlError::Lacks("database")),
             ("postgres://db1,db2/parlor", UrlError::Lacks("user")),
             ("postgres://ada:secret@db1:one,db2/parlor", UrlError::Malformed),
+            ("postgres://ada:se@cret@db1/parlor", UrlError::At),
+            ("postgres://ada:se@cr/et@db1/parlor", UrlError::At),
+            ("postgres://ada:se@cr,et@db1/parlor", UrlError::At),
             ("postgres://ada:secret@db1,db2/parlor?hosts=db3", UrlError::Malformed),
             ("postgres://ada:secret@db1,db2/parlor?connect_timeout=30", UrlError::Malformed),
             ("postgres://ada:secret@db1,db2/parlor?hostaddr=10.0.0.1", UrlError::Uneven(2, 1, "addresses")),
