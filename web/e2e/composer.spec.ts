@@ -246,6 +246,7 @@ test('the picker finds emoji, has skin tones, and remembers what was used', asyn
   await page.keyboard.press('Enter');
   await expect(box(page)).toHaveValue('hi 👋🏽🚀');
   await open();
+  await expect(picker.getByRole('searchbox')).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(picker).toHaveCount(0);
 });
