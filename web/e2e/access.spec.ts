@@ -36,6 +36,11 @@ async function tour(
   await sound(page);
 
   await signIn(page, ada);
+  if (narrow) {
+    await expect(page.getByRole('heading', { name: 'Your rooms', level: 1 })).toBeVisible();
+    await sound(page);
+    await page.goto(`${ada.url}/rooms`);
+  }
   await expect(page.getByRole('link', { name: `Open ${full.name}` })).toBeVisible();
   await sound(page);
   await page.getByLabel('Search rooms').fill('zzzzzz');
@@ -43,6 +48,11 @@ async function tour(
   await sound(page);
   await page.getByRole('button', { name: 'New room' }).last().click();
   await expect(page.getByRole('dialog')).toBeVisible();
+  await sound(page);
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { level: 1 }).focus();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
   await sound(page);
   await page.keyboard.press('Escape');
   await page.keyboard.press('Control+k');
@@ -53,6 +63,10 @@ async function tour(
   await page.goto(ada.url + roomPath(full));
   await expect(messages(page)).toHaveCount(7);
   await sound(page);
+  await messages(page).locator('.name').last().click();
+  await expect(page.locator('[popover]:popover-open')).toBeVisible();
+  await sound(page);
+  await page.keyboard.press('Escape');
   await page.route('**/messages', (route) => route.abort());
   await box(page).fill('nowhere to go');
   await page.getByRole('button', { name: 'Send' }).click();
@@ -212,6 +226,8 @@ test('by keyboard alone: sign in, open a room, write, read, switch', async ({ pa
   await expect(messages(page).nth(1)).toBeFocused();
   await press('ArrowUp');
   await expect(messages(page).nth(0)).toBeFocused();
+  await press('Tab');
+  await expect(messages(page).nth(0).getByRole('button', { name: ada.username })).toBeFocused();
   await press('Tab');
   await expect(page.getByRole('link', { name: 'https://example.org' })).toBeFocused();
 });

@@ -2,6 +2,7 @@
 import { mount } from 'svelte';
 import { calls, onRefusedHere, onSessionOver, renewal } from './api/calls';
 import Root from './Root.svelte';
+import { keepFocus } from './platform/focus';
 import { after, channel, newId, soon, ticks } from './platform/browser';
 import { sharedStream } from './platform/live';
 import { alone } from './platform/locks';
@@ -67,6 +68,7 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
+keepFocus();
 const target = document.getElementById('app')!;
 // The words load while the server is asked who is signed in, so they cost no round trip of their own.
 const words = language.load();

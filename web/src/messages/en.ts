@@ -60,6 +60,7 @@ export const en = {
   unreachable: 'The server does not answer. Trying again…',
 
   yourRooms: 'Your rooms',
+  unreadRooms: 'Unread',
   browseRooms: 'Browse rooms',
   newRoom: 'New room',
   openMenu: 'Open menu',

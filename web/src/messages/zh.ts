@@ -52,6 +52,7 @@ export const zh: Messages = {
   unreachable: '服务器没有响应，正在重试…',
 
   yourRooms: '我的房间',
+  unreadRooms: '未读',
   browseRooms: '浏览房间',
   newRoom: '新房间',
   openMenu: '打开菜单',

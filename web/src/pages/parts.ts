@@ -6,6 +6,7 @@ export const loadDirectory = () => import('./DirectoryPage.svelte');
 export const loadSettings = () => import('./Settings.svelte');
 export const loadSwitcher = () => import('../components/Switcher.svelte');
 export const loadCreateRoom = () => import('../components/CreateRoom.svelte');
+export const loadKeys = () => import('../components/KeysDialog.svelte');
 export const loadConfirm = () => import('../components/Confirm.svelte');
 export const loadMembers = () => import('../components/Members.svelte');
 export const loadRoomDialogs = () => import('../components/RoomDialogs.svelte');

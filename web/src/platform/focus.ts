@@ -15,10 +15,8 @@ export function keepFocus(): void {
   let last: Element | null = null;
   document.addEventListener('focusin', (event) => (last = event.target as Element));
   const look = () => {
-    if (last && !last.isConnected && document.activeElement === document.body) {
-      last = null;
-      focusPage();
-    }
+    // A page that is still loading has no heading yet; the next change looks again.
+    if (last && !last.isConnected && document.activeElement === document.body) focusPage();
   };
   // Observers run after the change and before the next frame: whoever moves the focus on purpose has done so by then.
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });

@@ -1,6 +1,7 @@
 // Owns which page the address names, and moving between pages. Must not know what pages show.
 
 export type Page =
+  | { name: 'home' }
   | { name: 'directory' }
   | { name: 'settings' }
   | { name: 'room'; room: string; message?: string }
@@ -14,7 +15,8 @@ export interface Places {
 }
 
 export function parsePath(path: string): Page {
-  if (path === '/') return { name: 'directory' };
+  if (path === '/') return { name: 'home' };
+  if (path === '/rooms') return { name: 'directory' };
   if (path === '/settings') return { name: 'settings' };
   const id = '([A-Za-z0-9-]{1,64})';
   const [, room, message] = new RegExp(`^/room/${id}(?:/message/${id})?/?$`).exec(path) ?? [];
@@ -31,7 +33,7 @@ export class Route {
   #places: Places;
   /** How often the client has changed the page since it was loaded. */
   moves = 0;
-  page: Page = $state.raw({ name: 'directory' });
+  page: Page = $state.raw({ name: 'home' });
 
   constructor(places: Places) {
     this.#places = places;

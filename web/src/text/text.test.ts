@@ -112,7 +112,8 @@ test('a few letters find a name, the closest first', () => {
 });
 
 test('addresses name pages', () => {
-  expect(parsePath('/')).toEqual({ name: 'directory' });
+  expect(parsePath('/')).toEqual({ name: 'home' });
+  expect(parsePath('/rooms')).toEqual({ name: 'directory' });
   expect(parsePath('/room/abc')).toEqual({ name: 'room', room: 'abc' });
   expect(parsePath('/room/a/b')).toEqual({ name: 'nowhere' });
   expect(parsePath('/room/a/message/b')).toEqual({ name: 'room', room: 'a', message: 'b' });
