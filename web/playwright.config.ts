@@ -1,6 +1,9 @@
 // Owns how browser tests run: the distribution's Chromium, one Parlor server for each worker (see e2e/fixtures.ts).
 import { defineConfig, devices } from '@playwright/test';
 
+// What is measured runs alone and after the rest: beside another test it would measure that one, too.
+const measured = /(cost|start)\.spec\.ts$/;
+
 export default defineConfig({
   testDir: 'e2e',
   forbidOnly: !!process.env.CI,
@@ -8,6 +11,10 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: 'list',
+  projects: [
+    { name: 'pages', testIgnore: measured },
+    { name: 'figures', testMatch: measured },
+  ],
   use: {
     ...devices['Desktop Chrome'],
     trace: 'retain-on-failure',
