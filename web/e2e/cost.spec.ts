@@ -1,7 +1,7 @@
 // What messages cost the browser, as ratios or with room for the noise of a busy machine.
 import { type Page } from '@playwright/test';
 import { box, expect, messages, otherPage, roomPath, signIn, test, texts } from './fixtures.ts';
-import { fallAsleep, loadRows, longestTask, pause, postMany, probe } from './measure.ts';
+import { loadRows, longestTask, pause, postMany, probe, suspend } from './measure.ts';
 import type { ApiRoom, Person } from './person.ts';
 
 interface Answers {
@@ -110,7 +110,7 @@ for (const missed of [2_000, 10_000]) {
     const room = await roomWith(ada, bob, 60);
     await signIn(page, ada, roomPath(room));
     await expect(page.getByText('Message 60 of many')).toBeInViewport();
-    const wake = await fallAsleep(page);
+    const wake = await suspend(page);
     await bob.post(room, 'the first that was missed');
     await postMany([bob], room, missed - 2);
     await bob.post(room, 'the last that was missed');
@@ -138,7 +138,7 @@ test('back from sleep, the place further up and the divider are kept', async ({ 
   await expect(page.getByRole('button', { name: 'Jump to latest' })).toBeVisible();
   const before = (await eye.boundingBox())!;
 
-  const wake = await fallAsleep(page);
+  const wake = await suspend(page);
   await postMany([bob], room, 600);
   await wake();
   await expect(page.getByRole('button', { name: 'New messages' })).toBeVisible();

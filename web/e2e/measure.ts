@@ -85,7 +85,7 @@ export async function loadRows(page: Page, count: number): Promise<void> {
 }
 
 /** The stream breaks as in sleep, without the page's knowledge of what is said meanwhile; the returned function wakes it. */
-export async function fallAsleep(page: Page): Promise<() => Promise<void>> {
+export async function suspend(page: Page): Promise<() => Promise<void>> {
   await page.route('**/v1/events?*', (route) => route.abort());
   await page.evaluate(() => dispatchEvent(new Event('offline')));
   return async () => {
