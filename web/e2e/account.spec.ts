@@ -28,6 +28,7 @@ test('a password can be shown, and Tab still goes from field to field', async ({
   server,
 }) => {
   await page.goto(server.url);
+  await expect(page.getByLabel('Username')).toBeFocused();
   await page.keyboard.press('Tab');
   const field = page.getByLabel('Password');
   await expect(field).toBeFocused();
