@@ -19,6 +19,13 @@ const livePart = 50;
 /** Messages of a page on long ways: back to the divider, and to the start of the room. */
 const longPage = 200;
 
+/** Where the stretch grows, how the page is fetched, and what becomes of it: gives the room's newest seq if that is known then. */
+type Growth = [
+  way: 'older' | 'newer',
+  fetch: () => Promise<MessagePage>,
+  take: (page: MessagePage) => number | undefined | void,
+];
+
 export class Timeline {
   #fetch: (at?: PageAt) => Promise<MessagePage>;
   #me: string;
@@ -31,6 +38,7 @@ export class Timeline {
 
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
   loading = $state<'older' | 'newer' | null>(null);
+  #growing: Promise<void> | null = null;
   /** The stretch reaches to the newest message. */
   atEnd = $state(true);
   /** How many messages have arrived while the reader was further up. */
@@ -149,11 +157,12 @@ export class Timeline {
     );
   }
 
-  /** Goes to the first message of the room, over as many pages as it takes. */
-  toStart(): Promise<void> {
+  /** Goes to the first message of the room, over as many pages as it takes, after the page that is being loaded. */
+  async toStart(): Promise<void> {
+    await this.#growing?.catch(() => {});
     const round = this.#round;
     let at: PageAt = { before: this.#parts[0]?.before, limit: longPage };
-    if (!at.before) return Promise.resolve();
+    if (!at.before) return;
     let pages = 0;
     const walk = async () => {
       for (;;) {
@@ -163,7 +172,7 @@ export class Timeline {
         at = { before: page.prev_cursor, limit: longPage };
       }
     };
-    return this.#grow('older', walk, (page) => {
+    await this.#grow('older', walk, (page) => {
       if (pages === 1) this.#parts.unshift(this.#part(page));
       else this.#parts = [this.#part(page)];
       if (pages > 1) this.atEnd = false;
@@ -273,12 +282,13 @@ export class Timeline {
     this.#shed(this.following ? 'oldest' : 'newest');
   }
 
-  async #grow(
-    way: 'older' | 'newer',
-    fetch: () => Promise<MessagePage>,
-    take: (page: MessagePage) => number | undefined | void,
-  ): Promise<void> {
-    if (this.loading || this.phase !== 'ready') return;
+  #grow(...how: Growth): Promise<void> {
+    if (this.loading || this.phase !== 'ready') return Promise.resolve();
+    this.#growing = this.#load(...how);
+    return this.#growing;
+  }
+
+  async #load(...[way, fetch, take]: Growth): Promise<void> {
     const round = this.#round;
     this.loading = way;
     this.#sequence.hold();

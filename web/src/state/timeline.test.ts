@@ -273,4 +273,12 @@ describe('the timeline', () => {
     expect(seqs(timeline).at(-1)).toBe(1000);
     expect(new Set(seqs(timeline)).size).toBe(timeline.rows.length);
   });
+
+  test('the start is reached also while another page is being loaded', async () => {
+    const timeline = timelineOf(roomOf(200));
+    await timeline.open();
+    await Promise.all([timeline.older(), timeline.toStart()]);
+    expect(timeline.atStart).toBe(true);
+    expect(seqs(timeline)[0]).toBe(1);
+  });
 });
