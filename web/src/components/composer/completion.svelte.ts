@@ -14,8 +14,15 @@ export interface Choice {
   id?: string;
 }
 
-/** Everything that can be completed, in no order; at once, or when it has been loaded. */
-export type Source = Record<Kind, (letters: string) => Choice[] | Promise<Choice[]>>;
+/** What can be completed of one kind. */
+export interface Offer {
+  /** What is at hand: emoji with the closest first, others in no order. */
+  find(letters: string): Choice[];
+  /** Brings more to be found; undefined when there is no more. */
+  load?(): Promise<unknown> | undefined;
+}
+
+export type Source = Record<Kind, Offer>;
 
 const mostShown = 8;
 
@@ -43,13 +50,20 @@ export class Completion {
     if (trigger?.from !== this.#dismissed) this.#dismissed = -1;
     this.#trigger = trigger && this.#dismissed < 0 ? trigger : null;
     if (!this.#trigger) return this.#show([]);
-    const { kind, letters } = this.#trigger;
     const of = this.#trigger;
-    const found = this.#source[kind](letters);
-    const all = found instanceof Promise ? await found.catch(() => []) : found;
+    // What is at hand is shown before the next key: an arrow must find the list that its letters ask for.
+    this.#offer(of);
+    const loading = this.#source[of.kind].load?.();
+    if (!loading) return;
+    // What did not arrive is asked for again at the next letter.
+    await loading.catch(() => {});
     if (of !== this.#trigger) return;
-    this.kind = kind;
-    this.#show(kind === 'emoji' ? all.slice(0, mostShown) : best(all, letters));
+    const chosen = this.choices[this.at]?.insert;
+    this.#offer(of);
+    this.at = Math.max(
+      this.choices.findIndex(({ insert }) => insert === chosen),
+      0,
+    );
   }
 
   move(step: number): void {
@@ -77,6 +91,12 @@ export class Completion {
     this.#trigger = null;
     this.#dismissed = -1;
     this.#show([]);
+  }
+
+  #offer({ kind, letters }: Trigger): void {
+    const found = this.#source[kind].find(letters);
+    this.kind = kind;
+    this.#show(kind === 'emoji' ? found.slice(0, mostShown) : best(found, letters));
   }
 
   #show(choices: Choice[]): void {

@@ -14,12 +14,23 @@ const people = [
   person('Barbara', '@liskov'),
 ];
 
-const completion = () =>
-  new Completion({
-    person: () => people,
-    room: () => [],
-    emoji: async (letters) => [{ insert: '🎉', label: `:${letters}:`, note: '' }],
+/** Emoji are found once they are loaded, and members in two pages. */
+function completion() {
+  let loaded = false;
+  let page = people.slice(0, 2);
+  return new Completion({
+    person: {
+      find: () => page,
+      load: async () => void (page = people),
+    },
+    room: { find: () => [] },
+    emoji: {
+      find: (letters) =>
+        loaded ? ['🎉', '🎊'].map((insert) => ({ insert, label: `:${letters}:`, note: '' })) : [],
+      load: () => (loaded ? undefined : Promise.resolve().then(() => (loaded = true))),
+    },
   });
+}
 
 /** The whole text with the caret at its end. */
 const typed = (text: string) => ({ text, start: text.length, end: text.length });
@@ -62,4 +73,23 @@ test('what comes late for letters that are gone is not shown', async () => {
   await list.look(typed('plain'));
   await late;
   expect(list.open).toBe(false);
+});
+
+test('what is at hand is offered before the next key, and a choice of it stays', async () => {
+  const list = completion();
+  await list.look(typed(':ta'));
+  const late = list.look(typed(':tad'));
+  expect(names(list)).toEqual([':tad:', ':tad:']);
+  list.move(1);
+  await late;
+  expect(list.choices[list.at]?.insert).toBe('🎊');
+});
+
+test('one who is found on a later page comes before others, and the chosen one stays chosen', async () => {
+  const list = completion();
+  const late = list.look(typed('@b'));
+  expect(names(list)).toEqual(['Bob']);
+  await late;
+  expect(names(list)).toEqual(['Barbara', 'Bob']);
+  expect(list.choices[list.at]?.label).toBe('Bob');
 });
