@@ -1,12 +1,15 @@
 //! The bus by NATS. A message carries what was committed, so that other nodes read nothing from the database. NATS keeps nothing:
 //! what is said while a node is not connected is lost for it, and it looks at the log.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ClientError, Event as Happening, Subscriber};
+use async_nats::{
+    Client, ClientError, ConnectError, ConnectErrorKind as Kind, Event as Happening, Subscriber,
+};
 use futures_util::StreamExt;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -94,7 +97,7 @@ impl Nats {
 
     /// Tries whether the servers can be used.
     pub async fn check(servers: &NatsServers) -> Result<String, NatsError> {
-        let told = |error: &async_nats::ConnectError| NatsError::Connect(servers.to_string(), reason(error));
+        let told = |error: &ConnectError| NatsError::Connect(servers.to_string(), reason(error));
         let silent = |_| NatsError::Silent(servers.to_string());
         let connecting = servers.options().connect(servers.addresses());
         let client = tokio::time::timeout(PATIENCE, connecting)
@@ -213,10 +216,30 @@ fn pause(tries: usize) -> Duration {
     RETRY.min(Duration::from_millis(50).saturating_mul(steps))
 }
 
-/// What went wrong, with its cause: the error itself says only of which kind it is.
-fn reason(error: &async_nats::ConnectError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+/// What went wrong, once: the library names a cause again in each error around it.
+fn reason(error: &ConnectError) -> String {
+    match error.kind() {
+        Kind::AuthorizationViolation | Kind::Authentication => {
+            "authorization violation: it wants another user, password or token".to_owned()
+        }
+        Kind::TimedOut => "it does not answer".to_owned(),
+        _ if !is_tls(error) => root(error).to_string(),
+        _ => format!("no encrypted connection, which `tls` in the URL asks for: {}", root(error)),
     }
+}
+
+fn is_tls(error: &ConnectError) -> bool {
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+    })
+}
+
+fn root(error: &ConnectError) -> &(dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
+}
+
+/// The error, and what it was caused by, in turn.
+fn causes(error: &ConnectError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source())
 }

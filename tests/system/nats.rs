@@ -119,6 +119,9 @@ async fn nats_that_wants_another_password_is_told_in_one_line_without_the_passwo
     let checked = check(&url("right")).await;
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
     assert!(checked.stdout.contains("# the bus can be used: nats://127.0.0.1:"), "{}", checked.stdout);
+    let checked = check(&url("right").replace("nats:", "tls:")).await;
+    assert!(checked.stderr.contains("no encrypted connection"), "{}", checked.stderr);
+    assert_eq!((checked.code, checked.stderr.lines().count()), (Some(1), 1), "{}", checked.stderr);
     let nobody = Nats::planned();
     let checked = check(&nobody.url()).await;
     assert_eq!((checked.code, checked.stderr.lines().count()), (Some(1), 1), "{}", checked.stderr);
