@@ -119,11 +119,11 @@ test('a menu opens with its first choice, arrows and letters move, Escape goes b
 test('density and clock are choices that stay after signing out', async ({ page, person }) => {
   const ada = await person('ada');
   await signIn(page, ada, '/settings');
-  const since = page.getByText(/^since /).first();
-  await page.getByLabel('0 to 23').check();
+  const since = page.getByText(/^Since /).first();
+  await page.getByLabel('24-hour').check();
   await page.reload();
   await expect(since).not.toContainText(/[AP]M/);
-  await page.getByLabel('1 to 12').check();
+  await page.getByLabel('12-hour').check();
   await page.getByLabel('Compact').check();
   await expect(page.locator('html')).toHaveAttribute('data-density', 'compact');
   await page.getByRole('button', { name: 'Sign out' }).click();

@@ -37,6 +37,9 @@ test('messages stand in a column of at most 72 characters, 15 pixels on lines of
     .filter({ has: box(page) })
     .boundingBox())!;
   expect(form.x).toBeLessThanOrEqual(edge + 1);
+  // A rule is of smaller text, and as wide all the same.
+  const rule = (await page.locator('.rule').first().boundingBox())!;
+  expect([rule.x, rule.width]).toEqual([form.x, form.width]);
 });
 
 test('rooms are rows of 30 pixels, the unread ones in a section of their own that stays while reading', async ({
@@ -134,6 +137,16 @@ test('the home of a phone is one’s rooms', async ({ browser, person }) => {
   await page.getByRole('link', { name: room.name }).click();
   await expect(page.getByRole('heading', { name: room.name, level: 1 })).toBeFocused();
   expect(await sideways(page)).toBe(0);
+  await context.close();
+});
+
+test('who is in no room yet has one next step on a phone', async ({ browser, person }) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  const page = await context.newPage();
+  await signIn(page, await person('ada'));
+  await expect(page.getByText('You are in no room yet.')).toBeVisible();
+  await page.getByRole('link', { name: 'Browse rooms' }).click();
+  await expect(page.getByRole('heading', { name: 'Rooms', exact: true })).toBeFocused();
   await context.close();
 });
 

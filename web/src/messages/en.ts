@@ -60,6 +60,7 @@ export const en = {
   unreachable: 'The server does not answer. Trying again…',
 
   yourRooms: 'Your rooms',
+  otherRooms: 'Other rooms',
   unreadRooms: 'Unread',
   browseRooms: 'Browse rooms',
   newRoom: 'New room',
@@ -177,6 +178,7 @@ export const en = {
 
   writeTo: (room: string) => `Message to ${room}`,
   placeholder: (room: string) => `Write to ${room}`,
+  placeholderShort: 'Write a message',
   send: 'Send',
   formatting: 'Formatting',
   tools: {
@@ -224,11 +226,11 @@ export const en = {
   displayNameHint: 'What others see. Your username stays as it is.',
   appearance: 'Appearance',
   themeChoice: 'Theme',
-  theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
+  theme: { system: 'System', light: 'Light', dark: 'Dark' },
   densityChoice: 'Density',
   density: { roomy: 'Roomy', compact: 'Compact' },
   clockChoice: 'Time',
-  clock: { region: 'As my region', h12: '1 to 12', h23: '0 to 23' },
+  clock: { region: 'As in your region', h12: '12-hour', h23: '24-hour' },
   letterKeysChoice: 'Keys of one character, such as / and ?',
   letterKeys: { on: 'On', off: 'Off' },
   keys: {
@@ -264,16 +266,16 @@ export const en = {
   newPassword: 'New password',
   passwordChanged: 'Your password is changed. All other sessions have ended.',
   sessions: 'Where you are signed in',
-  sessionsLead: 'End what you do not know or do not need.',
+  sessionsLead: 'End sessions that you do not know or no longer need.',
   thisSession: 'this one',
-  sessionSince: (since: string, used: string) => `since ${since}, last used ${used}`,
+  sessionSince: (since: string, used: string) => `Since ${since}, last used ${used}`,
   unknownDevice: 'Unknown program',
   endSession: 'End session',
   sessionEndedOf: (device: string) => `The session of ${device} has ended.`,
   endSessionOf: (device: string, since: string) => `End session of ${device} since ${since}`,
 
   language: 'Language',
-  languageOfBrowser: 'As the browser',
+  languageOfBrowser: (language: string) => `${language} (from the browser)`,
 
   tooFast: (seconds: number) =>
     seconds > 0

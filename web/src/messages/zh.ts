@@ -52,6 +52,7 @@ export const zh: Messages = {
   unreachable: '服务器没有响应，正在重试…',
 
   yourRooms: '我的房间',
+  otherRooms: '其他房间',
   unreadRooms: '未读',
   browseRooms: '浏览房间',
   newRoom: '新房间',
@@ -164,6 +165,7 @@ export const zh: Messages = {
 
   writeTo: (room) => `发送到 ${room} 的消息`,
   placeholder: (room) => `在 ${room} 里写点什么`,
+  placeholderShort: '写点什么',
   send: '发送',
   formatting: '格式',
   tools: {
@@ -258,7 +260,7 @@ export const zh: Messages = {
   endSessionOf: (device, since) => `结束 ${device} 自 ${since} 的会话`,
 
   language: '语言',
-  languageOfBrowser: '跟随浏览器',
+  languageOfBrowser: (language) => `${language}（跟随浏览器）`,
 
   tooFast: (seconds) =>
     seconds > 0 ? `操作太快了，请等 ${number(seconds)} 秒再试。` : '操作太快了，请稍等再试。',

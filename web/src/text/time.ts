@@ -9,8 +9,7 @@ const here = <T>(key: string, make: (language: string | undefined) => T): T =>
 const written = (key: string, at: string | Date, options: Intl.DateTimeFormatOptions): string =>
   here(key, (language) => new Intl.DateTimeFormat(language, options)).format(new Date(at));
 
-export const timeOfDay = (at: string): string =>
-  written('time', at, { hour: '2-digit', minute: '2-digit' });
+export const timeOfDay = (at: string): string => written('time', at, { timeStyle: 'short' });
 export const fullTime = (at: string): string =>
   written('full', at, { dateStyle: 'full', timeStyle: 'medium' });
 export const dateAndTime = (at: string): string =>
