@@ -119,11 +119,11 @@ class ChatTokenizer extends Tokenizer {
   }
 
   override inlineText(src: string): Tokens.Text | undefined {
-    const token = super.inlineText(src);
+    const found = this.rules.inline.text.exec(src)?.[0];
+    if (!found) return;
     const next = (this.lexer as unknown as ChatLexer).nextAddress(src);
-    if (!token || next <= 0 || next >= token.raw.length) return token;
-    const raw = token.raw.slice(0, next);
-    return { ...token, raw, text: raw };
+    const raw = next > 0 ? found.slice(0, next) : found;
+    return { type: 'text', raw, text: raw, escaped: false };
   }
 
   /** These lines are no quote or list after all. They are taken at once: line by line, each would be looked at again. */
