@@ -1,11 +1,11 @@
 // Owns how the client is built, tested, and served during development. Must not know what the client does.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { ownClient } from './plugins/client.ts';
 import { emojiList } from './plugins/emoji.ts';
 import { explorer } from './plugins/explorer.ts';
 import { markedLexer } from './plugins/marked.ts';
 import { precompress } from './plugins/precompress.ts';
-import { withoutStreams } from './plugins/streams.ts';
 
 const server = process.env.PARLOR_URL ?? 'http://127.0.0.1:8080';
 
@@ -16,20 +16,25 @@ const toServer = {
   headers: { origin: new URL(server).origin },
 };
 
-/** What every page of the client needs. */
-const base =
-  /node_modules\/svelte\/|preload-helper|src\/(api|platform|state|stream)\/|src\/text\/(locale|password)|components\/(Icon|modal|Skeleton)/;
-
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), emojiList(), markedLexer(), explorer(), withoutStreams(), precompress()],
+  plugins: [svelte(), emojiList(), markedLexer(), explorer(), ownClient(), precompress()],
   // Without this, tests would load Svelte's server build, which is not reactive.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   build: {
     target: 'es2022',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    // What every page needs is one file: small files compress badly, and each is a request of its own.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'base', test: base }] } } },
+    // What every page needs is one file, and so is what many need: small files compress badly, and each is a request.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'base', tags: ['$initial'] },
+            { name: 'shared', test: /text\/(match|password)|components\/(Menu|Skeleton)/ },
+          ],
+        },
+      },
+    },
   },
   server: {
     host: '127.0.0.1',

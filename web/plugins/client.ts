@@ -1,15 +1,16 @@
-// Owns leaving out of the build what the generated client brings for reading event streams: the page reads them with
-// EventSource (see src/stream).
+// Owns that the generated functions ask the server by src/api/client.ts, a tenth of the client that is generated with
+// them. Knows nothing of either.
+import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
-export function withoutStreams(): Plugin {
+const own = fileURLToPath(new URL('../src/api/client.ts', import.meta.url));
+
+export function ownClient(): Plugin {
   return {
-    name: 'parlor-without-streams',
-    apply: 'build',
+    name: 'parlor-client',
     enforce: 'pre',
-    load(id) {
-      if (!id.endsWith('/core/serverSentEvents.gen.ts')) return null;
-      return "export const createSseClient = () => { throw new Error('streams are read by EventSource'); };";
+    resolveId(id, importer) {
+      return id === './client.gen' && importer?.endsWith('/generated/sdk.gen.ts') ? own : undefined;
     },
   };
 }

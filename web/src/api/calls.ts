@@ -1,10 +1,10 @@
-// Owns every request to the server but the event stream: sends it by the generated client, renews the session once
+// Owns every request to the server but the event stream: sends it by the generated functions, renews the session once
 // when it is refused, and turns failures into Problem. Must not hold state of the conversation.
-import { client } from './generated/client.gen';
 import * as api from './generated/sdk.gen';
 import { after, newId } from '../platform/browser';
 import { alone } from '../platform/locks';
 import { renewalMark } from '../platform/storage';
+import { sendBy, type Answer } from './client';
 import { Problem } from './problem';
 import { Renewal, type Since } from './renewal';
 import type { Role, Visibility } from './types';
@@ -78,26 +78,21 @@ export function onRefusedHere(listener: (problem: Problem) => void): void {
 // These operations answer 401 for other reasons than an expired token, so a renewal does not help.
 const unrenewed = /\/v1\/(login|logout|refresh)$/;
 
-client.setConfig({
-  baseUrl: '',
-  credentials: 'same-origin',
-  fetch: async (input) => {
-    const request = input as Request;
-    const mayRenew = !unrenewed.test(new URL(request.url).pathname);
-    // Twice: the first time another tab may have renewed just before, with a token that is over again.
-    for (let round = 0; round < 2 && mayRenew; round++) {
-      const mark = renewal.mark;
-      const response = await send(request.clone());
-      if (response.status !== 401) return response;
-      if ((await renewal.renew(mark)) === 'over') {
-        over();
-        return response;
-      }
+sendBy(async (request) => {
+  const mayRenew = !unrenewed.test(new URL(request.url).pathname);
+  // Twice: the first time another tab may have renewed just before, with a token that is over again.
+  for (let round = 0; round < 2 && mayRenew; round++) {
+    const mark = renewal.mark;
+    const response = await send(request.clone());
+    if (response.status !== 401) return response;
+    if ((await renewal.renew(mark)) === 'over') {
+      over();
+      return response;
     }
-    const response = await send(request);
-    if (response.status === 401 && mayRenew) over();
-    return response;
-  },
+  }
+  const response = await send(request);
+  if (response.status === 401 && mayRenew) over();
+  return response;
 });
 
 async function send(request: Request): Promise<Response> {
@@ -114,18 +109,11 @@ async function refused(response: Response): Promise<Problem> {
   return Problem.from(await response.json().catch(() => null), response);
 }
 
-interface Answer<T> {
-  data?: T;
-  error?: unknown;
-  response?: Response;
-}
-
 async function need<T>(call: Promise<Answer<T>>): Promise<T> {
-  const { data, error, response } = await call;
-  if (response?.ok) return data as T;
-  if (error instanceof Problem || !response) {
-    throw error instanceof Problem ? error : Problem.noAnswer();
-  }
+  const { data, error, response } = await call.catch((failure: unknown) => {
+    throw failure instanceof Problem ? failure : Problem.noAnswer();
+  });
+  if (response.ok) return data as T;
   const problem = Problem.from(error, response);
   if (problem.here) refusedHere(problem);
   throw problem;
