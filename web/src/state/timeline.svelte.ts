@@ -1,21 +1,11 @@
-// Owns the messages of one room that are on screen: a stretch of history in parts, grown at either end and capped, and
-// kept current by the room's events. Must not know the network, the screen, or unsent messages.
+// Owns the messages of one room that are on screen: what is loaded when, kept current by the room's events, and what of it
+// is new to the reader. Must not know the network, the screen, or unsent messages.
 import type { PageAt } from '../api/calls';
 import type { LogEvent, Message, MessagePage } from '../api/types';
-import { Row } from './row.svelte';
+import type { Row } from './row.svelte';
 import { Sequence } from './sequence';
+import { Stretch } from './stretch.svelte';
 
-/** Rows of one page. `before` is absent at the start of the room; `after` is always valid. */
-interface Part {
-  rows: Row[];
-  before?: string;
-  after: string;
-  live?: boolean;
-}
-
-/** The most rows that are kept, plus at most one part. */
-const cap = 300;
-const livePart = 50;
 /** Messages of a page on long ways: back to the divider, and to the start of the room. */
 const longPage = 200;
 
@@ -33,14 +23,12 @@ export class Timeline {
   #sequence = new Sequence();
   /** Counts restarts, so that answers to older requests are dropped. */
   #round = 0;
-  #parts: Part[] = [];
+  #stretch: Stretch;
   #divider: number | null = null;
 
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
   loading = $state<'older' | 'newer' | null>(null);
   #growing: Promise<void> | null = null;
-  /** The stretch reaches to the newest message. */
-  atEnd = $state(true);
   /** How many messages have arrived while the reader was further up. */
   unseen = $state(0);
   /** More than `unseen` have arrived; their number is not known. */
@@ -63,6 +51,12 @@ export class Timeline {
     this.#fetch = fetch;
     this.#me = me;
     this.#placed = placed;
+    this.#stretch = new Stretch(me);
+  }
+
+  /** The stretch reaches to the newest message. */
+  get atEnd(): boolean {
+    return this.#stretch.atEnd;
   }
 
   get lastSeq(): number {
@@ -109,7 +103,8 @@ export class Timeline {
       const page = await this.#fetch(around ? { around } : undefined);
       const pages = known === null && !around ? [...(await this.#toDivider(page)), page] : [page];
       if (round !== this.#round) return;
-      this.#startFrom(pages);
+      this.#stretch.replace(...pages);
+      for (const page of pages) this.#placed(page.items);
       if (known === null) this.#settleDivider();
       this.#count(known ?? page.last_seq, page.last_seq, !around);
       this.phase = 'ready';
@@ -125,34 +120,26 @@ export class Timeline {
 
   /** Grows the stretch towards the start of the room. */
   older(): Promise<void> {
-    const first = this.#parts[0];
-    if (!first?.before) return Promise.resolve();
+    const { before } = this.#stretch;
+    if (!before) return Promise.resolve();
     return this.#grow(
       'older',
-      () => this.#fetch({ before: first.before }),
-      (page) => {
-        const until = this.#parts[0]?.rows[0]?.seq ?? Infinity;
-        this.#parts.unshift(this.#part(page, (message) => message.seq < until));
-        this.#shed('newest');
-      },
+      () => this.#fetch({ before }),
+      (page) => this.#stretch.growOlder(page),
     );
   }
 
   /** Grows the stretch towards now. */
   newer(): Promise<void> {
-    const last = this.#parts.at(-1);
-    if (!last || this.atEnd) return Promise.resolve();
+    const { after } = this.#stretch;
+    if (!after || this.atEnd) return Promise.resolve();
     return this.#grow(
       'newer',
-      () => this.#fetch({ after: last.after }),
+      () => this.#fetch({ after }),
       (page) => {
-        const from = this.#parts.at(-1)?.rows.at(-1)?.seq ?? 0;
-        this.#parts.push(this.#part(page, (message) => message.seq > from));
+        this.#stretch.growNewer(page);
         this.#placed(page.items);
-        this.#shed('oldest');
-        if (page.next_cursor) return undefined;
-        this.atEnd = true;
-        return page.last_seq;
+        return page.next_cursor ? undefined : page.last_seq;
       },
     );
   }
@@ -161,7 +148,7 @@ export class Timeline {
   async toStart(): Promise<void> {
     await this.#growing?.catch(() => {});
     const round = this.#round;
-    let at: PageAt = { before: this.#parts[0]?.before, limit: longPage };
+    let at: PageAt = { before: this.#stretch.before, limit: longPage };
     if (!at.before) return;
     let pages = 0;
     const walk = async () => {
@@ -173,10 +160,9 @@ export class Timeline {
       }
     };
     await this.#grow('older', walk, (page) => {
-      if (pages === 1) this.#parts.unshift(this.#part(page));
-      else this.#parts = [this.#part(page)];
-      if (pages > 1) this.atEnd = false;
-      this.#shed('newest');
+      // What is in between was not kept.
+      if (pages === 1) this.#stretch.growOlder(page);
+      else this.#stretch.replace(page);
     });
   }
 
@@ -191,9 +177,9 @@ export class Timeline {
 
   /** Puts on the screen what was applied. Called once after all events of one turn. */
   show(): void {
-    const rows = this.#parts.flatMap((part) => part.rows);
+    const { rows, atStart } = this.#stretch;
     const old = this.rows;
-    this.atStart = this.#parts.length > 0 && this.#parts[0]!.before === undefined;
+    this.atStart = atStart;
     if (rows.length === old.length && rows.every((row, at) => row === old[at])) return;
     this.rows = rows;
     this.#group(false);
@@ -212,28 +198,17 @@ export class Timeline {
     }
   }
 
-  #startFrom(pages: MessagePage[]): void {
-    const known = new Map(this.rows.map((row) => [row.id, row]));
-    this.#parts = pages.map((page) => this.#part(page, () => true, known));
-    for (const page of pages) this.#placed(page.items);
-    this.atEnd = !pages.at(-1)!.next_cursor;
-  }
-
   /** Counts what arrived between two seqs while the stretch was not kept current. */
   #count(known: number, last: number, toEnd: boolean): void {
     if (this.atEnd && (toEnd || this.following)) return this.seen();
     if (!this.atEnd) this.unseenMore ||= last > known;
-    else this.unseen += this.#all().filter((row) => row.seq > known).length;
+    else this.unseen += this.#stretch.rows.filter((row) => row.seq > known).length;
   }
 
   /** The reader is at the end and has seen all. */
   seen(): void {
     this.unseen = 0;
     this.unseenMore = false;
-  }
-
-  #all(): Row[] {
-    return this.#parts.flatMap((part) => part.rows);
   }
 
   /** The page before the newest one, if that is needed to show where the unread messages begin. */
@@ -251,7 +226,7 @@ export class Timeline {
   #settleDivider(): void {
     // What is not loaded may be anybody's.
     if (this.#divider === null || !this.atEnd) return;
-    const rows = this.#all();
+    const rows = this.#stretch.rows;
     const mine = rows.findLast((row) => row.message.author.id === this.#me);
     const divider = Math.max(this.#divider, mine?.seq ?? 0);
     this.#divider = rows.some((row) => row.seq > divider) ? divider : null;
@@ -261,25 +236,11 @@ export class Timeline {
     if (type === 'message.posted') {
       const mine = message.author.id === this.#me;
       if (!mine && !(this.following && this.atEnd)) this.unseen++;
-      if (this.atEnd) this.#append(message, cursor);
+      if (this.atEnd) this.#stretch.append(message, cursor, this.following ? 'oldest' : 'newest');
       this.#placed([message]);
     } else if (type === 'message.edited' || type === 'message.deleted') {
-      for (const part of this.#parts) part.rows.find((row) => row.id === message.id)?.take(message);
+      this.#stretch.change(message);
     }
-  }
-
-  #append(message: Message, cursor: string): void {
-    const row = this.#row(message);
-    const last = this.#parts.at(-1);
-    if (last?.live && last.rows.length < livePart) {
-      last.rows.push(row);
-      last.after = cursor;
-    } else {
-      const fresh = { rows: [row], before: cursor, after: cursor, live: true };
-      if (last?.rows.length) this.#parts.push(fresh);
-      else this.#parts = [{ ...fresh, before: undefined }];
-    }
-    this.#shed(this.following ? 'oldest' : 'newest');
   }
 
   #grow(...how: Growth): Promise<void> {
@@ -309,39 +270,5 @@ export class Timeline {
       if (this.apply(event) === 'gap') return void this.open().catch(() => {});
     }
     this.show();
-  }
-
-  /** Drops whole parts from one end while there are too many rows. */
-  #shed(end: 'oldest' | 'newest'): void {
-    let rows = this.#parts.reduce((sum, part) => sum + part.rows.length, 0);
-    while (rows > cap && this.#parts.length > 1) {
-      const gone = end === 'oldest' ? this.#parts[0]! : this.#parts.at(-1)!;
-      if (rows - gone.rows.length < cap / 2) break;
-      rows -= gone.rows.length;
-      if (end === 'oldest') this.#parts.shift();
-      else this.#parts.pop();
-      if (end === 'newest') this.atEnd = false;
-    }
-  }
-
-  #row(message: Message): Row {
-    return new Row(message, message.author.id === this.#me);
-  }
-
-  #part(
-    page: MessagePage,
-    keep: (message: Message) => boolean = () => true,
-    known?: Map<string, Row>,
-  ): Part {
-    const row = (message: Message) => {
-      const old = known?.get(message.id);
-      old?.take(message);
-      return old ?? this.#row(message);
-    };
-    return {
-      rows: page.items.filter(keep).map(row),
-      before: page.prev_cursor,
-      after: page.next_cursor ?? page.cursor,
-    };
   }
 }
