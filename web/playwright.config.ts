@@ -13,7 +13,8 @@ export default defineConfig({
   reporter: 'list',
   projects: [
     { name: 'pages', testIgnore: measured },
-    { name: 'figures', testMatch: measured },
+    // A trace takes a snapshot of the page at each step, which would be measured with it.
+    { name: 'figures', testMatch: measured, use: { trace: 'off' } },
   ],
   use: {
     ...devices['Desktop Chrome'],

@@ -204,6 +204,8 @@ test.describe('with a server of its own', () => {
     const room = await bob.createRoom('tea');
     await enter(page, own.url, unique('ada'), 'Register');
     await join(page, room.name);
+    // His token may be over by now, too.
+    await bob.signIn();
     await bob.post(room, 'one');
     await expect(lines(page)).toHaveCount(1);
     await own.kill();
