@@ -78,22 +78,14 @@ export function onRefusedHere(listener: (problem: Problem) => void): void {
 // These operations answer 401 for other reasons than an expired token, so a renewal does not help.
 const unrenewed = /\/v1\/(login|logout|refresh)$/;
 
-sendBy(async (request) => {
-  const mayRenew = !unrenewed.test(new URL(request.url).pathname);
-  // Twice: the first time another tab may have renewed just before, with a token that is over again.
-  for (let round = 0; round < 2 && mayRenew; round++) {
-    const mark = renewal.mark;
-    const response = await send(request.clone());
-    if (response.status !== 401) return response;
-    if ((await renewal.renew(mark)) === 'over') {
-      over();
-      return response;
-    }
-  }
-  const response = await send(request);
-  if (response.status === 401 && mayRenew) over();
-  return response;
-});
+sendBy((request) =>
+  unrenewed.test(new URL(request.url).pathname)
+    ? send(request)
+    : renewal.send(
+        () => send(request.clone()),
+        () => over(),
+      ),
+);
 
 async function send(request: Request): Promise<Response> {
   try {

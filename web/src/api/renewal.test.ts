@@ -111,6 +111,53 @@ test('a clock set forward or back puts off the next renewal by no more than one 
   }
 });
 
+const status = (status: number) => new Response(null, { status });
+
+test('a refused call goes out again after a renewal, and is over when there is none', async () => {
+  const a = tab();
+  a.started(900);
+  const answers = [401, 401, 200, 401];
+  const ends: string[] = [];
+  const send = () =>
+    a.send(
+      async () => status(answers.shift()!),
+      () => ends.push('over'),
+    );
+  expect((await send()).status).toBe(200);
+  expect([refreshes, ends]).toEqual([2, []]);
+  answer = 'over';
+  expect((await send()).status).toBe(401);
+  expect([answers, ends]).toEqual([[], ['over']]);
+});
+
+test('a call that is refused always ends the session after three attempts', async () => {
+  const a = tab();
+  let calls = 0;
+  let ends = 0;
+  const refused = async () => (calls++, status(401));
+  await a.send(refused, () => void ends++);
+  expect([calls, ends]).toEqual([3, 1]);
+});
+
+test.each([false, true])(
+  'a call never goes out in the name of who signed in meanwhile; renewed by them: %s',
+  async (renewed) => {
+    const [a, b] = [tab(), tab()];
+    a.started(900);
+    let calls = 0;
+    const refused = async () => {
+      calls++;
+      b.ended();
+      b.started(900);
+      if (renewed) await b.renew(b.mark);
+      return status(401);
+    };
+    const ends: string[] = [];
+    expect((await a.send(refused, () => ends.push('over'))).status).toBe(401);
+    expect([calls, ends]).toEqual([1, []]);
+  },
+);
+
 test('what is no mark counts as none', () => {
   const broken = [
     '',
@@ -119,11 +166,14 @@ test('what is no mark counts as none', () => {
     '{',
     '{}',
     '[]',
-    '{"id":1,"at":2,"lives":3}',
-    '{"at":2,"lives":3}',
+    '{"id":1,"session":"s","at":2,"lives":3}',
+    '{"session":"s","at":2,"lives":3}',
+    '{"id":"a","at":2,"lives":3}',
+    '{"id":"a","session":"s","at":2,"lives":-3}',
   ];
-  for (const text of [null, ...broken, '{"id":"a","at":2,"lives":-3}']) {
+  for (const text of [null, ...broken]) {
     expect(parseMark(text)).toBeNull();
   }
-  expect(parseMark('{"id":"a","at":2,"lives":3}')).toEqual({ id: 'a', at: 2, lives: 3 });
+  const mark = { id: 'a', session: 's', at: 2, lives: 3 };
+  expect(parseMark(JSON.stringify(mark))).toEqual(mark);
 });

@@ -7,6 +7,8 @@
  */
 export interface Mark {
   id: string;
+  /** The id of the sign-in that it goes back to. */
+  session: string;
   at: number;
   /** How many seconds the access token of this renewal lives. */
   lives: number;
@@ -15,9 +17,10 @@ export interface Mark {
 /** The mark in a stored text, or null when the text is none. */
 export function parseMark(text: string | null): Mark | null {
   try {
-    const { id, at, lives } = JSON.parse(text ?? '') as Partial<Mark>;
-    if (typeof id !== 'string' || typeof at !== 'number' || typeof lives !== 'number') return null;
-    return lives > 0 ? { id, at, lives } : null;
+    const { id, session, at, lives } = JSON.parse(text ?? '') as Partial<Mark>;
+    if (typeof id !== 'string' || typeof session !== 'string') return null;
+    if (typeof at !== 'number' || typeof lives !== 'number') return null;
+    return lives > 0 ? { id, session, at, lives } : null;
   } catch {
     return null;
   }
@@ -59,13 +62,32 @@ export class Renewal {
 
   /** Records a sign-in: its access token lives this many seconds from now. */
   started(lives: number): void {
-    this.#parts.save({ id: this.#parts.newId(), at: this.#parts.now(), lives });
-    this.schedule();
+    this.#record(lives, null);
   }
 
   ended(): void {
     this.#stop();
     this.#parts.save(null);
+  }
+
+  /**
+   * Sends a call by `once`, and again after a renewal when it is refused with 401. Runs `over` when the session has
+   * ended. When another session has begun meanwhile the refusal stands: the call must not go out in another name.
+   */
+  async send(once: () => Promise<Response>, over: () => void): Promise<Response> {
+    const session = this.#session;
+    // Thrice: before the second time another tab may have renewed, with a token that has expired since.
+    for (let round = 0; ; round++) {
+      const mark = this.mark;
+      const response = await once();
+      if (response.status !== 401) return response;
+      const renewed = round < 2 && (await this.renew(mark)) === 'renewed';
+      if (session && this.#session && this.#session !== session) return response;
+      if (!renewed) {
+        over();
+        return response;
+      }
+    }
   }
 
   /**
@@ -109,7 +131,17 @@ export class Renewal {
     }
     const lives = await this.#parts.refresh();
     if (lives === 'over') return 'over';
-    this.started(lives);
+    this.#record(lives, this.#session);
     return 'renewed';
+  }
+
+  get #session(): string | null {
+    return this.#parts.load()?.session ?? null;
+  }
+
+  #record(lives: number, session: string | null): void {
+    const id = this.#parts.newId();
+    this.#parts.save({ id, session: session ?? id, at: this.#parts.now(), lives });
+    this.schedule();
   }
 }

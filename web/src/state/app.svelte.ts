@@ -40,6 +40,8 @@ export class App {
   #parts: AppParts;
   #stream: Stream | null = null;
   #stopAsk = () => {};
+  /** Counts questions who is signed in, and changes of it: an answer to an older question says nothing any more. */
+  #round = 0;
   /** Who was signed in here last, by id. */
   #last: string | null = null;
 
@@ -58,15 +60,17 @@ export class App {
 
   /** Asks the server who is signed in, and repeats until there is an answer. */
   async start(): Promise<void> {
-    this.#stopAsk();
+    const round = this.#next();
     try {
       // Both at once, because the second is nearly always needed and would cost a round trip of its own.
       const rooms = this.#parts.wasSignedIn() ? this.#parts.calls.myRooms() : undefined;
       rooms?.catch(() => {});
       const me = await this.#parts.calls.me();
+      if (round !== this.#round) return;
       this.#parts.renewal.schedule();
       this.#enter(me, rooms);
     } catch (error) {
+      if (round !== this.#round) return;
       const problem = error instanceof Problem ? error : new Problem(0, 'unknown', '');
       // Barred: signing in is refused as well, and the page says why.
       if (problem.status === 401 || problem.here) {
@@ -141,7 +145,15 @@ export class App {
     this.#parts.home();
   }
 
+  /** Begins a round, and ends the one before. */
+  #next(): number {
+    this.#stopAsk();
+    return ++this.#round;
+  }
+
   #enter(me: User, rooms?: Promise<MyRooms>): void {
+    // A conversation that is not stopped would go on sending, in the name of whoever is signed in then.
+    this.#leave(false);
     // Another person than the one whose session has ended here.
     if (this.#last && this.#last !== me.id) this.#parts.home();
     this.#last = me.id;
@@ -163,12 +175,12 @@ export class App {
     };
     this.#stream = stream;
     this.chat = chat;
-    this.ended = false;
     this.phase = 'in';
     void chat.sync(rooms);
   }
 
   #leave(ended: boolean): void {
+    this.#next();
     this.#stream?.stop();
     this.chat?.stop();
     this.#stream = null;

@@ -107,6 +107,8 @@ export class Outbox {
 
   stop(): void {
     this.#stopped = true;
+    // Whoever signs in next must not send them.
+    for (const { abort } of this.#posts.values()) abort.abort();
     this.#unwatch();
     this.#wait?.stop();
   }

@@ -15,6 +15,8 @@ interface Tab {
 }
 
 let posts: { tab: number; body: string; clientId: string }[];
+/** With each post comes a signal that calls it back. */
+let signals: AbortSignal[];
 /** What the server says to the next posts: a refusal, a seq, or nothing until the signal ends the post. */
 let answers: (Problem | number | 'silence')[];
 /** What the browser keeps, as text: it is read by later tabs. */
@@ -37,6 +39,7 @@ function tab(): Tab {
   const box = new Outbox({
     async post(room, body, clientId, signal) {
       posts.push({ tab, body, clientId });
+      signals.push(signal);
       const answer = answers.shift() ?? posts.length;
       if (answer instanceof Problem) throw answer;
       if (answer === 'silence') {
@@ -98,6 +101,7 @@ const busy = (seconds: number) => new Problem(429, 'too_many', 'Slow down', '', 
 
 beforeEach(() => {
   posts = [];
+  signals = [];
   answers = [];
   kept = new Map();
   watchers = [];
@@ -357,12 +361,15 @@ test('a server in a hurry is not bothered by the other tabs either', async () =>
   expect(b.box.heldUntil).toBe(7_000);
 });
 
-test('after the end nothing is kept any more', async () => {
+test('after the end nothing is kept any more, and what is on its way is called back', async () => {
   const a = tab();
   answers = ['silence'];
   a.box.send('r', 'one');
+  a.box.send('r', 'two');
   await settled();
+  expect(signals.map((signal) => signal.aborted)).toEqual([false]);
   a.box.stop();
+  expect(signals.map((signal) => signal.aborted)).toEqual([true]);
   kept.clear();
   clock = 5_000;
   a.box.flush();
