@@ -30,6 +30,23 @@ pub fn messages(folder: &Path, room: &str, count: i64) {
     advance(&connection, room, count);
 }
 
+/// So many messages of its maker in every room. Positions follow the log's end, which has no events for them.
+pub fn messages_everywhere(folder: &Path, count: i64) {
+    let sql = format!(
+        "INSERT INTO messages (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+         SELECT l.head + (i - 1) * o.rooms + o.number, {MESSAGE_ID}, r.id, r.head + i, r.created_by, 'message number ' || i, \
+         lower(hex(randomblob(16))), randomblob(32), 1700000000000000 + i \
+         FROM n CROSS JOIN (SELECT id, row_number() OVER (ORDER BY id) AS number, count(*) OVER () AS rooms FROM rooms) o \
+         JOIN rooms r ON r.id = o.id CROSS JOIN log l"
+    );
+    let connection = connect(folder);
+    connection.execute(&sql, [count]).expect("messages");
+    connection.execute("UPDATE rooms SET head = head + ?1", [count]).expect("the heads of rooms");
+    let head = "UPDATE log SET head = head + ?1 * (SELECT count(*) FROM rooms)";
+    connection.execute(head, [count]).expect("the log's head");
+}
+
 /// Events like the newest one of the room, which must be a message, following it.
 pub fn events(folder: &Path, room: &str, count: i64) {
     let connection = connect(folder);

@@ -37,6 +37,7 @@ mod start;
 mod subscriber;
 mod subscribers;
 mod table;
+mod unread;
 mod wal;
 mod writes;
 
@@ -86,7 +87,7 @@ fn main() {
             })+
         };
     }
-    run!(start posts deletion wal fan_out saturation opening rooms replay history logins
+    run!(start posts deletion wal fan_out saturation opening rooms replay history unread logins
         cluster_posts cluster_nodes cluster_delivery cluster_fan_out cluster_following cluster_opening);
     println!();
     table.print();

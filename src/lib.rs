@@ -17,7 +17,7 @@
 //! # The promises
 //!
 //! 1. Acknowledged is durable: a write is answered with success only after its transaction is committed and synced.
-//! 2. One log: whatever others may see is an event, written with the change it tells of. Positions have no hole; every room
+//! 2. One log: whatever others may see is an event, written with the change it tells of. Every room
 //!    counts its events 1, 2, 3 ... so that a reader can check.
 //! 3. A stream is the log from a cursor on, limited to what its reader may see: no gap, no duplicate, no reorder. Where that
 //!    is impossible it says `reset`.

@@ -14,6 +14,7 @@ mod paging;
 mod paths;
 mod payload;
 pub mod problem;
+mod read_marks;
 mod reply;
 mod rooms;
 mod server;
@@ -109,6 +110,8 @@ enum Tag {
     Members,
     /// Posting messages and reading history.
     Messages,
+    /// How far one has read, on all devices alike.
+    Reading,
     /// Live streams by Server-Sent Events.
     Events,
 }
@@ -122,6 +125,7 @@ type Operations = (
     rooms::RoomsApi,
     members::MembersApi,
     messages::MessagesApi,
+    read_marks::ReadMarksApi,
     events::EventsApi,
 );
 

@@ -165,7 +165,7 @@ mod tests {
         let posted = Event {
             position: Position(8),
             kind: EventType::MessagePosted,
-            place: Some(Place { room, seq: 3 }),
+            place: Some(Place { room, seq: Some(3) }),
             subject: Some(Subject::Message(ids.message())),
             at,
             data: "{\"text\":\"a \\\" and \\u0000 and ü\"}".into(),

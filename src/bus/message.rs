@@ -16,7 +16,7 @@ use crate::domain::ids::{Position, RoomId, SessionId};
 pub(super) enum Said {
     /// The log reaches this far.
     Reaches(Position),
-    /// These were committed: a stretch of the log without holes, at least one.
+    /// These were committed: a stretch of the log as it was written, at least one.
     Events(Vec<Event>),
     Whispers(Vec<Whisper>),
 }
@@ -44,7 +44,7 @@ pub(super) struct Entry<'m> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'m, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<(Uuid, i64)>,
+    place: Option<(Uuid, Option<i64>)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<Uuid>,
     /// Microseconds since 1970.

@@ -64,6 +64,8 @@ counted! {
     Join(UserId) => join_per_user;
     /// Rooms that a person creates.
     CreateRoom(UserId) => rooms_per_user;
+    /// Read marks that a person moves.
+    Mark(UserId) => mark_per_user;
     /// Everything that a person reads.
     Read(UserId) => reads_per_user;
     /// Streams that a person opens.

@@ -12,6 +12,7 @@ mod members;
 mod messages;
 mod meters;
 mod paging;
+mod read_marks;
 mod readiness;
 mod rooms;
 mod sessions;

@@ -173,6 +173,8 @@ sections! {
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
         /// Rooms that one person creates: each is kept for ever, and its name is taken. Refused attempts do not count.
         "rooms_per_user" => rooms_per_user: Rate = "20, 20/day", RateText;
+        /// Read marks that one person moves.
+        "mark_per_user" => mark_per_user: Rate = "20, 5/s", RateText;
         /// Everything that one person reads.
         "reads_per_user" => reads_per_user: Rate = "100, 50/s", RateText;
         /// Streams that one person opens.

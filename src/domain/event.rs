@@ -7,11 +7,12 @@ use super::clock::Timestamp;
 use super::ids::{MessageId, Position, RoomId, SessionId, UserId};
 use super::membership::Member;
 use super::message::Message;
+use super::read_mark::ReadMark;
 use super::room::RoomState;
 use super::user::UserRef;
 
 /// The kinds of event, as `type` on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum EventType {
     #[serde(rename = "room.created")]
     RoomCreated,
@@ -27,6 +28,8 @@ pub enum EventType {
     MemberUpdated,
     #[serde(rename = "message.posted")]
     MessagePosted,
+    #[serde(rename = "read.updated")]
+    ReadUpdated,
     #[serde(rename = "session.ended")]
     SessionEnded,
 }
@@ -36,12 +39,15 @@ pub enum EventType {
 pub enum Audience {
     /// Every member of its room. Such an event has a seq.
     Room,
+    /// All streams of the person whom it is about, and nobody else. Such an event has no seq. A newer one about the same person, of the
+    /// same kind and naming the same room, takes its place in the log.
+    Person,
     /// No stream, but every node, for its own view of who may see what.
     Node,
 }
 
 /// What an event is about. The log has an index of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     Message(MessageId),
     Person(UserId),
@@ -61,7 +67,7 @@ pub enum Ending {
 }
 
 impl EventType {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RoomCreated,
         Self::RoomUpdated,
         Self::RoomDeleted,
@@ -69,6 +75,7 @@ impl EventType {
         Self::MemberLeft,
         Self::MemberUpdated,
         Self::MessagePosted,
+        Self::ReadUpdated,
         Self::SessionEnded,
     ];
 
@@ -81,6 +88,7 @@ impl EventType {
             Self::MemberLeft => "member.left",
             Self::MemberUpdated => "member.updated",
             Self::MessagePosted => "message.posted",
+            Self::ReadUpdated => "read.updated",
             Self::SessionEnded => "session.ended",
         }
     }
@@ -98,6 +106,7 @@ impl EventType {
             | Self::MemberLeft
             | Self::MemberUpdated
             | Self::MessagePosted => Audience::Room,
+            Self::ReadUpdated => Audience::Person,
             Self::SessionEnded => Audience::Node,
         }
     }
@@ -111,7 +120,8 @@ impl EventType {
             | Self::RoomUpdated
             | Self::MemberJoined
             | Self::MemberUpdated
-            | Self::MessagePosted => Ending::Nothing,
+            | Self::MessagePosted
+            | Self::ReadUpdated => Ending::Nothing,
         }
     }
 
@@ -123,6 +133,7 @@ impl EventType {
             | Self::RoomUpdated
             | Self::MemberUpdated
             | Self::MessagePosted
+            | Self::ReadUpdated
             | Self::SessionEnded => false,
         }
     }
@@ -131,7 +142,7 @@ impl EventType {
     pub const fn subject(self, id: Uuid) -> Option<Subject> {
         match self {
             Self::RoomCreated | Self::RoomUpdated | Self::RoomDeleted => None,
-            Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated => {
+            Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated | Self::ReadUpdated => {
                 Some(Subject::Person(UserId::from_uuid(id)))
             }
             Self::MessagePosted => Some(Subject::Message(MessageId::from_uuid(id))),
@@ -144,6 +155,7 @@ impl Audience {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Room => "room",
+            Self::Person => "person",
             Self::Node => "node",
         }
     }
@@ -175,15 +187,19 @@ pub struct NewEvent {
     member: Option<Member>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room_state: Option<RoomState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<ReadMark>,
     #[serde(skip)]
     pub subject: Option<Subject>,
 }
 
-/// Where an event stands in a room.
+/// The room that an event names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     pub room: RoomId,
-    pub seq: i64,
+    /// The event's number among those that every member gets. None for an event that not every member gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<i64>,
 }
 
 impl NewEvent {
@@ -191,13 +207,14 @@ impl NewEvent {
     pub fn posted(message: Message) -> Self {
         Self {
             kind: EventType::MessagePosted,
-            place: Some(Place { room: message.room, seq: message.seq }),
+            place: Some(Place { room: message.room, seq: Some(message.seq) }),
             at: message.created_at,
             actor: Some(message.author.clone()),
             subject: Some(Subject::Message(message.id)),
             message: Some(message),
             member: None,
             room_state: None,
+            read: None,
         }
     }
 
@@ -205,12 +222,13 @@ impl NewEvent {
     pub fn of_room(kind: EventType, room: RoomState, actor: UserRef, at: Timestamp) -> Self {
         Self {
             kind,
-            place: Some(Place { room: room.id, seq: room.last_seq }),
+            place: Some(Place { room: room.id, seq: Some(room.last_seq) }),
             at,
             actor: Some(actor),
             message: None,
             member: None,
             room_state: Some(room),
+            read: None,
             subject: None,
         }
     }
@@ -240,7 +258,23 @@ impl NewEvent {
             message: None,
             member: None,
             room_state: None,
+            read: None,
             subject: Some(Subject::Session(session)),
+        }
+    }
+
+    /// A person's read mark in a room has moved. It is shown to that person alone.
+    pub fn read(person: UserRef, read: ReadMark, at: Timestamp) -> Self {
+        Self {
+            kind: EventType::ReadUpdated,
+            place: Some(Place { room: read.room, seq: None }),
+            at,
+            subject: Some(Subject::Person(person.id)),
+            actor: Some(person),
+            message: None,
+            member: None,
+            room_state: None,
+            read: Some(read),
         }
     }
 }
@@ -273,7 +307,7 @@ impl Event {
         self.place.map(|place| place.room)
     }
 
-    /// The person that a membership event is about.
+    /// The person that an event about a membership is about, or that one is for.
     pub fn person(&self) -> Option<UserId> {
         match self.subject {
             Some(Subject::Person(user)) => Some(user),

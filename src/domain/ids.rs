@@ -50,7 +50,7 @@ id!(RoomId);
 id!(MessageId);
 id!(SessionId);
 
-/// A place in the log: 1 for the first event of the database, without holes. 0 is before the first.
+/// A place in the log: 1 for the first event of the database. 0 is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub i64);
 

@@ -68,6 +68,12 @@ pub struct Message {
     pub edited_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// Whom it mentions, in the order of the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserRef>,
+    /// Whether it mentions everybody in the room.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mentions_room: bool,
 }
 
 /// A page of a room's history, oldest first.

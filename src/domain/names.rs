@@ -22,6 +22,7 @@ const RESERVED: &[&str] = &[
     "official",
     "owner",
     "parlor",
+    "room",
     "root",
     "security",
     "server",
@@ -184,7 +185,9 @@ mod tests {
         assert_eq!(Username::parse("Ada_1").map(|n| n.0), Ok("ada_1".into()));
         assert_eq!(Username::parse("ab"), Err(TextError::TooShort { least: 3 }));
         assert_eq!(Username::parse("ada lovelace"), Err(TextError::Pattern { allowed: "a-z, 0-9, _ and -" }));
-        assert_eq!(Username::parse("Admin"), Err(TextError::Reserved));
+        for reserved in ["Admin", "room", "ALL", "here", "everyone"] {
+            assert_eq!(Username::parse(reserved), Err(TextError::Reserved));
+        }
     }
 
     #[test]

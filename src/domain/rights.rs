@@ -2,6 +2,7 @@
 //! visibilities, not rooms or people.
 
 use super::membership::Role;
+use super::mentions::MOST_FOR_ALL;
 use super::refusal::Refusal;
 use super::room::Visibility;
 
@@ -49,11 +50,22 @@ permissions! {
     /// Follow the room's events while they happen.
     Stream: Member;
     Post: Member;
+    /// Move one's own read mark.
+    MarkRead: Member;
     /// Add people, and give members another role.
     PutMembers: Owner;
     /// Change name, title, topic or visibility.
     ChangeRoom: Owner;
     DeleteRoom: Owner;
+}
+
+/// Whether a member with this role may mention everybody in a room of so many members.
+pub const fn may_mention_all(role: Option<Role>, members: i64) -> bool {
+    match role {
+        Some(Role::Owner) => true,
+        Some(Role::Member) => members <= MOST_FOR_ALL,
+        None => false,
+    }
 }
 
 /// Refuses a person who may not do it: one with this role, or with none, in a room of this visibility. A private room does not

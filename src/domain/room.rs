@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::clock::Timestamp;
 use super::ids::{Position, RoomId};
 use super::membership::Role;
+use super::message::Message;
 use super::names::{RoomName, Title, Topic};
+use super::read_mark::ReadMark;
 
 /// Public rooms are listed, and anyone who is signed in may join. For people who are not members private rooms do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +56,10 @@ pub struct RoomView {
     pub state: RoomState,
     /// The reader's own role. None if the reader is not a member.
     pub role: Option<Role>,
+    /// How far the reader has read. None if the reader is not a member, and in the directory.
+    pub read: Option<ReadMark>,
+    /// The newest message that is not deleted, likewise.
+    pub last_message: Option<Message>,
     /// The end of the log, read in the same transaction.
     pub head: Position,
 }
@@ -63,6 +69,13 @@ pub struct RoomView {
 pub enum RoomRef {
     Id(RoomId),
     Name(RoomName),
+}
+
+impl RoomView {
+    /// The room without what is the reader's own.
+    pub const fn new(state: RoomState, role: Option<Role>, head: Position) -> Self {
+        Self { state, role, read: None, last_message: None, head }
+    }
 }
 
 impl RoomRef {

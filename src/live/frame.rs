@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Cursors;
-use crate::domain::event::{Ending, Event, EventType};
+use crate::domain::event::{Audience, Ending, Event, EventType};
 use crate::domain::ids::{Position, RoomId, UserId};
 
 /// The end of a body that is sent in chunks.
@@ -84,15 +84,20 @@ pub struct Frame {
     pub position: Position,
     pub room: RoomId,
     pub kind: EventType,
-    /// Whom a membership event is about.
+    /// Whom an event about a membership is about, or whom it is for.
     pub person: Option<UserId>,
     pub chunk: Chunk,
 }
 
 impl Frame {
-    /// Whether this tells of somebody's own place in the room.
+    /// Whether this tells of somebody's own place in the room, or is for that person alone.
     pub fn is_own(&self, reader: UserId) -> bool {
         self.person == Some(reader)
+    }
+
+    /// Whether it is for one person alone.
+    pub fn is_personal(&self) -> bool {
+        self.kind.audience() == Audience::Person
     }
 
     /// Whether nothing of the room may reach the reader after this.

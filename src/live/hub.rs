@@ -1,4 +1,4 @@
-//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships, and the two marks
+//! The hub: per-room broadcast channels of ready frames, a channel per person for their own memberships and what is for them alone, and the two marks
 //! that tell how far they are filled. It does not decide who may subscribe, and does not know who reads.
 
 use std::sync::Arc;
@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::frame::Run;
 use super::sync::{AtomicI64, DashMap, Ordering, broadcast, watch};
 use crate::domain::cursor::Cursors;
-use crate::domain::event::Event;
+use crate::domain::event::{Audience, Event};
 use crate::domain::ids::{Position, RoomId, UserId};
 
 /// Runs that a receiver may fall behind before it has to re-read the log. Tokio allocates them all at once: 2-4 KiB.
 /// Few in a model, where that has to happen soon.
 const CAPACITY: usize = if cfg!(test) { 2 } else { 64 };
+/// The same for the channel of a person, through which little goes. Every stream has one, and it is allocated at once, too.
+const CAPACITY_OF_PERSON: usize = if cfg!(test) { 2 } else { 8 };
 
 /// The mark `published`, and what the last step touched.
 ///
@@ -65,7 +67,7 @@ impl Hub {
     }
 
     pub fn subscribe_person(&self, user: UserId) -> RunReceiver {
-        self.people.entry(user).or_insert_with(|| broadcast::Sender::new(CAPACITY)).subscribe()
+        self.people.entry(user).or_insert_with(|| broadcast::Sender::new(CAPACITY_OF_PERSON)).subscribe()
     }
 
     /// Drops the channel of a room that nobody listens to any more.
@@ -98,25 +100,26 @@ impl Hub {
         });
     }
 
-    /// Puts a stretch of the log, without holes, into its channels, then moves the mark. Called by the feeder alone.
+    /// Puts the next stretch of the log into its channels, then moves the mark. Called by the feeder alone.
     pub(super) fn publish(&self, events: &[Event], cursors: &Cursors) {
         let Some(last) = events.last() else { return };
         self.reaching.store(last.position.0, Ordering::SeqCst);
-        let mut by_room: Vec<&Event> = events.iter().collect();
+        let for_members = |event: &&Event| event.kind.audience() == Audience::Room;
+        let mut by_room: Vec<&Event> = events.iter().filter(for_members).collect();
         // Stable: within a room they stay in the order of the log.
         by_room.sort_by_key(|event| event.room());
         let (mut rooms, mut people) = (Vec::new(), Vec::new());
         for events in by_room.chunk_by(|one, next| one.room() == next.room()) {
-            // What is no room's is for nodes alone, and no stream shows it.
             let Some(room) = events[0].room() else { continue };
             if send(&self.rooms, &room, events, cursors) {
                 rooms.push(room);
             }
         }
-        for event in events {
-            if let Some(person) = event.person()
-                && send(&self.people, &person, &[event], cursors)
-            {
+        let mut by_person: Vec<&Event> = events.iter().filter(|event| event.person().is_some()).collect();
+        by_person.sort_by_key(|event| event.person());
+        for events in by_person.chunk_by(|one, next| one.person() == next.person()) {
+            let Some(person) = events[0].person() else { continue };
+            if send(&self.people, &person, events, cursors) {
                 people.push(person);
             }
         }

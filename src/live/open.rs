@@ -190,7 +190,9 @@ impl Live {
             return Ok(wanted);
         };
         let too_many = match scope {
-            Scope::Room(room) => self.node.store.room_has_more(room, after, snapshot.head, most).await?,
+            Scope::Room(room) => {
+                self.node.store.room_has_more(room, caller.user, after, snapshot.head, most).await?
+            }
             Scope::Person => self.node.store.user_has_more(caller.user, after, snapshot.head, most).await?,
         };
         Ok(if too_many { Beginning::Lost(ResetReason::MaxReplay) } else { wanted })

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::Store;
 use super::access::head;
-use super::error::{Error, Failure};
-use super::sql::{Row, statements};
+use super::error::{Error, Failure, Stop};
+use super::sql::{Connection, Query, Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Epoch;
-use crate::domain::event::{Event, EventType, Place};
-use crate::domain::ids::{Position, RoomId};
+use crate::domain::event::{Audience, Event, EventType, Place};
+use crate::domain::ids::{Position, RoomId, UserId};
 
 /// The columns of `event_of`.
 macro_rules! event_columns {
@@ -37,13 +37,22 @@ statements! {
         floor_and!(),
         "SELECT * FROM (SELECT ",
         event_columns!(),
-        "FROM events e WHERE e.room_id = $1 AND e.position > $2 AND e.position <= $3 ",
+        "FROM events e WHERE e.room_id = $1 AND e.seq IS NOT NULL AND e.position > $2 AND e.position <= $3 ",
         "ORDER BY e.position LIMIT $4) AS page"
     );
-    /// Seqs have no hole, so the first and the last event of a stretch say how many there are.
+    /// The event of a type that is for a person and names a room, if it lies in the stretch. There is one at most.
+    FOR_PERSON = concat!(
+        "SELECT ",
+        event_columns!(),
+        "FROM events e WHERE e.audience = 'person' AND e.ref = $1 AND e.room_id = $2 AND e.type = $3 ",
+        "AND e.position > $4 AND e.position <= $5"
+    );
+    /// Seqs have no hole, so the first and the last event of a stretch say how many there are. Those for one person come on top.
     ROOM_COUNT =
-        "SELECT (SELECT seq FROM events WHERE room_id = $1 AND position <= $3 ORDER BY position DESC LIMIT 1) \
-         - (SELECT seq FROM events WHERE room_id = $1 AND position > $2 ORDER BY position LIMIT 1) + 1 AS events";
+        "SELECT coalesce((SELECT seq FROM events WHERE room_id = $1 AND seq IS NOT NULL AND position <= $3 ORDER BY position DESC LIMIT 1) \
+         - (SELECT seq FROM events WHERE room_id = $1 AND seq IS NOT NULL AND position > $2 ORDER BY position LIMIT 1) + 1, 0) \
+         + (SELECT count(*) FROM events WHERE audience = 'person' AND ref = $4 AND room_id = $1 \
+         AND position > $2 AND position <= $3) AS events";
     LOG = "SELECT position, room_id, seq, type, ref, data, at, (SELECT coalesce(epoch, 0) FROM log) AS epoch \
            FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 }
@@ -57,27 +66,29 @@ pub struct Page {
 }
 
 impl Store {
-    /// A room's events after `after` up to `upto`, at most `limit`.
+    /// A room's events after `after` up to `upto`, at most `limit`, and the events of the whole stretch that name the room and are for
+    /// one of these people alone.
     pub async fn room_events(
         &self,
         room: RoomId,
-        after: Position,
-        upto: Position,
+        people: Vec<UserId>,
+        (after, upto): (Position, Position),
         limit: i64,
-    ) -> Result<Page, Error> {
-        let query = ROOM_PAGE.bind(room).bind(after).bind(upto).bind(limit);
-        Ok(page(self.all(query, of_page).await?, upto, limit)?)
+    ) -> Result<(Page, Vec<Event>), Error> {
+        self.read(move |sql| Box::pin(room_events(sql, room, people, (after, upto), limit))).await
     }
 
-    /// Whether a room has more than `most` events in the stretch.
+    /// Whether a person is shown more than `most` events of a room in the stretch.
     pub async fn room_has_more(
         &self,
         room: RoomId,
+        person: UserId,
         after: Position,
         upto: Position,
         most: u32,
     ) -> Result<bool, Error> {
-        let count = self.first(ROOM_COUNT.bind(room).bind(after).bind(upto), |row| row.get("events"));
+        let count = ROOM_COUNT.bind(room).bind(after).bind(upto).bind(person);
+        let count = self.first(count, |row| row.get("events"));
         let events: Option<i64> = count.await?.flatten();
         Ok(events.is_some_and(|events| events > i64::from(most)))
     }
@@ -105,6 +116,26 @@ impl Store {
     pub async fn head(&self) -> Result<Position, Error> {
         self.read(|sql| Box::pin(async move { Ok(head(sql).await?) })).await
     }
+}
+
+/// The events for people are read first: if the page then begins at or above the floor, none of them was purged before.
+async fn room_events(
+    sql: &mut Connection,
+    room: RoomId,
+    people: Vec<UserId>,
+    (after, upto): (Position, Position),
+    limit: i64,
+) -> Result<(Page, Vec<Event>), Stop> {
+    let kinds = EventType::ALL.into_iter().filter(|kind| kind.audience() == Audience::Person);
+    let for_people: Vec<_> = kinds
+        .flat_map(|kind| people.iter().map(move |person| (kind, *person)))
+        .map(|(kind, person)| FOR_PERSON.bind(person).bind(room).bind(kind.as_str()).bind(after).bind(upto))
+        .collect();
+    let mut for_people: Vec<_> =
+        Query::first_of_each(&for_people, sql, event_of).await?.into_iter().flatten().collect();
+    for_people.sort_by_key(|event| event.position);
+    let query = ROOM_PAGE.bind(room).bind(after).bind(upto).bind(limit);
+    Ok((page(query.all(sql, of_page).await?, upto, limit)?, for_people))
 }
 
 /// A row of a page: an event, or the floor, which comes first.
@@ -144,7 +175,7 @@ fn event_of(row: &Row<'_>) -> Result<Event, Failure> {
     Ok(Event {
         position: Position(row.get("position")?),
         kind,
-        place: room.zip(seq).map(|(room, seq)| Place { room: RoomId::from_uuid(room), seq }),
+        place: room.map(|room| Place { room: RoomId::from_uuid(room), seq }),
         subject: row.get::<Option<Uuid>, _>("ref")?.and_then(|id| kind.subject(id)),
         at: Timestamp::from_micros(row.get("at")?),
         data: row.get("data")?,

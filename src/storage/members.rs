@@ -5,7 +5,7 @@ use super::error::{Error, Failure, Stop};
 use super::journal::Transaction;
 use super::rows::{member_columns, member_of, room_columns, room_of, user_ref_of};
 use super::sql::{Connection, statements};
-use super::{Made, Store};
+use super::{Made, Store, read_marks};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, UserId};
@@ -189,6 +189,7 @@ pub(super) async fn add_member(
         .run(tx.sql())
         .await?;
     let room = advance(tx, room, 1).await?;
+    read_marks::begin(tx, &room, person.id).await?;
     let member = Member { user: person.clone(), role, joined_at: at };
     let (joined, actor) = (member.clone(), actor.clone());
     tx.append(&NewEvent::of_member(EventType::MemberJoined, room.clone(), actor, joined, at))?;

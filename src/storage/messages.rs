@@ -1,11 +1,13 @@
 //! Messages in the store: reading history by position. Posting is another file's.
 
-use super::Store;
+use std::collections::HashMap;
+
 use super::access::{access, head};
 use super::error::{Error, Failure, Stop};
 use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{message_columns, message_of};
 use super::sql::{Connection, Statement, statements};
+use super::{Store, mentions};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::message::{Message, MessagePage, PageStart};
 use crate::domain::refusal::Refusal;
@@ -25,8 +27,24 @@ statements! {
     );
     BEYOND = "SELECT EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position < $2) AS older, \
               EXISTS (SELECT 1 FROM messages WHERE room_id = $1 AND position > $3) AS newer";
+    /// The newest message of each room of a person that is not deleted.
+    LAST_OF_ROOMS = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.position IN (SELECT (SELECT n.position FROM messages n WHERE n.room_id = m.room_id AND n.deleted_at IS NULL ",
+        "ORDER BY n.position DESC LIMIT 1) FROM members m WHERE m.user_id = $1 AND m.until IS NULL)"
+    );
+    LAST_OF_ROOM = concat!(
+        "SELECT ",
+        message_columns!(),
+        "WHERE g.room_id = $1 AND g.deleted_at IS NULL ORDER BY g.position DESC LIMIT 1"
+    );
     BY_ID = concat!("SELECT ", message_columns!(), "WHERE g.id = $1 AND g.room_id = $2");
 }
+
+/// Most bytes of text of the last messages of all rooms of a person together. Those that do not fit are left out: an answer that is much
+/// larger would be refused.
+const MAX_LAST_BYTES: usize = 2 * 1024 * 1024;
 
 /// A message and its place in the log.
 type MessageAt = (Position, Message);
@@ -53,7 +71,9 @@ impl Store {
 
 async fn message(sql: &mut Connection, room: RoomRef, user: UserId, id: MessageId) -> Result<Message, Stop> {
     let room = access(sql, &room, user, Permission::ReadMessages).await?.room;
-    Ok(find(sql, room.id, id).await?.ok_or(Refusal::MessageNotFound)?.1)
+    let (_, mut message) = find(sql, room.id, id).await?.ok_or(Refusal::MessageNotFound)?;
+    mentions::name(sql, [&mut message]).await?;
+    Ok(message)
 }
 
 async fn history(
@@ -73,7 +93,8 @@ async fn history(
         PageStart::Around(id) => page.around(sql, id, limit).await?,
     };
     let (prev, next) = beyond(sql, &room, &rows).await?;
-    let messages = rows.into_iter().map(|(_, message)| message).collect();
+    let mut messages: Vec<_> = rows.into_iter().map(|(_, message)| message).collect();
+    mentions::name(sql, &mut messages).await?;
     Ok(MessagePage { messages, prev, next, head, last_seq: room.last_seq })
 }
 
@@ -151,6 +172,24 @@ async fn beyond(
     let query = BEYOND.bind(room.id).bind(*first).bind(*last);
     let (older, newer) = query.one(sql, |row| Ok((row.get("older")?, row.get("newer")?))).await?;
     Ok((bool::then_some(older, *first), bool::then_some(newer, *last)))
+}
+
+/// The newest message of each room of a person, as far as `MAX_LAST_BYTES` allow.
+pub(super) async fn last_of_rooms(
+    sql: &mut Connection,
+    user: UserId,
+) -> Result<HashMap<RoomId, Message>, Failure> {
+    let mut left = MAX_LAST_BYTES;
+    let mut last = take(sql, LAST_OF_ROOMS.bind(user), &mut left, message_of, bytes_of).await?;
+    mentions::name(sql, last.items.iter_mut().map(|(_, message)| message)).await?;
+    Ok(last.items.into_iter().map(|(_, message)| (message.room, message)).collect())
+}
+
+/// The newest message of a room.
+pub(super) async fn last_of_room(sql: &mut Connection, room: RoomId) -> Result<Option<Message>, Failure> {
+    let mut last = LAST_OF_ROOM.bind(room).first(sql, message_of).await?;
+    mentions::name(sql, last.iter_mut().map(|(_, message)| message)).await?;
+    Ok(last.map(|(_, message)| message))
 }
 
 async fn find(sql: &mut Connection, room: RoomId, id: MessageId) -> Result<Option<MessageAt>, Failure> {

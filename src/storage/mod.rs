@@ -14,6 +14,7 @@ mod following;
 mod journal;
 mod keys;
 mod members;
+mod mentions;
 mod messages;
 mod meters;
 mod migrations;
@@ -27,6 +28,7 @@ mod posting;
 mod posts;
 mod probe;
 mod purge;
+mod read_marks;
 mod readers;
 mod rooms;
 mod rows;
@@ -56,6 +58,7 @@ pub use notify::Notify;
 pub use open::Purpose;
 pub use postgres::{Server, UrlError};
 pub use posts::{Admission, NewMessage};
+pub use read_marks::MoveTo;
 pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
 pub use sql::Statement;
 pub use stream_snapshots::{Membership, Snapshot};
@@ -69,6 +72,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     journal::transaction::STATEMENTS,
     keys::STATEMENTS,
     members::STATEMENTS,
+    mentions::STATEMENTS,
     messages::STATEMENTS,
     migrations::STATEMENTS,
     networks::STATEMENTS,
@@ -79,6 +83,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     posts::STATEMENTS,
     probe::STATEMENTS,
     purge::STATEMENTS,
+    read_marks::STATEMENTS,
     rooms::STATEMENTS,
     sessions::STATEMENTS,
     stream_snapshots::STATEMENTS,

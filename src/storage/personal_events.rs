@@ -1,5 +1,5 @@
-//! The part of the log that a person's stream shows: the rooms that the person is in, the own memberships, and the ends of rooms. It
-//! costs by the rooms of the person, not by what happens in others.
+//! The part of the log that a person's stream shows: the rooms that the person is in, the own memberships, what is for the person alone,
+//! and the ends of rooms. It costs by the rooms of the person, not by what happens in others.
 
 use super::Store;
 use super::error::{Error, Failure, Stop};
@@ -29,25 +29,26 @@ macro_rules! of_present_rooms {
     () => {
         concat!(
             "FROM members m CROSS JOIN events e WHERE m.user_id = $1 AND m.until IS NULL ",
-            "AND e.room_id = m.room_id AND e.position > ",
+            "AND e.room_id = m.room_id AND e.seq IS NOT NULL AND e.position > ",
             shown_after!(),
             " AND e.position <= $3"
         )
     };
 }
 
-/// What tells of the person's own memberships. Some of it is in the first part, too.
-macro_rules! of_own_memberships {
+/// What tells of the person's own memberships, some of which is in the first part, too, and what is for the person alone.
+macro_rules! of_the_person {
     () => {
-        "FROM events e WHERE e.ref = $1 AND e.position > $2 AND e.position <= $3 AND e.type LIKE 'member.%'"
+        "FROM events e WHERE e.ref = $1 AND e.position > $2 AND e.position <= $3 \
+         AND (e.audience = 'person' OR e.type LIKE 'member.%')"
     };
 }
 
 /// Leaves out what is in the first part.
 macro_rules! but_of_present_rooms {
     () => {
-        " AND NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = $1 AND m.room_id = e.room_id \
-         AND m.until IS NULL AND m.since <= e.position)"
+        " AND (e.audience = 'person' OR NOT EXISTS (SELECT 1 FROM members m WHERE m.user_id = $1 AND m.room_id = e.room_id \
+         AND m.until IS NULL AND m.since <= e.position))"
     };
 }
 
@@ -68,7 +69,7 @@ statements! {
         of_present_rooms!(),
         " UNION ALL SELECT ",
         event_columns!(),
-        of_own_memberships!(),
+        of_the_person!(),
         but_of_present_rooms!(),
         " UNION ALL SELECT ",
         event_columns!(),
@@ -80,20 +81,20 @@ statements! {
         "SELECT (SELECT count(*) FROM (SELECT 1 ",
         of_present_rooms!(),
         " LIMIT $4) AS one) + (SELECT count(*) FROM (SELECT 1 ",
-        of_own_memberships!(),
+        of_the_person!(),
         " LIMIT $4) AS two) + (SELECT count(*) FROM (SELECT 1 ",
         of_deleted_rooms!(),
         " LIMIT $4) AS three) AS events"
     );
-    OWN_COUNT = concat!("SELECT count(*) AS events FROM (SELECT 1 ", of_own_memberships!(), " LIMIT $4) AS own");
+    OWN_COUNT = concat!("SELECT count(*) AS events FROM (SELECT 1 ", of_the_person!(), " LIMIT $4) AS own");
     PERSON_COUNT = concat!(
         "SELECT CAST(coalesce(sum(",
-        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position <= $3 ",
+        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.seq IS NOT NULL AND e.position <= $3 ",
         "ORDER BY e.position DESC LIMIT 1) - ",
-        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.position > ",
+        "(SELECT e.seq FROM events e WHERE e.room_id = m.room_id AND e.seq IS NOT NULL AND e.position > ",
         shown_after!(),
         " ORDER BY e.position LIMIT 1) + 1), 0) AS BIGINT) + (SELECT count(*) ",
-        of_own_memberships!(),
+        of_the_person!(),
         but_of_present_rooms!(),
         ") + (SELECT count(*) FROM (SELECT 1 ",
         of_deleted_rooms!(),

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::{Error, Failure};
 use super::journal::Transaction;
+use super::mentions;
 use super::posts::{NewMessage, Outcome, Post};
+use super::read_marks::STRIDE;
 use super::rows::{role_of, user_ref_of, visibility_of};
 use super::sql::{Query, Row, statements};
 use crate::domain::clock::Timestamp;
@@ -21,7 +23,7 @@ use crate::domain::user::UserRef;
 /// The author (`$1`) and the room with an id (`$2`), or the public one with a name (`$3`).
 macro_rules! author_and_room {
     () => {
-        "r.id, r.visibility, r.head, m.role, g.position, u.id AS user_id, u.username, u.display_name \
+        "r.id, r.visibility, r.head, r.member_count, m.role, m.posted_seq, g.position, u.id AS user_id, u.username, u.display_name \
          FROM users u JOIN rooms r ON r.deleted_at IS NULL AND r.id = coalesce($2, \
          (SELECT p.id FROM rooms p WHERE p.name = $3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) "
     };
@@ -47,16 +49,21 @@ statements! {
         membership_and_repeat!()
     );
     MESSAGE = "INSERT INTO messages \
-               (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+               (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at, mentions, mentions_room) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     ROOM = "UPDATE rooms SET head = $2 WHERE id = $1";
+    AUTHOR = "UPDATE members SET posted = $3, posted_seq = $4 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
 }
 
 /// A room as the author of a post finds it.
 pub(super) struct Found {
     room: RoomId,
     last_seq: i64,
+    /// Whether the author may mention everybody in it.
+    may_mention_all: bool,
     author: UserRef,
+    /// The seq of the author's message that the membership names.
+    posted_seq: Option<i64>,
     /// The author has posted in this room under the same client id before.
     is_repeat: bool,
 }
@@ -70,8 +77,22 @@ struct Written {
     /// The newest seq of each room that was posted to.
     seqs: HashMap<RoomId, i64>,
     client_ids: HashSet<(RoomId, UserId, ClientId)>,
+    /// The messages that memberships have to name from now on.
+    authors: HashMap<(RoomId, UserId), (Position, i64)>,
     /// Where each of them stands in the log.
     positions: Vec<Position>,
+}
+
+impl Written {
+    /// Has the membership of the author name this message, if the one that it names is too far back. Few posts do, so that the others
+    /// need not write the membership.
+    fn note_author(&mut self, named: Option<i64>, message: &Message, position: Position) {
+        let author = (message.room, message.author.id);
+        let named = self.authors.get(&author).map(|(_, seq)| *seq).or(named);
+        if named.is_none_or(|named| message.seq - named >= STRIDE) {
+            self.authors.insert(author, (position, message.seq));
+        }
+    }
 }
 
 /// The questions for the rooms of posts, as their authors find them.
@@ -93,11 +114,14 @@ pub(super) fn decide<'p>(
             Err(refusal) => Outcome::Refused(refusal.into()),
         };
     }
-    let messages = posts.iter().filter_map(|post| match &post.outcome {
+    let new = posts.iter().filter_map(|post| match &post.outcome {
         Outcome::Written(message) => Some((message, post.new.client_hash())),
         Outcome::Refused(_) | Outcome::Repeat(_) => None,
     });
-    let messages = messages.zip(&written.positions).map(|((message, client_hash), position)| {
+    let new = new.zip(&written.positions);
+    let mentions: Vec<_> =
+        new.clone().flat_map(|((message, _), position)| mentions::added(message, *position)).collect();
+    let messages = new.map(|((message, client_hash), position)| {
         MESSAGE
             .bind(*position)
             .bind(message.id)
@@ -108,9 +132,14 @@ pub(super) fn decide<'p>(
             .bind(message.client_id.as_ref())
             .bind(client_hash)
             .bind(message.created_at)
+            .bind(mentions::ids_of(&message.mentions))
+            .bind(message.mentions_room.then_some(true))
     });
     let rooms = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq));
-    Ok(messages.chain(rooms).collect())
+    let authors = written.authors.iter();
+    let authors = authors
+        .map(|((room, author), (position, seq))| AUTHOR.bind(*room).bind(*author).bind(*position).bind(*seq));
+    Ok(messages.chain(mentions).chain(rooms).chain(authors).collect())
 }
 
 /// The question for the room of a post, as its author finds it.
@@ -145,8 +174,11 @@ fn place(
     written.client_ids.extend(client_id);
     let seq = written.seqs.entry(room).or_insert(found.last_seq);
     *seq += 1;
-    let message = message_of(&post.new, room, *seq, found.author, tx.time(post.new.at));
-    written.positions.push(tx.append(&NewEvent::posted(message.clone()))?);
+    let mut message = message_of(post, room, *seq, found.author, tx.time(post.new.at));
+    message.mentions_room &= found.may_mention_all;
+    let position = tx.append(&NewEvent::posted(message.clone()))?;
+    written.positions.push(position);
+    written.note_author(found.posted_seq, &message, position);
     Ok(Outcome::Written(message))
 }
 
@@ -157,12 +189,15 @@ pub(super) fn found_of(row: &Row<'_>) -> Result<Looked, Failure> {
     Ok(Ok(Found {
         room: RoomId::from_uuid(row.get("id")?),
         last_seq: row.get("head")?,
+        may_mention_all: rights::may_mention_all(role_of(row)?, row.get("member_count")?),
         author: user_ref_of(row)?,
+        posted_seq: row.get("posted_seq")?,
         is_repeat: row.get::<Option<i64>, _>("position")?.is_some(),
     }))
 }
 
-fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef, at: Timestamp) -> Message {
+fn message_of(post: &Post, room: RoomId, seq: i64, author: UserRef, at: Timestamp) -> Message {
+    let new = &post.new;
     Message {
         id: new.id,
         room,
@@ -173,5 +208,7 @@ fn message_of(new: &NewMessage, room: RoomId, seq: i64, author: UserRef, at: Tim
         created_at: at,
         edited_at: None,
         deleted_at: None,
+        mentions: post.mentions.clone(),
+        mentions_room: post.mentions_room,
     }
 }

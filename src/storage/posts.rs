@@ -11,10 +11,12 @@ use super::sql::{Row, statements};
 use super::{Made, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, RoomId, SessionId, UserId};
+use crate::domain::mentions::Candidates;
 use crate::domain::message::{Message, MessageBody};
 use crate::domain::names::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::RoomRef;
+use crate::domain::user::UserRef;
 
 statements! {
     POSTED_BEFORE = concat!(
@@ -59,9 +61,17 @@ impl Store {
         new: NewMessage,
         admission: Option<Admission>,
     ) -> Result<Made<Message>, Error> {
+        let candidates = Candidates::of(new.body.as_str());
+        // Before the transaction, for which others wait: who comes or goes at this moment may be taken for a member or not.
+        let mentions = self.mentioned(&new.room, &candidates).await?;
+        let mentions_room = candidates.room;
         let (reply, answer) = oneshot::channel();
         let outcome = Outcome::Refused(Error::OutcomeUnknown);
-        match self.journal.post(Post { new, admission, outcome, reply }, answer).await? {
+        match self
+            .journal
+            .post(Post { new, mentions, mentions_room, admission, outcome, reply }, answer)
+            .await?
+        {
             Posted::Now(value) => Ok(Made { value, new: true }),
             Posted::Before(room, new) => {
                 Ok(Made { value: self.posted_before(room, &new).await?, new: false })
@@ -75,10 +85,12 @@ impl Store {
         let query = POSTED_BEFORE.bind(room).bind(new.author).bind(client_id);
         let before = |row: &Row<'_>| Ok((message_of(row)?.1, row.get::<Option<Vec<u8>>, _>("client_hash")?));
         // The room may have been deleted, and the message purged, since the journal saw it.
-        let (message, hash) = self.first(query, before).await?.ok_or(Refusal::RoomNotFound)?;
+        let found = self.first(query, before).await?;
+        let (mut message, hash) = found.ok_or(Refusal::RoomNotFound)?;
         if hash.as_deref() != new.client_hash() {
             return Err(Refusal::ClientIdReused.into());
         }
+        self.name_mentions(&mut message).await?;
         Ok(message)
     }
 }
@@ -86,6 +98,10 @@ impl Store {
 /// A post on its way through the journal.
 pub(super) struct Post {
     pub new: NewMessage,
+    /// The members whom its body mentions.
+    pub mentions: Vec<UserRef>,
+    /// Whether its body mentions the room, which not everybody may.
+    pub mentions_room: bool,
     admission: Option<Admission>,
     pub outcome: Outcome,
     reply: oneshot::Sender<Result<Posted, Error>>,

@@ -11,7 +11,7 @@ use crate::domain::ids::{Position, RoomId};
 
 /// Rows that one piece takes away. Each message of a deleted room touches pages all over the file, and posts wait for the piece.
 const PIECE: i64 = 16;
-/// The same for events. They lie side by side, so that each costs less.
+/// The same for events, and for mentions and read marks of a room. They lie side by side, so that each costs less.
 const PIECE_OF_EVENTS: i64 = 256;
 
 statements! {
@@ -29,12 +29,16 @@ statements! {
         "SELECT id FROM rooms WHERE deleted_at IS NOT NULL AND NOT purged ORDER BY deleted_at LIMIT 1";
     OLDEST_MESSAGES = "SELECT min(position) AS first, max(position) AS last FROM \
                        (SELECT position FROM messages WHERE room_id = $1 ORDER BY position LIMIT $2) AS piece";
-    /// The log keeps the event, because its positions have no hole, without what was said. The events are found by their
+    /// The log keeps the event, because the seqs of a room have no hole, without what was said. The events are found by their
     /// messages: there may be very many events of other kinds between two messages. Once messages can be edited, the events of
     /// their edits must be found here, too.
     SCRUB_EVENTS = "UPDATE events SET data = '{\"type\":\"message.posted\"}' WHERE position IN \
                     (SELECT position FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3)";
     PURGE_MESSAGES = "DELETE FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3";
+    PURGE_MENTIONS = "DELETE FROM mentions WHERE (room_id, user_id, position) IN \
+                      (SELECT room_id, user_id, position FROM mentions WHERE room_id = $1 LIMIT $2)";
+    PURGE_READ_MARKS = "DELETE FROM read_marks WHERE (room_id, user_id) IN \
+                        (SELECT room_id, user_id FROM read_marks WHERE room_id = $1 LIMIT $2)";
     NOTE_PURGED = "UPDATE rooms SET purged = TRUE WHERE id = $1";
     HAS_OLD_SESSIONS = "SELECT 1 FROM sessions WHERE expires_at < $1 LIMIT 1";
     PURGE_SESSIONS = "DELETE FROM sessions WHERE id IN \
@@ -92,9 +96,14 @@ async fn purge_events(tx: &mut Transaction, floor: Position) -> Result<(), Stop>
     Ok(())
 }
 
-/// The messages from one position to another, or the end of the work where there are none.
+/// The messages from one position to another; where there are none, what else there is of the room, or the end of the work.
 async fn purge_room(tx: &mut Transaction, room: RoomId, piece: Option<(i64, i64)>) -> Result<(), Stop> {
     let Some((first, last)) = piece else {
+        for statement in [PURGE_MENTIONS, PURGE_READ_MARKS] {
+            if statement.bind(room).bind(PIECE_OF_EVENTS).run(tx.sql()).await? > 0 {
+                return Ok(());
+            }
+        }
         NOTE_PURGED.bind(room).run(tx.sql()).await?;
         return Ok(());
     };

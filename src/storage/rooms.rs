@@ -7,7 +7,7 @@ use super::members::{self, add_member};
 use super::paging::{MAX_PAGE_BYTES, take};
 use super::rows::{role_of, room_columns, room_of};
 use super::sql::{Connection, Query, Row, statements};
-use super::{Made, Store};
+use super::{Made, Store, messages, read_marks};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::ids::{Position, RoomId, UserId};
@@ -158,7 +158,16 @@ impl Store {
 async fn view(sql: &mut Connection, room: RoomRef, user: UserId) -> Result<RoomView, Stop> {
     let head = head(sql).await?;
     let access = access(sql, &room, user, Permission::See).await?;
-    Ok(RoomView { state: access.room, role: access.role, head })
+    Ok(seen_by(sql, user, RoomView::new(access.room, access.role, head)).await?)
+}
+
+/// The room with what a member sees of it.
+async fn seen_by(sql: &mut Connection, user: UserId, mut view: RoomView) -> Result<RoomView, Failure> {
+    if view.role.is_some() {
+        view.read = read_marks::in_room(sql, user, view.state.id).await?;
+        view.last_message = messages::last_of_room(sql, view.state.id).await?;
+    }
+    Ok(view)
 }
 
 async fn directory(
@@ -193,6 +202,12 @@ async fn search(
 async fn of_user(sql: &mut Connection, user: UserId) -> Result<(Vec<RoomView>, Position), Stop> {
     let head = head(sql).await?;
     let mut rooms = OF_PERSON.bind(user).all(sql, |row| view_of(row, head)).await?;
+    let mut marks = read_marks::of_person(sql, user).await?;
+    let mut last_messages = messages::last_of_rooms(sql, user).await?;
+    for room in &mut rooms {
+        room.read = marks.remove(&room.state.id);
+        room.last_message = last_messages.remove(&room.state.id);
+    }
     rooms.sort_by(|a, b| (a.state.name.as_str(), a.state.id).cmp(&(b.state.name.as_str(), b.state.id)));
     Ok((rooms, head))
 }
@@ -234,8 +249,8 @@ async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, St
     let owner = members::person(tx.sql(), new.owner).await?;
     tx.append(&NewEvent::of_room(EventType::RoomCreated, room.clone(), owner.clone(), at))?;
     let (room, _) = add_member(tx, room, &owner, &owner, Role::Owner, at).await?;
-    let head = tx.head();
-    Ok(Made { value: RoomView { state: room, role: Some(Role::Owner), head }, new: true })
+    let view = RoomView::new(room, Some(Role::Owner), tx.head());
+    Ok(Made { value: seen_by(tx.sql(), new.owner, view).await?, new: true })
 }
 
 /// The room that an earlier call with the same client id has made, as it is now.
@@ -250,8 +265,8 @@ async fn created_before(tx: &mut Transaction, new: &NewRoom) -> Result<Option<Ro
     if hash_before != *hash {
         return Err(Refusal::ClientIdReused.into());
     }
-    let head = tx.head();
-    Ok(Some(RoomView { state: access.room, role: access.role, head }))
+    let view = RoomView::new(access.room, access.role, tx.head());
+    Ok(Some(seen_by(tx.sql(), new.owner, view).await?))
 }
 
 async fn update(
@@ -271,8 +286,8 @@ async fn update(
         ..before.clone()
     };
     if (RoomState { last_seq: before.last_seq, ..after.clone() }) == before {
-        let head = tx.head();
-        return Ok(RoomView { state: before, role, head });
+        let view = RoomView::new(before, role, tx.head());
+        return Ok(seen_by(tx.sql(), user, view).await?);
     }
     if after.visibility == Visibility::Public && !is_free(tx.sql(), &after.name, after.id).await? {
         return Err(Refusal::RoomNameTaken.into());
@@ -289,7 +304,7 @@ async fn update(
         .await?;
     let at = tx.time(at);
     let head = tx.append(&NewEvent::of_room(EventType::RoomUpdated, after.clone(), person, at))?;
-    Ok(RoomView { state: after, role, head })
+    Ok(seen_by(tx.sql(), user, RoomView::new(after, role, head)).await?)
 }
 
 /// The room is gone for everybody at once. The purge takes its messages away later, in pieces.
@@ -331,5 +346,5 @@ async fn read_directory(
 }
 
 fn view_of(row: &Row<'_>, head: Position) -> Result<RoomView, Failure> {
-    Ok(RoomView { state: room_of(row)?, role: role_of(row)?, head })
+    Ok(RoomView::new(room_of(row)?, role_of(row)?, head))
 }

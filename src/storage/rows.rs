@@ -1,6 +1,7 @@
 //! What rows mean: the columns that several nouns select, and the domain types that they become.
 
 use super::error::Failure;
+use super::mentions::nameless;
 use super::sql::Row;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
@@ -30,7 +31,7 @@ pub(super) use member_columns;
 macro_rules! message_columns {
     () => {
         "g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
-         g.deleted_at, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
+         g.deleted_at, g.mentions, g.mentions_room, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
     };
 }
 pub(super) use message_columns;
@@ -83,7 +84,7 @@ pub(super) fn user_ref_of(row: &Row<'_>) -> Result<UserRef, Failure> {
     })
 }
 
-/// A message and the position of its first event.
+/// A message and the position of its first event. Those whom it mentions have no names yet.
 pub(super) fn message_of(row: &Row<'_>) -> Result<(Position, Message), Failure> {
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     let message = Message {
@@ -96,6 +97,8 @@ pub(super) fn message_of(row: &Row<'_>) -> Result<(Position, Message), Failure> 
         created_at: Timestamp::from_micros(row.get("created_at")?),
         edited_at: time(row.get("edited_at")?),
         deleted_at: time(row.get("deleted_at")?),
+        mentions: nameless(row.get::<Option<String>, _>("mentions")?.as_deref()),
+        mentions_room: row.get::<Option<bool>, _>("mentions_room")?.is_some(),
     };
     Ok((Position(row.get("position")?), message))
 }

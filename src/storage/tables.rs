@@ -1,7 +1,7 @@
 //! The tables of the schema by their names, for what works on all of them.
 
 /// All tables with something to keep, each after those that it refers to.
-pub(super) const KEPT: [&str; 12] = [
+pub(super) const KEPT: [&str; 14] = [
     "users",
     "credentials",
     "sessions",
@@ -9,6 +9,8 @@ pub(super) const KEPT: [&str; 12] = [
     "rooms",
     "members",
     "messages",
+    "mentions",
+    "read_marks",
     "events",
     "log",
     "epochs",

@@ -20,6 +20,7 @@ async fn limited(narrow: &[(&str, &str)]) -> Server {
         "PARLOR_LIMITS__POST_PER_ROOM",
         "PARLOR_LIMITS__JOIN_PER_USER",
         "PARLOR_LIMITS__ROOMS_PER_USER",
+        "PARLOR_LIMITS__MARK_PER_USER",
         "PARLOR_LIMITS__READS_PER_USER",
         "PARLOR_LIMITS__STREAM_OPENS_PER_USER",
         "PARLOR_LIMITS__STREAM_OPENS_PER_NODE",
@@ -322,12 +323,37 @@ async fn repeated_failures_at_an_account_make_their_network_wait_and_neither_oth
 }
 
 #[tokio::test]
+async fn marking_is_limited_by_person_and_is_no_reading() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
+    let server =
+        limited(&[("PARLOR_LIMITS__MARK_PER_USER", TWICE), ("PARLOR_LIMITS__READS_PER_USER", TWICE)]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let room = ada.creates_room("lobby").await;
+    bob.joins(&room).await;
+    let message = ada.posts(&room, "hello").await;
+    let body = json!({ "message": message["id"] });
+    let path = |what: &str| format!("/v1/rooms/{}/{what}", room.id);
+    bob.post(&path("read"), body.clone()).await.ok(200);
+    bob.post(&path("unread"), body.clone()).await.ok(200);
+    is_told_to_wait(bob.post(&path("read"), body.clone()).await);
+    is_told_to_wait(bob.post(&path("unread"), body.clone()).await);
+    is_told_to_wait(bob.post_nothing("/v1/users/me/read").await);
+    ada.post(&path("read"), body).await.ok(200);
+    for _ in 0..2 {
+        bob.sees(&room).await;
+    }
+}
+
+#[tokio::test]
 async fn without_limits_nobody_waits() {
     let narrow = [
         ("PARLOR_LIMITS__REGISTER_PER_ADDRESS", TWICE),
         ("PARLOR_LIMITS__LOGIN_PER_ADDRESS", TWICE),
         ("PARLOR_LIMITS__POST_PER_USER", TWICE),
         ("PARLOR_LIMITS__POST_PER_ROOM", TWICE),
+        ("PARLOR_LIMITS__MARK_PER_USER", TWICE),
         ("PARLOR_LIMITS__READS_PER_USER", TWICE),
     ];
     let server = Server::start_with(&narrow).await;
@@ -336,5 +362,6 @@ async fn without_limits_nobody_waits() {
     for n in 0..5 {
         people[0].posts(&room, &n.to_string()).await;
         people[0].reads(&room).await;
+        people[0].post_nothing("/v1/users/me/read").await.ok(204);
     }
 }

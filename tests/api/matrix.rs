@@ -36,6 +36,7 @@ const ROWS: &[(&str, Row)] = &[
     ("updateMe", Row::Account(401, 200)),
     ("changePassword", Row::Account(401, 204)),
     ("listMyRooms", Row::Account(401, 200)),
+    ("markAllRead", Row::Account(401, 204)),
     ("getUser", Row::Account(401, 200)),
     ("listSessions", Row::Account(401, 200)),
     ("endSession", Row::Account(401, 204)),
@@ -52,6 +53,8 @@ const ROWS: &[(&str, Row)] = &[
     ("postMessage", Row::Room { public: [401, 403, 403, 201, 201], private: [401, 404, 404, 201, 201] }),
     ("listMessages", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
     ("getMessage", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("markRead", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("markUnread", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
     ("streamRoomEvents", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
 ];
 
@@ -250,7 +253,10 @@ impl People {
             let path = operation.path.replace("{room}", if by_name { &name } else { id });
             let path = path.replace("{message}", message["id"].as_str().unwrap());
             let path = path.replace("{username}", &self.newcomer.username);
-            let body = body_of(&operation.id, made, &self.ada);
+            let mut body = body_of(&operation.id, made, &self.ada);
+            if operation.id.starts_with("mark") {
+                body = Some(json!({ "message": message["id"] }));
+            }
             let status = operation.asked_by(asker, &path, body, expected).await;
             assert_eq!(status, expected, "{} of a {visibility} room by {who}", operation.id);
         }

@@ -13,6 +13,7 @@ use crate::support::{Answer, Client, Server, published};
 const UNFORESEEN: &[&str] = &[
     "id",
     "room",
+    "last_read",
     "session",
     "cursor",
     "access_token",
@@ -24,6 +25,7 @@ const UNFORESEEN: &[&str] = &[
     "at",
     // Counters: they grow between one answer of the story and the next.
     "member_count",
+    "version",
     "last_seq",
 ];
 const JSON: &str = "application/json";
@@ -48,6 +50,9 @@ impl Reader {
         let mut body = operation["requestBody"]["content"][JSON].get("example").cloned();
         if let Some(token) = body.as_mut().and_then(|body| body.get_mut("refresh_token")) {
             *token = self.real["refresh_token"].clone();
+        }
+        if let Some(message) = body.as_mut().and_then(|body| body.get_mut("message")) {
+            *message = self.real["message"].clone();
         }
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         let answer: Answer =
@@ -172,14 +177,21 @@ async fn each_request_of_the_document_gives_the_answer_beside_it() {
     ada.does("createRoom", 200).await;
     grace.does("joinRoom", 201).await;
     grace.does("joinRoom", 200).await;
-    let before = ada.does("listMyRooms", 200).await["cursor"].clone();
+    let before = ada.client.get("/v1/users/me/rooms").await.ok(200)["cursor"].clone();
     let message = ada.does("postMessage", 201).await;
     ada.does("postMessage", 200).await;
     ada.real.insert("message".to_owned(), message["id"].clone());
     for id in ["streamRoomEvents", "streamEvents"] {
         ada.follows(id, &before).await;
     }
-    for id in ["getMessage", "listMessages", "getRoom", "updateRoom", "listRooms", "listMembers"] {
+    grace.real.insert("message".to_owned(), message["id"].clone());
+    for id in ["markUnread", "markRead"] {
+        grace.does(id, 200).await;
+    }
+    grace.does("markAllRead", 204).await;
+    for id in
+        ["listMyRooms", "getMessage", "listMessages", "getRoom", "updateRoom", "listRooms", "listMembers"]
+    {
         ada.does(id, 200).await;
     }
     ada.does("putMember", 200).await;

@@ -92,21 +92,22 @@ struct Asking {
     server: Server,
     ada: Person,
     room: Room,
+    message: Value,
 }
 
 impl Asking {
     fn begin() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (server, ada, room) = runtime.block_on(async {
+        let (server, ada, room, message) = runtime.block_on(async {
             let server = Server::start_with(&[("PARLOR_AUTH__ACCESS_TOKEN_SECONDS", "3600")]).await;
             let ada = server.register("ada").await;
             // Signs in again and again, and so out of her oldest sessions.
             server.register("lena").await;
             let room = ada.creates_room("room").await;
-            ada.posts(&room, "something to page through").await;
-            (server, ada, room)
+            let message = ada.posts(&room, "something to page through").await;
+            (server, ada, room, message)
         });
-        Self { runtime, server, ada, room }
+        Self { runtime, server, ada, room, message }
     }
 
     /// Status and whole answer to bytes as they are.
@@ -165,7 +166,7 @@ fn a_cursor_that_means_nothing_gets_a_reset_from_streams_and_400_from_pages() {
 }
 
 /// Every operation that takes a body, with one that is right. What would end ada's own session has a token that is none.
-fn operations(room: &Room) -> Vec<(Method, String, Value)> {
+fn operations(room: &Room, message: &Value) -> Vec<(Method, String, Value)> {
     let at = |rest: &str| format!("/v1/rooms/{}{rest}", room.id);
     vec![
         (
@@ -194,6 +195,8 @@ fn operations(room: &Room) -> Vec<(Method, String, Value)> {
         (Method::PATCH, at(""), json!({ "title": "T", "topic": "t", "visibility": "public" })),
         (Method::PUT, at("/members/ada"), json!({ "role": "owner" })),
         (Method::POST, at("/messages"), json!({ "body": "hello", "client_id": "c-1" })),
+        (Method::POST, at("/read"), json!({ "message": message["id"] })),
+        (Method::POST, at("/unread"), json!({ "message": message["id"] })),
     ]
 }
 
@@ -229,7 +232,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 #[test]
 fn a_body_that_is_altered_is_refused_or_right_whatever_the_operation() {
     let asking = Asking::begin();
-    let operations = operations(&asking.room);
+    let operations = operations(&asking.room, &asking.message);
     let documented = crate::support::published();
     let with_body = documented.operations().filter(|(_, _, operation)| operation["requestBody"].is_object());
     assert_eq!(with_body.count(), operations.len(), "one of them is not tried here");

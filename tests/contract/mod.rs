@@ -23,6 +23,7 @@ mod stream_moments;
 mod stream_order;
 mod stream_property;
 mod stream_proxy;
+mod stream_reading;
 mod stream_retention;
 mod stream_snapshot;
 mod stream_sockets;

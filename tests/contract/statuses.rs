@@ -35,6 +35,8 @@ struct Scene {
     linus: Person,
     room: Room,
     message: String,
+    /// What Linus has not read.
+    unread: String,
 }
 
 impl Scene {
@@ -43,7 +45,10 @@ impl Scene {
         server.register("grace").await;
         let room = linus.creates_room("hall").await;
         let message = linus.posts(&room, "hello").await["id"].as_str().unwrap().to_owned();
-        Self { server, linus, room, message }
+        let lena = server.register("lena").await;
+        lena.joins(&room).await;
+        let unread = lena.posts(&room, "hello").await["id"].as_str().unwrap().to_owned();
+        Self { server, linus, room, message, unread }
     }
 
     /// All operations that list the status and can be brought to it.
@@ -55,6 +60,8 @@ impl Scene {
             let body = match id {
                 // The example's token is nobody's, which is a 401, and does not get as far as the store.
                 "refresh" if status != 401 => json!({ "refresh_token": self.linus.refresh_token }),
+                "markRead" => json!({ "message": self.unread }),
+                "markUnread" => json!({ "message": self.message }),
                 _ => operation["requestBody"]["content"]["application/json"]["example"].clone(),
             };
             Call {
@@ -167,6 +174,7 @@ async fn every_operation_with_a_rate_has_a_last_time() {
         "REFRESH_PER_SESSION",
         "POST_PER_USER",
         "JOIN_PER_USER",
+        "MARK_PER_USER",
         "READS_PER_USER",
         "STREAM_OPENS_PER_USER",
     ];

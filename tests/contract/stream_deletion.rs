@@ -23,7 +23,7 @@ fn time_of_a_deletion(parlor: &OpenStore) -> Duration {
             let deleted = Event {
                 position: Position(1),
                 kind: EventType::RoomDeleted,
-                place: Some(Place { room: Ids::SYSTEM.room(), seq: 1 }),
+                place: Some(Place { room: Ids::SYSTEM.room(), seq: Some(1) }),
                 subject: None,
                 at: Clock::SYSTEM.now(),
                 data: "{}".into(),

@@ -89,6 +89,11 @@ pub fn assert_dense(frames: &[Frame], reader: &Person) {
     let mut last: HashMap<&str, i64> = HashMap::new();
     for frame in frames.iter().filter(|frame| frame.event.is_empty()) {
         let room = frame.data["room"].as_str().expect("an event has a room");
+        // What is for the reader alone is not counted.
+        if frame.kind() == "read.updated" {
+            assert_eq!(frame.data["seq"], Value::Null);
+            continue;
+        }
         let seq = frame.data["seq"].as_i64().expect("an event has a seq");
         let own_join = frame.kind() == "member.joined" && frame.data["member"]["user"]["id"] == *reader.id;
         if let Some(before) = last.insert(room, seq).filter(|_| !own_join) {

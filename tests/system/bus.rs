@@ -158,7 +158,7 @@ fn posts(room: RoomId, positions: std::ops::RangeInclusive<i64>) -> Vec<Event> {
     let post = |position| Event {
         position: Position(position),
         kind: EventType::MessagePosted,
-        place: Some(Place { room, seq: position }),
+        place: Some(Place { room, seq: Some(position) }),
         subject: None,
         at: Timestamp::from_micros(1_700_000_000_000_000 + position),
         data: format!("{{\"body\":\"it's number {position}\"}}"),

@@ -25,6 +25,7 @@ mod nodes;
 mod nodes_apart;
 mod one_file;
 mod operations;
+mod plan_list;
 mod plans;
 mod postgres;
 mod postgres_check;

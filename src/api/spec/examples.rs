@@ -10,6 +10,7 @@ use crate::api::site::{NO_HTTPS, OTHER_ORIGIN};
 use crate::api::wire::event::StreamEvent;
 use crate::api::wire::member::{Member, MemberPage};
 use crate::api::wire::message::{Message, MessagePage};
+use crate::api::wire::read_mark::ReadMark;
 use crate::api::wire::room::{MyRooms, Room, RoomPage};
 use crate::api::wire::server::{Health, ServerFacts};
 use crate::api::wire::session::{Session, SessionList, SignIn};
@@ -42,12 +43,23 @@ pub fn of(schema: &str) -> Option<Value> {
         "SessionList" => written(&SessionList { items: vec![session()] }),
         "Room" => written(&room()),
         "RoomPage" => written(&RoomPage { items: vec![room()], next_page: None }),
-        "MyRooms" => written(&MyRooms { items: vec![room()], cursor: CURSOR.to_owned() }),
+        "MyRooms" => written(&MyRooms { items: vec![room_of_mine()], cursor: CURSOR.to_owned() }),
         "Member" => written(&member()),
         "MemberPage" => written(&member_page()),
         "Message" => written(&message()),
         "MessagePage" => written(&message_page()),
+        "ReadMark" => written(&read_mark()),
         other => request(other)?,
+    })
+}
+
+/// What an operation answers where that differs from the example of its schema.
+pub fn of_answer(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "getRoom" | "updateRoom" => written(&room_of_mine()),
+        "createRoom" => written(&Room { read: Some(ReadMark { version: 1, ..nothing_read() }), ..room() }),
+        "markUnread" => written(&ReadMark { version: 2, unread_count: 1, ..nothing_read() }),
+        _ => return None,
     })
 }
 
@@ -103,6 +115,7 @@ fn request(schema: &str) -> Option<Value> {
         }),
         "RoomPatch" => json!({ "title": "Lobby", "topic": TOPIC }),
         "MemberInput" => json!({ "role": "member" }),
+        "ReadInput" => json!({ "message": MESSAGE_ID }),
         "MessageInput" => json!({ "body": "Good morning!", "client_id": CLIENT_ID }),
         _ => return None,
     })
@@ -166,7 +179,29 @@ fn room() -> Room {
         last_seq: 4,
         cursor: CURSOR.to_owned(),
         role: Some("owner".to_owned()),
+        read: None,
+        last_message: None,
     }
+}
+
+/// The room as its members find it.
+fn room_of_mine() -> Room {
+    Room { read: Some(read_mark()), last_message: Some(message()), ..room() }
+}
+
+fn read_mark() -> ReadMark {
+    ReadMark {
+        room: ROOM_ID.to_owned(),
+        version: 3,
+        last_read: Some(MESSAGE_ID.to_owned()),
+        last_read_seq: 4,
+        unread_count: 0,
+        mention_count: 0,
+    }
+}
+
+fn nothing_read() -> ReadMark {
+    ReadMark { last_read: None, last_read_seq: 0, ..read_mark() }
 }
 
 fn member() -> Member {
@@ -194,6 +229,8 @@ fn message() -> Message {
         created_at: TIME.to_owned(),
         edited_at: None,
         deleted_at: None,
+        mentions: None,
+        mentions_room: None,
     }
 }
 

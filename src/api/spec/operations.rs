@@ -29,6 +29,7 @@ pub fn finish(document: &mut Value) {
     for (path, operations) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
             add_problems(path, method, operation);
+            add_answer_example(operation);
             finish_parameters(path, operation);
             if let Some(body) = operation.get_mut("requestBody") {
                 add_body_examples(&mut body["content"]);
@@ -138,6 +139,16 @@ fn add_body_examples(content: &mut Value) {
         };
         if let Some(example) = example {
             body["example"] = example;
+        }
+    }
+}
+
+/// An example of what the operation answers, where that of the schema is not it.
+fn add_answer_example(operation: &mut Value) {
+    let Some(example) = operation["operationId"].as_str().and_then(examples::of_answer) else { return };
+    for status in ["200", "201"] {
+        if let Some(answer) = operation["responses"].get_mut(status) {
+            answer["content"][JSON]["example"] = example.clone();
         }
     }
 }

@@ -60,7 +60,7 @@ fn format_of(property: &str, is_request: bool) -> Option<&'static str> {
     match property {
         name if name == "at" || name.ends_with("_at") => Some("date-time"),
         name if name.ends_with("password") => Some("password"),
-        "id" | "room" | "session" if !is_request => Some("uuid"),
+        "id" | "room" | "session" | "last_read" if !is_request => Some("uuid"),
         _ => None,
     }
 }

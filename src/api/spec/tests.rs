@@ -126,6 +126,7 @@ fn examples_of_requests_can_be_read() {
     reads::<wire::room::RoomPatch>();
     reads::<wire::member::MemberInput>();
     reads::<wire::message::MessageInput>();
+    reads::<wire::read_mark::ReadInput>();
 }
 
 /// JSON in which no object has a key twice.

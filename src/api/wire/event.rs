@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::member::Member;
 use super::message::Message;
+use super::read_mark::ReadMark;
 use super::room::RoomState;
 use super::user::UserRef;
 
@@ -12,7 +13,7 @@ use super::user::UserRef;
 /// know.
 ///
 /// Types of the log: `room.created`, `room.updated`, `room.deleted`, `member.joined`, `member.left`, `member.updated`,
-/// `message.posted`. They have no SSE event name, so `onmessage` gets them all, and their SSE id is `cursor`.
+/// `message.posted`, and `read.updated`, which is for the reader alone and has no `seq`. They have no SSE event name, so `onmessage` gets them all, and their SSE id is `cursor`.
 /// About the stream itself, under an SSE event name that is the type: `hello`, `reset`, `ping`, `bye`.
 #[derive(Debug, Default, Serialize, Object)]
 pub struct StreamEvent {
@@ -44,6 +45,9 @@ pub struct StreamEvent {
     /// The whole room after the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_state: Option<RoomState>,
+    /// The reader's own read mark after the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadMark>,
     /// hello, reset: a `ping` comes when nothing else came for so many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat_seconds: Option<i32>,

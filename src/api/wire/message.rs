@@ -49,6 +49,14 @@ pub struct Message {
     /// When it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<String>,
+    /// The members whom `@username` in the text mentions, outside code and in the order of the text, at most 50; absent when there are
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Vec<UserRef>>,
+    /// true when `@room` in the text mentions everybody; else absent. It counts from owners, and from everybody in rooms of at most 100
+    /// people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentions_room: Option<bool>,
 }
 
 /// A stretch of a room's history.
@@ -90,6 +98,9 @@ impl From<message::Message> for Message {
             created_at: message.created_at.to_string(),
             edited_at: message.edited_at.map(|at| at.to_string()),
             deleted_at: message.deleted_at.map(|at| at.to_string()),
+            mentions: Some(message.mentions.into_iter().map(Into::into).collect::<Vec<_>>())
+                .filter(|people| !people.is_empty()),
+            mentions_room: message.mentions_room.then_some(true),
         }
     }
 }

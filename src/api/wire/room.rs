@@ -3,6 +3,8 @@
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
+use super::message::Message;
+use super::read_mark::ReadMark;
 use super::{clearable, field, optional};
 use crate::api::payload::{Input, UnknownVariant};
 use crate::api::problem::Problem;
@@ -82,6 +84,13 @@ pub struct Room {
     /// What the caller is in the room: `owner` or `member`; absent when not in it; more may come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// How far the caller has read; absent when the caller is not in the room, and in listRooms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadMark>,
+    /// The newest message that is not deleted, likewise; absent, too, when there is none. listMyRooms has at most 2 MiB of their texts and
+    /// leaves out what does not fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<Message>,
 }
 
 /// A room as events tell of it: the same for every reader.
@@ -192,6 +201,8 @@ impl Room {
             last_seq: state.last_seq,
             cursor,
             role: view.role.map(|role| role.to_string()),
+            read: view.read.map(Into::into),
+            last_message: view.last_message.map(Into::into),
         }
     }
 }

@@ -37,9 +37,7 @@ impl Writer {
                 target = target.max(self.subscriptions.follow_room(room, key, is_of_person));
             }
         }
-        if is_of_person {
-            target = target.max(self.subscriptions.follow_person(stream.reader(), key));
-        }
+        target = target.max(self.subscriptions.follow_person(stream.reader(), key, is_of_person));
         // The writer may have heard of these before it had the stream, or may be newer than they are.
         for removed in deletions {
             self.shared.note_deletion(removed);
@@ -174,9 +172,7 @@ impl Writer {
         for room in stream.rooms() {
             self.subscriptions.unfollow_room(*room, key);
         }
-        if stream.scope() == Scope::Person {
-            self.subscriptions.unfollow_person(stream.reader(), key);
-        }
+        self.subscriptions.unfollow_person(stream.reader(), key);
         self.reads.forget(key);
     }
 

@@ -1,11 +1,15 @@
 //! One read of the log for streams that are behind it: what is asked, what the store answers, and how much of it one stream
 //! may hold in memory. Whose turn it is to read is not decided here.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::queue;
 use crate::domain::cursor::Cursors;
+use crate::domain::event::Event;
 use crate::domain::ids::{Position, UserId};
 use crate::domain::room::RoomRef;
-use crate::live::frame::{ByeReason, Run};
+use crate::live::frame::{ByeReason, Frame, Run};
 use crate::live::node::LiveNode;
 use crate::live::scope::Scope;
 use crate::storage::{Error, Page, Snapshot};
@@ -48,6 +52,8 @@ pub enum Found {
 /// All events of the log that a reader is shown, after the position that was asked for and up to `through`.
 pub struct Stretch {
     pub run: Run,
+    /// What is for one of the readers of a room alone, in order.
+    pub own: HashMap<UserId, Vec<Arc<Frame>>>,
     pub through: Position,
     /// Events up to here are no longer in the log.
     pub floor: Position,
@@ -68,16 +74,20 @@ impl LogRead {
         }
     }
 
-    pub async fn find(&self, node: &LiveNode) -> Result<Found, Error> {
+    /// Reads it. `readers` are the people whose streams wait for a page of a room.
+    pub async fn find(&self, node: &LiveNode, mut readers: Vec<UserId>) -> Result<Found, Error> {
         let Self { reader, scope, what, .. } = *self;
         let store = &node.store;
         let cursors = store.cursors().pinned();
         Ok(match (what, scope) {
             (What::Page(after, upto), Scope::Room(room)) => {
-                Found::Stretch(stretch(&cursors, store.room_events(room, after, upto, PAGE).await?))
+                readers.sort_unstable();
+                readers.dedup();
+                let (page, own) = store.room_events(room, readers, (after, upto), PAGE).await?;
+                Found::Stretch(stretch(&cursors, page, &own))
             }
             (What::Page(after, upto), Scope::Person) => {
-                Found::Stretch(stretch(&cursors, store.user_events(reader, after, upto, PAGE).await?))
+                Found::Stretch(stretch(&cursors, store.user_events(reader, after, upto, PAGE).await?, &[]))
             }
             (What::Snapshot, Scope::Room(room)) => {
                 match store.open_room_events(&RoomRef::Id(room), reader).await {
@@ -97,7 +107,7 @@ impl LogRead {
 }
 
 /// Encodes a page, cut to what one stream may hold in its queue.
-fn stretch(cursors: &Cursors, page: Page) -> Stretch {
+fn stretch(cursors: &Cursors, page: Page, own: &[Event]) -> Stretch {
     let Page { mut events, mut through, floor } = page;
     let mut bytes = 0;
     let fits = events.iter().take_while(|event| {
@@ -110,7 +120,18 @@ fn stretch(cursors: &Cursors, page: Page) -> Stretch {
         events.truncate(fits);
         through = events.last().map_or(through, |event| event.position);
     }
-    Stretch { run: Run::of(&events, cursors), through, floor }
+    Stretch { run: Run::of(&events, cursors), own: by_reader(own, cursors), through, floor }
+}
+
+/// The frames of events that are for one person each, in order.
+pub fn by_reader(events: &[Event], cursors: &Cursors) -> HashMap<UserId, Vec<Arc<Frame>>> {
+    let mut own: HashMap<UserId, Vec<Arc<Frame>>> = HashMap::new();
+    for frame in Run::of(events, cursors).frames {
+        if let Some(reader) = frame.person {
+            own.entry(reader).or_default().push(frame);
+        }
+    }
+    own
 }
 
 #[cfg(test)]

@@ -29,10 +29,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 /// A read and the streams that wait for it. There is more than one only for a page of a room, which is the same for all who
-/// may read it.
+/// may read it, but for what is for one of them alone.
 #[derive(Debug)]
 pub struct Waiting {
     pub keys: Vec<Key>,
+    /// Whose streams they are.
+    pub readers: Vec<UserId>,
     pub read: LogRead,
 }
 
@@ -56,10 +58,12 @@ impl Reads {
             && let Some(same) = self.waiting.iter_mut().find(|waiting| waiting.read.answers(scope, what))
         {
             same.keys.push(key);
+            same.readers.push(reader);
             return same.read.number;
         }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        self.waiting.push_back(Waiting { keys: vec![key], read: LogRead { number, reader, scope, what } });
+        let read = LogRead { number, reader, scope, what };
+        self.waiting.push_back(Waiting { keys: vec![key], readers: vec![reader], read });
         number
     }
 
@@ -79,13 +83,13 @@ impl Reads {
     /// Starts the next reads, as many as may be under way at once.
     pub fn go_on(&mut self) {
         while self.under_way.len() < AT_ONCE
-            && let Some(Waiting { keys, read }) = self.waiting.pop_front()
+            && let Some(Waiting { keys, readers, read }) = self.waiting.pop_front()
         {
             self.under_way.insert(read.number);
             let (node, mailbox) = (self.node.clone(), self.mailbox.clone());
             self.tasks.spawn(async move {
                 // The writer starts its next read only after the reply to this one: a panic must be a reply, too.
-                let found = AssertUnwindSafe(read.find(&node)).catch_unwind().await;
+                let found = AssertUnwindSafe(read.find(&node, readers)).catch_unwind().await;
                 let found = found.unwrap_or_else(|_| Err(Error::Panicked));
                 if let Err(Error::Overloaded | Error::Unavailable(_)) = found {
                     // Streams ask again as soon as they have the reply.

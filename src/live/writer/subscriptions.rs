@@ -35,7 +35,7 @@ struct Subscription {
     listeners: Listeners,
 }
 
-/// Streams by what they show.
+/// Streams by what they show: one room, or all rooms of a person. A person's channel has both, too.
 #[derive(Clone, Debug, Default)]
 pub struct Listeners {
     pub of_room: Vec<Key>,
@@ -86,22 +86,16 @@ impl Subscriptions {
         let hub = &self.hub;
         let subscription =
             self.rooms.entry(room).or_insert_with(|| Subscription::new(hub.subscribe_room(room), hub));
-        if of_person {
-            subscription.listeners.of_person.push(key);
-        } else {
-            subscription.listeners.of_room.push(key);
-        }
-        subscription.missing.max(self.drained)
+        subscription.add(key, of_person).max(self.drained)
     }
 
-    /// The same for the memberships of a person.
-    pub fn follow_person(&mut self, user: UserId, key: Key) -> Position {
+    /// The same for what is about a person or for that person alone.
+    pub fn follow_person(&mut self, user: UserId, key: Key, of_person: bool) -> Position {
         self.begin_again();
         let hub = &self.hub;
         let subscription =
             self.people.entry(user).or_insert_with(|| Subscription::new(hub.subscribe_person(user), hub));
-        subscription.listeners.of_person.push(key);
-        subscription.missing.max(self.drained)
+        subscription.add(key, of_person).max(self.drained)
     }
 
     pub fn unfollow_room(&mut self, room: RoomId, key: Key) {
@@ -190,6 +184,17 @@ impl Subscriptions {
 impl Subscription {
     fn new(receiver: RunReceiver, hub: &Hub) -> Self {
         Self { receiver, missing: hub.reaching(), early: Vec::new(), listeners: Listeners::default() }
+    }
+
+    /// Adds a listener, and gives the mark up to which something may be missing.
+    fn add(&mut self, key: Key, of_person: bool) -> Position {
+        let Listeners { of_room, of_person: of_people } = &mut self.listeners;
+        if of_person {
+            of_people.push(key);
+        } else {
+            of_room.push(key);
+        }
+        self.missing
     }
 
     fn begin_again(&mut self, receiver: RunReceiver, hub: &Hub) {

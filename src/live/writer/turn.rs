@@ -2,6 +2,7 @@
 //! has something to say.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,9 @@ use super::shared::Shared;
 use super::stream::{SHARE, SLICES};
 use super::subscriptions::{Listeners, Source, Step, Subscriptions, Taken};
 use super::task::{Writer, next_timer};
-use crate::domain::ids::Position;
+use crate::domain::ids::{Position, RoomId};
 use crate::live::frame::{self, Chunk, Frame, Run};
+use crate::live::scope::Scope;
 
 /// After writing to this many outlets the writer lets the other tasks of its core run.
 const SOCKETS: usize = 64;
@@ -78,18 +80,65 @@ impl Writer {
                 self.mark(key);
             }
         }
+        let apart = self.apart(&taken);
         for Taken { source, runs, .. } in &taken {
-            let Some(runs) = runs else { continue };
+            let (Source::Room(room), Some(runs)) = (*source, runs) else { continue };
             if fit_one_write(runs) {
-                self.spread(*source, runs, through).await;
+                self.spread(room, runs, through, &apart).await;
                 continue;
             }
             // In pieces that go out in one write each: a quick reader takes the first while the others get theirs.
             for piece in pieces(runs) {
-                self.spread(*source, &piece, through).await;
+                self.spread(room, &piece, through, &apart).await;
             }
         }
+        self.offer_apart(apart, &taken, through).await;
         self.offer_to_people(&taken, through).await;
+    }
+
+    /// The streams of one room to which something comes by their reader's channel, and that. What comes by the channel of the room has
+    /// to be put in order with it.
+    fn apart<'t>(&self, taken: &'t [Taken]) -> HashMap<Key, Vec<&'t Arc<Frame>>> {
+        let mut apart: HashMap<Key, Vec<&Arc<Frame>>> = HashMap::new();
+        for Taken { source, runs, .. } in
+            taken.iter().filter(|taken| matches!(taken.source, Source::Person(_)))
+        {
+            for &key in &self.subscriptions.listeners(*source).of_room {
+                let scope = self.streams[key].stream.scope();
+                let frames = runs.iter().flatten().flat_map(|run| &run.frames);
+                let own = frames.filter(|frame| frame.is_personal() && scope == Scope::Room(frame.room));
+                let own: Vec<_> = own.collect();
+                if !own.is_empty() {
+                    apart.insert(key, own);
+                }
+            }
+        }
+        apart
+    }
+
+    /// Offers what came to these streams: in the order of the log, whether by the channel of the room or of the reader.
+    async fn offer_apart(
+        &mut self,
+        apart: HashMap<Key, Vec<&Arc<Frame>>>,
+        taken: &[Taken],
+        through: Position,
+    ) {
+        for (turn, (key, mut frames)) in apart.into_iter().enumerate() {
+            if turn % SOCKETS == SOCKETS - 1 {
+                yield_now().await;
+            }
+            let owned = &mut self.streams[key];
+            let scope = owned.stream.scope();
+            let of_room =
+                |taken: &&Taken| matches!(taken.source, Source::Room(room) if scope == Scope::Room(room));
+            let runs = taken.iter().filter(of_room).flat_map(|taken| &taken.runs).flatten();
+            frames.extend(runs.flat_map(|run| &run.frames));
+            frames.sort_by_key(|frame| frame.position);
+            for frame in frames {
+                owned.stream.offer(frame, through, &mut self.shared);
+            }
+            owned.mark(key, &mut self.dirty);
+        }
     }
 
     /// Offers what came to the streams of people, who listen to many channels: in the order of the log, whichever channel a
@@ -117,11 +166,21 @@ impl Writer {
         }
     }
 
-    /// Gives the runs of one room to its streams: as they are where that is possible, which is nearly always.
-    async fn spread(&mut self, source: Source, runs: &[Arc<Run>], through: Position) {
+    /// Gives the runs of one room to its streams, but not to those that are served apart: as they are where that is possible, which is
+    /// nearly always.
+    async fn spread(
+        &mut self,
+        room: RoomId,
+        runs: &[Arc<Run>],
+        through: Position,
+        apart: &HashMap<Key, Vec<&Arc<Frame>>>,
+    ) {
         let is_plain = runs.iter().all(|run| !run.changes_readers);
         let slices: Vec<_> = runs.iter().map(|run| IoSlice::new(&run.bytes)).collect();
-        for (turn, &key) in self.subscriptions.listeners(source).of_room.iter().enumerate() {
+        for (turn, &key) in self.subscriptions.listeners(Source::Room(room)).of_room.iter().enumerate() {
+            if !apart.is_empty() && apart.contains_key(&key) {
+                continue;
+            }
             if turn % SOCKETS == SOCKETS - 1 {
                 yield_now().await;
             }

@@ -10,7 +10,8 @@ use crate::domain::ids::SessionId;
 pub struct Committed {
     /// The epoch in which the log was locked. None where other nodes cannot write, because there it stays the same.
     pub epoch: Option<Epoch>,
-    /// The events that were added to the log, in the order of their positions, which have no hole.
+    /// The events that were added to the log, in the order of their positions, which have no hole. An event whose place a later one of
+    /// the same batch takes is here, and not in the log.
     pub events: Vec<Event>,
     /// Sessions that got a newer access token, and when that token expires.
     pub extended: Vec<(SessionId, Timestamp)>,

@@ -1,6 +1,7 @@
 //! The transaction of a batch as its requests see it: a savepoint for each, numbered events, and what the rest of the node must
 //! know after the commit. It knows nothing of requests.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
@@ -12,7 +13,7 @@ use super::tail::{Mark, Tail};
 use crate::bus::Cluster;
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::{Cursors, Epoch};
-use crate::domain::event::{Event, NewEvent, Subject};
+use crate::domain::event::{Audience, Event, NewEvent, Subject};
 use crate::domain::ids::{Ids, Position, SessionId};
 use crate::storage::epochs;
 use crate::storage::error::{BatchFailure, Failure};
@@ -29,6 +30,8 @@ statements! {
     ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
     STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    /// Takes the event out of the log whose place a newer one takes. So the log keeps one for each person, room and type.
+    SUPERSEDE = "DELETE FROM events WHERE audience = 'person' AND ref = $1 AND room_id = $2 AND type = $3";
 }
 
 /// How often a transaction meets the epochs of the log before it gives up. Twice is enough, unless other nodes begin new ones at the
@@ -214,7 +217,7 @@ impl Transaction {
         if self.tail.committed.events.is_empty() {
             return self.connection.commit_after(&last).await;
         }
-        last.extend(self.tail.committed.events.iter().map(stored));
+        last.extend(kept(&self.tail.committed.events));
         let head = self.tail.head();
         last.push(MOVE_HEAD.bind(head).bind(self.tail.at));
         if let (Some(Shared { cluster, .. }), Some(epoch)) = (&self.shared, self.tail.committed.epoch) {
@@ -234,12 +237,31 @@ impl Transaction {
     }
 }
 
+/// What is written of the events of a batch: those whose place a later one of the batch takes are left out, and those of earlier
+/// batches whose place one takes go.
+fn kept(events: &[Event]) -> impl Iterator<Item = Query<'_>> {
+    let is_personal = |event: &Event| event.kind.audience() == Audience::Person;
+    let mut left_out = HashSet::new();
+    if events.iter().any(is_personal) {
+        let mut newer = HashSet::new();
+        let personal = events.iter().rev().filter(|event| is_personal(event));
+        let superseded = personal.filter(|event| !newer.insert((event.subject, event.room(), event.kind)));
+        left_out = superseded.map(|event| event.position).collect();
+    }
+    events.iter().filter(move |event| !left_out.contains(&event.position)).flat_map(move |event| {
+        let supersede = is_personal(event).then(|| {
+            SUPERSEDE.bind(event.subject.map(Subject::uuid)).bind(event.room()).bind(event.kind.as_str())
+        });
+        supersede.into_iter().chain([stored(event)])
+    })
+}
+
 fn stored(event: &Event) -> Query<'_> {
     STORE_EVENT
         .bind(event.position)
         .bind(event.kind.audience().as_str())
         .bind(event.place.map(|place| place.room))
-        .bind(event.place.map(|place| place.seq))
+        .bind(event.place.and_then(|place| place.seq))
         .bind(event.kind.as_str())
         .bind(event.subject.map(Subject::uuid))
         .bind(&event.data)

@@ -16,10 +16,18 @@ pub fn event(room: RoomId, kind: EventType, person: Option<UserId>, position: Po
     Event {
         position,
         kind,
-        place: Some(Place { room, seq: position.0 }),
+        place: Some(Place { room, seq: Some(position.0) }),
         subject: person.map(Subject::Person),
         at: Timestamp::from_micros(0),
         data: "{}".into(),
+    }
+}
+
+/// What is for Ada alone, and names a room.
+pub fn mark(room: RoomId, position: Position) -> Event {
+    Event {
+        place: Some(Place { room, seq: None }),
+        ..event(room, EventType::ReadUpdated, Some(ADA), position)
     }
 }
 

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use super::events::{ADA, HOME, OTHER, SESSION};
-use super::events::{event, signed_out};
+use super::events::{event, mark, signed_out};
 use super::ground;
 use super::pipe::{Pipe, PipeOutlet};
 use crate::domain::clock::Clock;
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::{Audience, Event, EventType};
 use crate::domain::ids::{Ids, Position, RoomId};
 use crate::domain::session::Caller;
 use crate::live::frame::Run;
@@ -29,7 +29,7 @@ use crate::live::scope::Scope;
 use crate::live::sync::{AtomicI64, Mutex, Ordering};
 use crate::live::up_to_date::UpToDate;
 use crate::live::writer::adoption::{Adoption, Opened};
-use crate::live::writer::log_read::{Found, LogRead, LogReply, Stretch, What};
+use crate::live::writer::log_read::{Found, LogRead, LogReply, Stretch, What, by_reader};
 use crate::live::writer::mailbox::Mailbox;
 use crate::live::writer::note::Note;
 use crate::live::writer::reads::Waiting;
@@ -47,6 +47,8 @@ pub enum Step {
     Posts(&'static [RoomId]),
     /// Ada's name changes in a room.
     Renames(RoomId),
+    /// Ada's read mark in a room moves, which takes the place of the mark before in the log.
+    Marks(RoomId),
     Joins(RoomId),
     Leaves(RoomId),
     Deletes(RoomId),
@@ -172,15 +174,16 @@ impl Node {
                 writer = anew();
                 (last, turns) = (lives.next(), 0);
             }
-            while let Some(Waiting { keys, read }) = writer.reads.held() {
+            while let Some(Waiting { keys, read, .. }) = writer.reads.held() {
                 let (node, mailbox) = (self.clone(), mailbox.clone());
                 thread::spawn(move || {
-                    let (events, through) = node.log.lock().expect("no task fails").find(&read);
-                    let run = Run::of(&events, node.parts.store.cursors());
+                    let ((events, own), through) = node.log.lock().expect("no task fails").find(&read);
+                    let cursors = node.parts.store.cursors();
+                    let (run, own) = (Run::of(&events, cursors), by_reader(&own, cursors));
                     let found = if thread_rng().gen_bool(BUSY) {
                         Err(Error::Overloaded)
                     } else {
-                        Ok(Found::Stretch(Stretch { run, through, floor: Position(0) }))
+                        Ok(Found::Stretch(Stretch { run, own, through, floor: Position(0) }))
                     };
                     mailbox.put(Note::Read(keys, LogReply { number: read.number, found }));
                 });
@@ -242,6 +245,11 @@ impl Log {
                 committed.events = posts.map(post).collect();
             }
             Step::Renames(room) => committed.events = own(room, EventType::MemberUpdated),
+            Step::Marks(room) => {
+                committed.events = vec![mark(room, at)];
+                self.events
+                    .retain(|event| event.kind != EventType::ReadUpdated || event.room() != Some(room));
+            }
             Step::Joins(room) => {
                 committed.events = own(room, EventType::MemberJoined);
                 self.rooms.push((room, at));
@@ -261,11 +269,12 @@ impl Log {
         committed
     }
 
-    fn find(&self, read: &LogRead) -> (Vec<Event>, Position) {
+    /// What is for Ada alone comes beside the page of a room.
+    fn find(&self, read: &LogRead) -> ((Vec<Event>, Vec<Event>), Position) {
         let What::Page(after, upto) = read.what else { unreachable!("nothing is purged") };
         assert!(upto <= self.head(), "asked for what is not committed");
         let is_shown = |event: &&Event| match read.scope {
-            Scope::Room(room) => event.room() == Some(room),
+            Scope::Room(room) => event.room() == Some(room) && event.kind.audience() == Audience::Room,
             Scope::Person => event.room().is_some_and(|in_room| {
                 let since = self.rooms.iter().find(|(room, _)| *room == in_room);
                 event.person() == Some(ADA)
@@ -274,11 +283,16 @@ impl Log {
             }),
         };
         let asked = self.events.iter().filter(|event| after < event.position && event.position <= upto);
+        let own = |event: &&Event| match read.scope {
+            Scope::Room(room) => event.room() == Some(room) && event.kind.audience() == Audience::Person,
+            Scope::Person => false,
+        };
+        let own = asked.clone().filter(own).cloned().collect();
         let mut events: Vec<_> = asked.filter(is_shown).take(PAGE + 1).cloned().collect();
         let is_cut = events.len() > PAGE;
         events.truncate(PAGE);
         let last = events.last().map(|event| event.position).filter(|_| is_cut);
-        (events, last.unwrap_or(upto))
+        ((events, own), last.unwrap_or(upto))
     }
 }
 

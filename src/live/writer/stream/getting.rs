@@ -85,7 +85,16 @@ impl Stream {
         if stretch.floor > self.seen {
             return false;
         }
-        self.ready.extend(stretch.run.frames.iter().cloned());
+        let through = stretch.through;
+        let own = stretch.own.get(&self.reader).into_iter().flatten();
+        let mut own = own.filter(|frame| frame.position <= through).peekable();
+        if own.peek().is_some() {
+            let mut frames: Vec<_> = stretch.run.frames.iter().chain(own).cloned().collect();
+            frames.sort_by_key(|frame| frame.position);
+            self.ready.extend(frames);
+        } else {
+            self.ready.extend(stretch.run.frames.iter().cloned());
+        }
         (self.seen, self.replayed) = (stretch.through, stretch.through);
         let Phase::Replaying(replay) = &mut self.phase else { return true };
         replay.asked = None;

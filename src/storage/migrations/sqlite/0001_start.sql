@@ -64,7 +64,8 @@ CREATE INDEX rooms_to_purge ON rooms (deleted_at) WHERE deleted_at IS NOT NULL A
 CREATE UNIQUE INDEX rooms_client_id ON rooms (created_by, client_id) WHERE client_id IS NOT NULL;
 
 -- A membership holds from the position `since` to the position `until`; it is closed, not deleted. `username` repeats that of
--- the user, which never changes: by it the members of a room are listed.
+-- the user, which never changes: by it the members of a room are listed. `posted` and `posted_seq` say where the member's newest
+-- message stands, or one a little before it: not every post moves them (see `storage::posting`).
 CREATE TABLE members (
     room_id   BLOB   NOT NULL REFERENCES rooms (id),
     user_id   BLOB   NOT NULL REFERENCES users (id),
@@ -73,6 +74,8 @@ CREATE TABLE members (
     until     BIGINT,
     role      TEXT   NOT NULL,
     joined_at BIGINT NOT NULL,
+    posted    BIGINT,
+    posted_seq BIGINT,
     PRIMARY KEY (room_id, user_id, since)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX members_present ON members (user_id, room_id) WHERE until IS NULL;
@@ -81,7 +84,19 @@ CREATE INDEX members_by_role ON members (room_id, role, until) WHERE until IS NU
 CREATE INDEX members_closed ON members (until) WHERE until IS NOT NULL;
 CREATE INDEX members_who_left ON members (user_id, until) WHERE until IS NOT NULL;
 
--- The present state of every message ever posted; `position` is that of its first event.
+-- How far a person has read a room: up to the message at `position`, or up to nothing (0), as of the event `as_of` of the room. What
+-- the person has posted since then is read, too. `version` goes on when the person leaves and comes back, so the row goes with the room.
+CREATE TABLE read_marks (
+    room_id  BLOB   NOT NULL REFERENCES rooms (id),
+    user_id  BLOB   NOT NULL REFERENCES users (id),
+    version  BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    as_of    BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id)
+) WITHOUT ROWID;
+
+-- The present state of every message ever posted; `position` is that of its first event. `mentions` has the ids of those whom it
+-- mentions, in the order of the text; `mentions_room` is there if it mentions everybody.
 CREATE TABLE messages (
     position    INTEGER NOT NULL PRIMARY KEY,
     id          BLOB    NOT NULL UNIQUE,
@@ -93,13 +108,26 @@ CREATE TABLE messages (
     client_hash BLOB,
     created_at  BIGINT  NOT NULL,
     edited_at   BIGINT,
-    deleted_at  BIGINT
+    deleted_at  BIGINT,
+    mentions    TEXT,
+    mentions_room BOOLEAN
 );
-CREATE INDEX messages_of_room ON messages (room_id, position);
+-- With what unread messages are counted by, so that counting reads the index alone.
+CREATE INDEX messages_of_room ON messages (room_id, position, author_id, deleted_at);
+CREATE INDEX messages_to_all ON messages (room_id, position) WHERE mentions_room IS NOT NULL;
 CREATE UNIQUE INDEX messages_client_id ON messages (room_id, author_id, client_id) WHERE client_id IS NOT NULL;
 
--- The log. `data` is the JSON of the event without its cursor; `ref` is the message, person or session that it is about. An
--- event of the audience `room` has a room and a seq; one of the audience `node` has neither.
+-- Who is mentioned by which message. A row goes with the mention.
+CREATE TABLE mentions (
+    room_id  BLOB   NOT NULL REFERENCES rooms (id),
+    user_id  BLOB   NOT NULL REFERENCES users (id),
+    position BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id, position)
+) WITHOUT ROWID;
+
+-- The log. `data` is the JSON of the event without its cursor; `ref` is the message, person or session that it is about, or the
+-- person it is for. An event of the audience `room` has a room and a seq. One of the audience `person` has no seq, and there is one of
+-- each type for a person and a room: the newest takes the place of the one before. One of the audience `node` has neither.
 CREATE TABLE events (
     position INTEGER NOT NULL PRIMARY KEY,
     audience TEXT    NOT NULL,
@@ -110,8 +138,9 @@ CREATE TABLE events (
     data     TEXT    NOT NULL,
     at       BIGINT  NOT NULL
 );
-CREATE INDEX events_of_room ON events (room_id, position) WHERE room_id IS NOT NULL;
+CREATE INDEX events_of_room ON events (room_id, position, seq) WHERE seq IS NOT NULL;
 CREATE INDEX events_about ON events (ref, position) WHERE ref IS NOT NULL;
+CREATE INDEX events_for_person ON events (ref, room_id, type) WHERE audience = 'person';
 
 -- One row: the newest position and its time, the newest purged one, the key of the cursors, the present epoch, and what the
 -- database looked like when the present epoch began, where many nodes share it.
