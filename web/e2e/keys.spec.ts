@@ -34,6 +34,7 @@ test('Alt and arrows go from room to room, with Shift from unread room to unread
   await page.keyboard.press('Alt+ArrowDown');
   await expect(heading(page, garden.name)).toBeFocused();
 
+  await bob.post(library, 'something');
   await bob.post(library, 'something new');
   await expect(page.getByRole('link', { name: /c-library.*unread/ })).toBeVisible();
   await page.keyboard.press('Shift+Alt+ArrowDown');
@@ -43,6 +44,13 @@ test('Alt and arrows go from room to room, with Shift from unread room to unread
   // There is no other unread room, so nothing happens.
   await page.keyboard.press('Shift+Alt+ArrowDown');
   await expect(heading(page, library.name)).toBeVisible();
+
+  // Among the messages arrows alone go from message to message, and with Alt they mean the same as everywhere.
+  await page.getByRole('log').focus();
+  await page.keyboard.press('ArrowUp');
+  await expect(messages(page).last()).toBeFocused();
+  await page.keyboard.press('Alt+ArrowUp');
+  await expect(heading(page, kitchen.name)).toBeFocused();
 });
 
 test('a question mark shows the keys and a slash the directory, but not while writing, and not when switched off', async ({

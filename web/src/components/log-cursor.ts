@@ -1,5 +1,6 @@
 // Owns which message of the log the reader is at: by focus, by the mouse, or by a long press. That row is active: its links
 // and actions can be reached. Must not know what a message says, nor where the list is scrolled to.
+import { isWithOthers } from '../platform/shortcuts';
 import type { Row } from '../state/row.svelte';
 import type { Timeline } from '../state/timeline.svelte';
 
@@ -47,6 +48,8 @@ export class LogCursor {
 
   /** Moves focus by one message for an arrow key. */
   move(event: KeyboardEvent, log: HTMLElement): void {
+    // With another key they go from room to room, or select text.
+    if (isWithOthers(event)) return;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (!step || event.target instanceof HTMLButtonElement) return;
     const messages = [...log.querySelectorAll<HTMLElement>('.message')];

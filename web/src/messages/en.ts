@@ -162,6 +162,8 @@ export const en = {
   goesOnIn: (seconds: number) => `Goes on in ${count(seconds, 'second', 'seconds')}.`,
   tryNow: 'Try now',
   notSent: (why: string) => (why ? `Not sent: ${why}` : 'Not sent.'),
+  messagesRefused: (n: number) =>
+    `${count(n, 'message was', 'messages were')} not sent. The reason stands at ${plural(n, { one: 'it', other: 'each' })}.`,
   noFiles: 'Files cannot be sent yet. Send a link to the file instead.',
   retryMessage: 'Retry sending this message',
   deleteMessage: 'Delete this unsent message',
@@ -198,6 +200,7 @@ export const en = {
   chooseEmoji: 'Choose an emoji',
   searchEmoji: 'Search emoji',
   recentEmoji: 'Used last',
+  foundEmoji: 'Found',
   emojiGroups: 'Kinds of emoji',
   emojiGroup: [
     'Smileys',

@@ -149,6 +149,7 @@ export const zh: Messages = {
   goesOnIn: (seconds) => `${number(seconds)} 秒后继续。`,
   tryNow: '现在重试',
   notSent: (why) => (why ? `没有发送：${why}` : '没有发送。'),
+  messagesRefused: (n) => `${number(n)} 条消息没有发送，原因写在消息旁边。`,
   noFiles: '还不能发送文件。可以改为发送文件的链接。',
   retryMessage: '重新发送这条消息',
   deleteMessage: '删除这条未发送的消息',
@@ -185,6 +186,7 @@ export const zh: Messages = {
   chooseEmoji: '选择表情',
   searchEmoji: '搜索表情',
   recentEmoji: '最近使用',
+  foundEmoji: '搜索结果',
   emojiGroups: '表情分类',
   emojiGroup: [
     '笑脸',

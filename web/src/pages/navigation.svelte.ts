@@ -56,7 +56,8 @@ export class Navigation {
     const typing = isTextBox(event.target);
     const key = shortcut(event, typing, letterKeys.value === 'on');
     // What is open has its own keys.
-    if (!key || (key !== 'switch' && document.querySelector('dialog[open], :popover-open'))) return;
+    if (!key || (key === 'escape' && !this.here)) return;
+    if (key !== 'switch' && document.querySelector('dialog[open], :popover-open')) return;
     event.preventDefault();
     this.#act(key, typing);
   };

@@ -33,6 +33,10 @@ export function shortcut(press: Press, typing: boolean, characters: boolean): Sh
   return key === '/' ? 'directory' : key === '?' ? 'list' : null;
 }
 
+/** Whether a key is pressed together with one that gives it another meaning. */
+export const isWithOthers = ({ altKey, ctrlKey, metaKey, shiftKey }: KeyboardEvent): boolean =>
+  altKey || ctrlKey || metaKey || shiftKey;
+
 /** Whether what is typed there becomes text. */
 export const isTextBox = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&

@@ -295,6 +295,22 @@ table('what is hostile', [
   ['https://ada:secret@evil.example'],
   ['[a](https://bank.example@evil.example)', '[a](https://bank.example@evil.example)'],
   [
+    '[**https://bank.example**](https://evil.example/x)',
+    '<a https://evil.example/x><b>https://bank.example</b> (https://evil.example/x)</a>',
+  ],
+  [
+    '[`https://bank.example`](https://evil.example/x)',
+    '<a https://evil.example/x><c>https://bank.example</c> (https://evil.example/x)</a>',
+  ],
+  [
+    '[see https://bank.example ✓](https://evil.example/x)',
+    '<a https://evil.example/x>see https://bank.example ✓ (https://evil.example/x)</a>',
+  ],
+  [
+    '[https://evil.example or https://bank.example](https://evil.example/x)',
+    '<a https://evil.example/x>https://evil.example or https://bank.example (https://evil.example/x)</a>',
+  ],
+  [
     '[https://bank.example](https://evil.example/x)',
     '<a https://evil.example/x>https://bank.example (https://evil.example/x)</a>',
   ],

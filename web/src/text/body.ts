@@ -1,7 +1,7 @@
 // Owns how a message's text is read: Markdown as people write it in a chat. It gives pieces, never HTML, and a text is
 // read once. Must not know how the pieces are shown.
 import type { Token, Tokens } from 'marked';
-import { safeHref, wholeAddress, withoutHidden } from './address';
+import { findAddresses, safeHref, wholeAddress, withoutHidden } from './address';
 import { isFewEmoji } from './emoji';
 import { lex } from './lexer';
 
@@ -163,12 +163,15 @@ function link(token: Tokens.Link): Span[] {
   const href = safeHref(token.href);
   if (!href) return [{ kind: 'text', text: token.raw }];
   if (token.autolink) return [{ kind: 'link', href, spans: [bare(token.text)] }];
-  const label = withoutHidden(token.text).trim();
   const spans = toSpans(token.tokens).map(stripped);
+  // What the reader sees of it, without marks: an address in bold is an address all the same.
+  const label = spans.map(lettersOf).join('').trim();
   if (!label) return [{ kind: 'link', href, spans: [bare(href)] }];
-  const shown = wholeAddress(label);
-  if (!shown) return [{ kind: 'link', href, title: bare(href).text, spans }];
-  if (host(shown.href) === host(href)) return [{ kind: 'link', href, spans }];
+  const named = findAddresses(label);
+  if (named.every((shown) => host(shown.href) === host(href))) {
+    if (wholeAddress(label)) return [{ kind: 'link', href, spans }];
+    return [{ kind: 'link', href, title: bare(href).text, spans }];
+  }
   // The text names one place and the link leads to another: the reader sees both, and can follow the true one.
   const text = { kind: 'text', text: ` (${bare(href).text})` } as const;
   return [{ kind: 'link', href, title: bare(href).text, spans: [...spans, text] }];
@@ -178,6 +181,9 @@ const bare = (address: string) =>
   ({ kind: 'text', text: withoutHidden(address).replace(/^mailto:/i, '') }) as const;
 
 const host = (href: string): string => new URL(href).host || href;
+
+const lettersOf = (span: Span): string =>
+  'spans' in span ? span.spans.map(lettersOf).join('') : span.text;
 
 function stripped(span: Span): Span {
   if ('spans' in span) return { ...span, spans: span.spans.map(stripped) };
