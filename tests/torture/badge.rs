@@ -47,9 +47,13 @@ impl Badge {
 
     /// The same, and which node it is.
     pub fn somewhere(&mut self) -> (usize, Person) {
-        let Door { node, address } = self.doors[self.chance.index(self.doors.len())];
+        let Door { node, address } = self.door();
         let person = self.person.at(address);
         (node, if self.is_impatient { person.patient_for(PATIENCE) } else { person })
+    }
+
+    fn door(&mut self) -> Door {
+        self.doors[self.chance.index(self.doors.len())]
     }
 
     /// Notes that a request has no answer. A node that was asked by somebody patient must not hang for that long.
@@ -61,7 +65,10 @@ impl Badge {
     pub async fn renews(&mut self, world: &World) {
         loop {
             let body = json!({ "refresh_token": self.person.refresh_token });
-            let (node, person) = self.somewhere();
+            let Door { node, address } = self.door();
+            // With patience: a request that was given up may be read long after the next one was answered, and would then be taken
+            // for one with a stolen token.
+            let person = self.person.at(address);
             // A node that sleeps for long would take the old token for a stolen one when it wakes up.
             let Some(_awake) = world.stays_awake(node) else {
                 world.a_moment().await;

@@ -53,6 +53,8 @@ pub struct Reader {
     /// The message after which nothing more comes.
     last: String,
     cursor: String,
+    /// The node that was asked last.
+    node: usize,
     chance: Chance,
     progress: Progress,
     pub shown: Vec<Shown>,
@@ -85,6 +87,7 @@ impl Reader {
             comes_and_goes: false,
             last,
             cursor: cursor.to_owned(),
+            node: 0,
             chance,
             shown: Vec::new(),
             stretches: Vec::new(),
@@ -98,7 +101,9 @@ impl Reader {
         let room = self.room.as_ref().map(|room| format!("/v1/rooms/{}/events", room.id));
         let path = room.unwrap_or_else(|| "/v1/events".to_owned());
         loop {
-            let person = self.badge.anywhere();
+            let (node, person) = self.badge.somewhere();
+            self.node = node;
+            self.does(format!("opens at node {node} after {}", self.cursor));
             let opening = if self.chance.one_in(2) {
                 person.opening(&path).last_event_id(&self.cursor)
             } else {
@@ -113,7 +118,10 @@ impl Reader {
                 Err(NoStream::Refused(status, code)) => {
                     *self.refused.entry(status).or_default() += 1;
                     match status {
-                        401 => self.badge.renews(&world).await,
+                        401 => {
+                            self.does("renews".to_owned());
+                            self.badge.renews(&world).await;
+                        }
                         403 | 404 if self.comes_and_goes => world.a_moment().await,
                         503 => world.a_moment().await,
                         _ => panic!("{}: {status} {code}", self.name),
@@ -135,6 +143,9 @@ impl Reader {
         let hangs_up_after = if self.chance.one_in(3) { self.chance.below(100) } else { u64::MAX };
         let mut read = 0;
         while let Some(frame) = self.in_time(stream.try_next()).await.flatten() {
+            if !frame.event.is_empty() {
+                self.does(format!("reads at node {} after {} {}", self.node, frame.event, frame.data));
+            }
             match frame.event.as_str() {
                 "" => {
                     assert!(read > 0, "{}: an event before hello", self.name);
@@ -173,6 +184,10 @@ impl Reader {
         false
     }
 
+    fn does(&self, what: String) {
+        self.progress.lock().expect("nobody panics with it").does(what);
+    }
+
     fn says_bye(&mut self, reason: String) {
         let is_expected = match reason.as_str() {
             "expired" | "shutdown" | "slow" => true,
@@ -187,7 +202,10 @@ impl Reader {
     fn notes(&mut self, frame: &Frame) -> bool {
         frame.cursor().clone_into(&mut self.cursor);
         let shown = Shown::of(frame);
-        self.progress.lock().expect("nobody panics with it").insert(shown.room.clone(), shown.seq);
+        let mut reach = self.progress.lock().expect("nobody panics with it");
+        reach.newest.insert(shown.room.clone(), shown.seq);
+        reach.does(format!("reads at node {}", self.node));
+        drop(reach);
         self.shown.push(shown);
         says(frame, &self.last)
     }

@@ -54,8 +54,22 @@ impl Drop for Awake<'_> {
     }
 }
 
-/// The newest seq that a reader was shown of each room.
-pub type Progress = Arc<Mutex<HashMap<String, i64>>>;
+/// How far a reader got, and what they are in the middle of.
+#[derive(Debug)]
+pub struct Reach {
+    /// The newest seq that was shown of each room.
+    pub newest: HashMap<String, i64>,
+    doing: String,
+    since: Instant,
+}
+
+pub type Progress = Arc<Mutex<Reach>>;
+
+impl Reach {
+    pub fn does(&mut self, doing: impl Into<String>) {
+        (self.doing, self.since) = (doing.into(), Instant::now());
+    }
+}
 
 impl World {
     pub fn new() -> Arc<Self> {
@@ -143,18 +157,20 @@ impl World {
     /// The place where a reader notes how far they got.
     pub fn progress_of(&self, reader: &str) -> Progress {
         let mut all = self.progress.lock().expect("nobody panics with it");
-        all.entry(reader.to_owned()).or_default().clone()
+        let new = || Reach { newest: HashMap::new(), doing: "nothing yet".into(), since: Instant::now() };
+        all.entry(reader.to_owned()).or_insert_with(|| Arc::new(Mutex::new(new()))).clone()
     }
 
-    /// Readers who have been shown less of the room than this.
+    /// Readers who have been shown less of the room than this, and what each has been doing for how long.
     pub fn behind(&self, room: &str, seq: i64, reads: impl Fn(&str) -> bool) -> Vec<String> {
         let all = self.progress.lock().expect("nobody panics with it");
-        let is_behind = |progress: &Progress| {
-            progress.lock().expect("nobody panics with it").get(room).is_none_or(|newest| *newest < seq)
-        };
-        all.iter()
-            .filter(|(name, progress)| reads(name) && is_behind(progress))
-            .map(|(name, _)| name.clone())
-            .collect()
+        let readers = all.iter().filter(|(name, _)| reads(name));
+        let behind = readers.filter_map(|(name, progress)| {
+            let reach = progress.lock().expect("nobody panics with it");
+            let newest = reach.newest.get(room).copied().unwrap_or(0);
+            (newest < seq)
+                .then(|| format!("{name}: at {newest}, {} for {:?}", reach.doing, reach.since.elapsed()))
+        });
+        behind.collect()
     }
 }
