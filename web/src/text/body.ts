@@ -33,6 +33,8 @@ export interface Body {
   blocks: Block[];
   /** Nothing but one to three emoji. */
   big: boolean;
+  /** Has characters that may reach beyond their line: any but Latin, Chinese, Japanese and Korean ones. */
+  tall: boolean;
 }
 
 /** Without any of these a text is one piece, and marked is not asked. */
@@ -57,7 +59,7 @@ function read(text: string): Body {
   const trimmed = text.replace(/\r\n?/g, '\n').replace(/^(?:[ \t]*\n)+|\s+$/g, '');
   if (!marks.test(trimmed)) return plain(trimmed);
   try {
-    return { blocks: toBlocks(lex(trimmed)), big: isFewEmoji(trimmed.trim()) };
+    return whole(toBlocks(lex(trimmed)), trimmed);
   } catch {
     // Whatever marked stumbles over, the message can still be read as it was typed.
     return plain(trimmed);
@@ -66,8 +68,16 @@ function read(text: string): Body {
 
 function plain(text: string): Body {
   const blocks: Block[] = text ? [{ kind: 'prose', spans: [{ kind: 'text', text }] }] : [];
-  return { blocks, big: isFewEmoji(text.trim()) };
+  return whole(blocks, text);
 }
+
+const flat = /^[\0-\u02ff\u2010-\u2027\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]*$/;
+
+const whole = (blocks: Block[], text: string): Body => ({
+  blocks,
+  big: isFewEmoji(text.trim()),
+  tall: !flat.test(text),
+});
 
 /** Paragraphs with nothing but empty lines between them are one piece, so that the lines stay as they were typed. */
 function toBlocks(tokens: Token[]): Block[] {
