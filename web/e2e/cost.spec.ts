@@ -29,6 +29,9 @@ test('a message costs as much among 290 rows as among 60, and is laid out once',
   await loadRows(page, 40);
   const other = await otherPage(browser, ada, roomPath(many));
   await loadRows(other, 270);
+  // Further up, where all rows are kept: at the end the newest are enough.
+  await other.locator('.scroller').evaluate((scroller) => (scroller.scrollTop = -600));
+  await expect(other.getByRole('button', { name: 'Jump to latest' })).toBeVisible();
 
   const cost = async (shown: Page, room: ApiRoom, text: string) => {
     await shown.bringToFront();
@@ -53,6 +56,7 @@ test('a message costs as much among 290 rows as among 60, and is laid out once',
   expect(least(large)).toBeLessThanOrEqual(8);
   expect(least(large)).toBeLessThanOrEqual(1.5 * least(small) + 1);
   for (const { layouts } of large) expect(layouts).toBeLessThanOrEqual(25);
+  expect(await messages(other).count()).toBe(290);
 });
 
 test('twenty messages a second on a slow machine leave the page quick to answer', async ({
@@ -78,25 +82,38 @@ test('twenty messages a second on a slow machine leave the page quick to answer'
   });
   const longest = await longestTask(cdp);
   await box(page).focus();
-  /** The answer (ms) to one key in twenty, while messages come for two seconds. */
-  const slowest = async (round: number) => {
+  /** The answer (ms) to the slowest key but one in twenty, while something goes on for two seconds. */
+  const slowest = async (goesOn: (n: number) => Promise<unknown>) => {
     await page.evaluate(() => (window as unknown as Answers).answers.splice(0));
-    let posting = true;
-    const posts = (async () => {
-      for (let n = 0; n < 40; n++) await Promise.all([bob.post(room, `${round}:${n}`), pause(50)]);
-      posting = false;
+    let going = true;
+    const all = (async () => {
+      for (let n = 0; n < 40; n++) await Promise.all([goesOn(n), pause(50)]);
+      going = false;
     })();
     let pressed = 0;
-    for (; posting; pressed++) await Promise.all([page.keyboard.press('a'), pause(50)]);
-    await posts;
+    for (; going; pressed++) await Promise.all([page.keyboard.press('a'), pause(50)]);
+    await all;
     const answers = await page.evaluate(() => (window as unknown as Answers).answers);
     return answers.sort((a, b) => b - a)[Math.floor(0.05 * pressed)] ?? 0;
   };
-  const rounds = [await slowest(0), await slowest(1), await slowest(2)];
+  const messages = (round: number) => (n: number) => bob.post(room, `${round}:${n}`);
+  const rounds = [
+    await slowest(messages(0)),
+    await slowest(messages(1)),
+    await slowest(messages(2)),
+  ];
   await expect(page.getByText('2:39')).toBeVisible();
   expect(await longest()).toBeLessThanOrEqual(200);
-  // 100 ms where nothing else runs; the best round, because other work on the machine comes and goes.
-  expect(Math.min(...rounds)).toBeLessThanOrEqual(400);
+  // A yardstick under the same load: keys that do nothing but take the processor for about 60 ms each.
+  await page.evaluate(() => {
+    addEventListener('keydown', () => {
+      let mixed = 1;
+      for (let n = 0; n < 4_000_000; n++) mixed = (mixed ^ (mixed << 5) ^ (mixed >> 3)) + n;
+      document.documentElement.dataset.mixed = String(mixed);
+    });
+  });
+  const plain = [await slowest(() => pause(0)), await slowest(() => pause(0))];
+  expect(Math.min(...rounds)).toBeLessThanOrEqual(1.5 * Math.min(...plain));
 });
 
 for (const missed of [2_000, 10_000]) {

@@ -113,6 +113,10 @@ export class ScrollPlace {
     if (timeline.loading || timeline.phase !== 'ready') return;
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const ahead = Math.max(800, 1.5 * clientHeight);
+    // With room for rows that are lower than the others. With fewer, the next would be asked for at once.
+    timeline.needed = Math.ceil(
+      (1.5 * this.#messages.length * (clientHeight + ahead)) / scrollHeight,
+    );
     if (!timeline.atStart && scrollHeight - clientHeight + scrollTop < ahead) {
       void timeline.older().catch(() => {});
     } else if (!timeline.atEnd && -scrollTop < ahead) {

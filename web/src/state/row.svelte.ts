@@ -16,8 +16,8 @@ export class Row {
   active = $state(false);
   /** A link led to this message. */
   sought = $state(false);
-  /** The row before when this one was placed last: its id, or whether the room starts here. */
-  #below = '';
+  /** The row before when this one was placed last: its id, `start` of the room, empty when not known; null before that. */
+  #below: string | null = null;
 
   constructor(message: Message, mine: boolean) {
     this.id = message.id;
@@ -33,10 +33,13 @@ export class Row {
     if (same.some((field) => old[field] !== message[field])) this.message = message;
   }
 
-  /** Takes its place below the row before it. Does nothing if that is the same row as last time, unless `anew`. */
+  /**
+   * Takes its place below the row before it. Does nothing if that is the same row as last time, or is not kept any more,
+   * unless `anew`: a day line that appeared then would be read out.
+   */
   stand(before: Row | undefined, divider: number | null, first: boolean, anew: boolean): void {
-    const below = before?.id ?? (first ? 'start' : 'unknown');
-    if (below === this.#below && !anew) return;
+    const below = before?.id ?? (first ? 'start' : '');
+    if (this.#below !== null && (below === this.#below || !below) && !anew) return;
     this.#below = below;
     const place = placeOf(before?.message, this.message, divider, first);
     this.day = place.day;

@@ -15,6 +15,8 @@ type End = 'oldest' | 'newest';
 
 /** The most rows that are kept, plus at most one part. */
 const cap = 300;
+/** Of these, the rows that are kept at least while the reader follows at the end. */
+const few = 100;
 const livePart = 50;
 
 export class Stretch {
@@ -67,8 +69,11 @@ export class Stretch {
     if (!page.next_cursor) this.atEnd = true;
   }
 
-  /** Adds a message that was just posted; `shed` is the end that makes room for it. */
-  append(message: Message, cursor: string, shed: End): void {
+  /**
+   * Adds a message that was just posted. Whoever follows has new messages drawn all the time, and each costs more the more
+   * rows there are, so only the newest are kept: no fewer than `needed`. Who reads further up keeps what is there.
+   */
+  append(message: Message, cursor: string, following: boolean, needed: number): void {
     const row = this.#row(message);
     const last = this.#parts.at(-1);
     if (last?.live && last.rows.length < livePart) {
@@ -79,7 +84,8 @@ export class Stretch {
       if (last?.rows.length) this.#parts.push(fresh);
       else this.#parts = [{ ...fresh, before: undefined }];
     }
-    this.#shed(shed);
+    if (following) this.#shed('oldest', Math.max(few, needed));
+    else this.#shed('newest');
   }
 
   /** Takes a message that has changed, if it is kept. */
@@ -87,13 +93,14 @@ export class Stretch {
     for (const part of this.#parts) part.rows.find((row) => row.id === message.id)?.take(message);
   }
 
-  /** Drops whole parts from one end while there are too many rows. */
-  #shed(end: End): void {
+  /** Drops whole parts from one end while there are too many rows, or while more than `enough` would be left. */
+  #shed(end: End, enough = Infinity): void {
     let rows = this.#parts.reduce((sum, part) => sum + part.rows.length, 0);
-    while (rows > cap && this.#parts.length > 1) {
+    while (this.#parts.length > 1) {
       const gone = end === 'oldest' ? this.#parts[0]! : this.#parts.at(-1)!;
-      if (rows - gone.rows.length < cap / 2) break;
-      rows -= gone.rows.length;
+      const left = rows - gone.rows.length;
+      if (left < enough && (rows <= cap || left < cap / 2)) break;
+      rows = left;
       if (end === 'oldest') this.#parts.shift();
       else this.#parts.pop();
       if (end === 'newest') this.atEnd = false;

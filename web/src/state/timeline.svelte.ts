@@ -35,6 +35,8 @@ export class Timeline {
   unseenMore = $state(false);
   /** The reader is at the end and follows new messages. Set by the screen. */
   following = true;
+  /** How many rows fill the view and what is read ahead. Set by the screen. */
+  needed = 0;
   /** Counts the times that the stretch was replaced by another one. */
   starts = $state(0);
 
@@ -236,7 +238,7 @@ export class Timeline {
     if (type === 'message.posted') {
       const mine = message.author.id === this.#me;
       if (!mine && !(this.following && this.atEnd)) this.unseen++;
-      if (this.atEnd) this.#stretch.append(message, cursor, this.following ? 'oldest' : 'newest');
+      if (this.atEnd) this.#stretch.append(message, cursor, this.following, this.needed);
       this.#placed([message]);
     } else if (type === 'message.edited' || type === 'message.deleted') {
       this.#stretch.change(message);

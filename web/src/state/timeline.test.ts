@@ -77,6 +77,29 @@ describe('the timeline', () => {
     expect(timeline.atStart).toBe(true);
   });
 
+  test('who follows keeps the newest rows, as many as the screen needs; who reads further up keeps what is there', async () => {
+    const room = roomOf(290);
+    const timeline = timelineOf(room);
+    await timeline.open();
+    for (let n = 0; n < 4; n++) await timeline.older();
+    expect(seqs(timeline)).toEqual(range(41, 290));
+    timeline.following = false;
+    timeline.apply(room.post());
+    expect(seqs(timeline)).toEqual(range(41, 291));
+    timeline.following = true;
+    timeline.needed = 120;
+    timeline.apply(room.post());
+    expect(seqs(timeline)).toEqual(range(141, 292));
+    // Nothing appears at its first row: it looks as it did below the one that is gone.
+    const { day, head } = timeline.rows[0]!;
+    expect({ day, head }).toEqual({ day: false, head: false });
+    timeline.needed = 0;
+    timeline.apply(room.post());
+    expect(seqs(timeline)).toEqual(range(191, 293));
+    await timeline.older();
+    expect(seqs(timeline)).toEqual(range(141, 293));
+  });
+
   test('an event that is in the snapshot already is not shown twice', async () => {
     const room = roomOf(3);
     const timeline = timelineOf(room);
