@@ -9,6 +9,6 @@ use crate::domain::event::Event;
 pub fn at(part: &str, events: &[Event]) {
     static WANTED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("PARLOR_TEST_BREAKS").ok());
     let Some((wanted, words)) = WANTED.as_deref().and_then(|wanted| wanted.split_once(':')) else { return };
-    let is_meant = part == wanted && events.iter().any(|event| event.data.contains(words));
+    let is_meant = part == wanted && events.iter().any(|event| event.json().contains(words));
     assert!(!is_meant, "a break-down of the {part} was asked for");
 }

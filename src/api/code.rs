@@ -60,6 +60,10 @@ codes! {
         "The room is public, but the caller is not in it: join first.";
     NotAnOwner "not_an_owner" FORBIDDEN "Only owners of the room may do this"
         "The caller is in the room, but not its owner.";
+    NotTheAuthor "not_the_author" FORBIDDEN "Only its author may change a message"
+        "Somebody else has written the message.";
+    RoleTooLow "role_too_low" FORBIDDEN "The role in the room is too low for this"
+        "The caller is in the room, but neither its owner nor a moderator.";
     RegistrationClosed "registration_closed" FORBIDDEN "Registration is closed"
         "Accounts are made by the people who run the server.";
     WrongPassword "wrong_password" FORBIDDEN "The current password is wrong"
@@ -84,6 +88,12 @@ codes! {
         "Another public room has this name.";
     LastOwner "last_owner" CONFLICT "The room needs an owner"
         "The last owner can neither leave the room nor give up the role.";
+    MessageDeleted "message_deleted" CONFLICT "The message is deleted"
+        "The message is deleted: it can neither be changed nor pinned, and nobody can react to it.";
+    TooManyKinds "too_many_kinds" CONFLICT "The message has too many different reactions"
+        "A message can have 20 different reactions at most: take one that it has.";
+    TooManyPins "too_many_pins" CONFLICT "The room has too many pinned messages"
+        "A room can have 50 pinned messages at most: unpin one first.";
     ClientIdReused "client_id_reused" CONFLICT "The client_id was used for other content"
         "The caller sent something else under this `client_id` before.";
     TooManyRooms "too_many_rooms" CONFLICT "The person is in too many rooms"
@@ -96,6 +106,10 @@ codes! {
         "`Content-Type` is not `application/json` in UTF-8, or the body has a `Content-Encoding`.";
     TextNotAllowed "text_not_allowed" UNPROCESSABLE_ENTITY "The text is not allowed here"
         "A text has forbidden characters, nothing visible, too many lines, or a reserved name; `errors` names it.";
+    ReplyNotFound "reply_not_found" UNPROCESSABLE_ENTITY "There is no such message to answer"
+        "`reply_to` names no message of this room, or a deleted one.";
+    NotAnEmoji "not_an_emoji" UNPROCESSABLE_ENTITY "This is not one emoji"
+        "The path or `emoji` has something else than one emoji in its fully qualified form (RGI, Unicode UTS 51).";
     PasswordTooCommon "password_too_common" UNPROCESSABLE_ENTITY "The password is too easy to guess"
         "The password is a common one, or too close to the username.";
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests"

@@ -14,6 +14,7 @@ mod paging;
 mod paths;
 mod payload;
 pub mod problem;
+mod reactions;
 mod read_marks;
 mod reply;
 mod rooms;
@@ -112,6 +113,8 @@ enum Tag {
     Messages,
     /// How far one has read, on all devices alike.
     Reading,
+    /// Reacting to messages with emoji.
+    Reactions,
     /// Live streams by Server-Sent Events.
     Events,
 }
@@ -126,6 +129,7 @@ type Operations = (
     members::MembersApi,
     messages::MessagesApi,
     read_marks::ReadMarksApi,
+    reactions::ReactionsApi,
     events::EventsApi,
 );
 

@@ -118,6 +118,15 @@ impl Problem {
         }
     }
 
+    /// Names the field of the answered message, if it is that which was refused.
+    #[must_use]
+    pub fn of_reply(self) -> Self {
+        match self.code {
+            Code::ReplyNotFound => self.at("/reply_to", Refusal::ReplyNotFound.to_string()),
+            _ => self,
+        }
+    }
+
     pub fn status(&self) -> StatusCode {
         self.code.status()
     }
@@ -206,6 +215,13 @@ impl From<Refusal> for Problem {
             Refusal::SessionNotFound => Code::SessionNotFound,
             Refusal::NotAMember => Code::NotAMember,
             Refusal::NotAnOwner => Code::NotAnOwner,
+            Refusal::NotTheAuthor => Code::NotTheAuthor,
+            Refusal::RoleTooLow => Code::RoleTooLow,
+            Refusal::MessageDeleted => Code::MessageDeleted,
+            Refusal::ReplyNotFound => Code::ReplyNotFound,
+            Refusal::NotAnEmoji => Code::NotAnEmoji,
+            Refusal::TooManyKinds => Code::TooManyKinds,
+            Refusal::TooManyPins => Code::TooManyPins,
             Refusal::UsernameTaken => Code::UsernameTaken,
             Refusal::RoomNameTaken => Code::RoomNameTaken,
             Refusal::LastOwner => Code::LastOwner,

@@ -118,8 +118,9 @@ mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
     use crate::domain::cursor::EpochStart;
-    use crate::domain::event::{EventType, Place, Subject};
+    use crate::domain::event::{EventType, MessageText, Place, Subject};
     use crate::domain::ids::{Ids, SessionId};
+    use crate::domain::message::MessageBody;
 
     fn cluster(key: &[u8], node: u64) -> Cluster {
         let epochs = vec![EpochStart { epoch: Epoch(7), first: Position(1) }];
@@ -166,9 +167,10 @@ mod tests {
             position: Position(8),
             kind: EventType::MessagePosted,
             place: Some(Place { room, seq: Some(3) }),
-            subject: Some(Subject::Message(ids.message())),
+            subject: None,
             at,
             data: "{\"text\":\"a \\\" and \\u0000 and ü\"}".into(),
+            text: Some(MessageText { message: Position(3), body: MessageBody::stored("\"ü\"\n".into()) }),
         };
         let session = ids.session();
         let ended = Event {
@@ -176,6 +178,7 @@ mod tests {
             kind: EventType::SessionEnded,
             place: None,
             subject: Some(Subject::Session(session)),
+            text: None,
             ..posted.clone()
         };
         let events = [posted, ended];

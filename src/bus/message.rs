@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::Whisper;
 use crate::domain::clock::Timestamp;
-use crate::domain::event::{Event, EventType, Place, Subject};
+use crate::domain::event::{Event, EventType, MessageText, Place, Subject};
 use crate::domain::ids::{Position, RoomId, SessionId};
+use crate::domain::message::MessageBody;
 
 /// What was heard.
 #[derive(Debug)]
@@ -51,6 +52,9 @@ pub(super) struct Entry<'m> {
     at: i64,
     #[serde(borrow)]
     data: Cow<'m, str>,
+    /// The position at which the message was posted, and what it says.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    text: Option<(i64, Cow<'m, str>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +107,7 @@ impl<'m> Entry<'m> {
             subject: event.subject.map(Subject::uuid),
             at: event.at.micros(),
             data: event.data.as_str().into(),
+            text: event.text.as_ref().map(|text| (text.message.0, text.body.as_str().into())),
         }
     }
 
@@ -115,6 +120,10 @@ impl<'m> Entry<'m> {
             subject: self.subject.and_then(|id| kind.subject(id)),
             at: Timestamp::from_micros(self.at),
             data: self.data.into_owned(),
+            text: self.text.map(|(message, body)| MessageText {
+                message: Position(message),
+                body: MessageBody::stored(body.into_owned()),
+            }),
         })
     }
 }

@@ -231,7 +231,8 @@ fn reason(error: &ConnectError) -> String {
 fn is_tls(error: &ConnectError) -> bool {
     causes(error).any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>();
-        io.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+        io.and_then(std::io::Error::get_ref)
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
     })
 }
 

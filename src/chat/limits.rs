@@ -60,6 +60,10 @@ counted! {
     Post(UserId) => post_per_user;
     /// Messages that all members newly post in a room.
     PostIn(RoomId) => post_per_room;
+    /// Messages that a person edits, deletes, pins or unpins.
+    Edit(UserId) => edit_per_user;
+    /// Reactions that a person adds or takes back.
+    React(UserId) => react_per_user;
     /// Memberships that a person changes, and changes of their own name.
     Join(UserId) => join_per_user;
     /// Rooms that a person creates.

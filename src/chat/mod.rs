@@ -12,6 +12,7 @@ mod members;
 mod messages;
 mod meters;
 mod paging;
+mod reactions;
 mod read_marks;
 mod readiness;
 mod rooms;
@@ -39,7 +40,7 @@ pub use error::{Error, Result};
 pub use hashing::Hashing;
 pub use limits::Limits;
 pub use members::MembersPage;
-pub use messages::HistoryStart;
+pub use messages::{HistoryStart, RepliesStart};
 pub use meters::Meters;
 pub use paging::Paged;
 pub use rooms::{MyRooms, NewRoom};
@@ -47,7 +48,7 @@ pub use sessions::{Login, SessionEntry};
 pub use tokens::{SigningKey, Tokens};
 
 pub use crate::live::{EventStream, Start as StreamStart};
-pub use crate::storage::{Made, RoomChanges};
+pub use crate::storage::{Made, Pins, Reacting, RoomChanges};
 
 /// After a piece nothing is taken away for this many times the piece's own time. A room of a million messages is gone after about a
 /// quarter of an hour, and the p99 of posts stays below twice that of a quiet server (`make bench ROWS=deletion`).

@@ -169,6 +169,10 @@ sections! {
         "post_per_user" => post_per_user: Rate = "10, 2/s", RateText;
         /// Posts of all people in one room.
         "post_per_room" => post_per_room: Rate = "50, 50/s", RateText;
+        /// Messages that one person edits, deletes, pins or unpins.
+        "edit_per_user" => edit_per_user: Rate = "20, 2/s", RateText;
+        /// Reactions that one person adds or takes back.
+        "react_per_user" => react_per_user: Rate = "20, 4/s", RateText;
         /// Rooms that one person creates, joins or adds people to, and changes of their own name.
         "join_per_user" => join_per_user: Rate = "10, 1/6s", RateText;
         /// Rooms that one person creates: each is kept for ever, and its name is taken. Refused attempts do not count.

@@ -1,175 +1,19 @@
 //! Events: the entries of the log. The log keeps everything that others may see happen, and what every node has to know.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::clock::Timestamp;
+use super::emoji::Emoji;
 use super::ids::{MessageId, Position, RoomId, SessionId, UserId};
 use super::membership::Member;
-use super::message::Message;
+use super::message::{Message, MessageBody};
 use super::read_mark::ReadMark;
 use super::room::RoomState;
 use super::user::UserRef;
 
-/// The kinds of event, as `type` on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum EventType {
-    #[serde(rename = "room.created")]
-    RoomCreated,
-    #[serde(rename = "room.updated")]
-    RoomUpdated,
-    #[serde(rename = "room.deleted")]
-    RoomDeleted,
-    #[serde(rename = "member.joined")]
-    MemberJoined,
-    #[serde(rename = "member.left")]
-    MemberLeft,
-    #[serde(rename = "member.updated")]
-    MemberUpdated,
-    #[serde(rename = "message.posted")]
-    MessagePosted,
-    #[serde(rename = "read.updated")]
-    ReadUpdated,
-    #[serde(rename = "session.ended")]
-    SessionEnded,
-}
-
-/// Who gets an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Every member of its room. Such an event has a seq.
-    Room,
-    /// All streams of the person whom it is about, and nobody else. Such an event has no seq. A newer one about the same person, of the
-    /// same kind and naming the same room, takes its place in the log.
-    Person,
-    /// No stream, but every node, for its own view of who may see what.
-    Node,
-}
-
-/// What an event is about. The log has an index of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    Message(MessageId),
-    Person(UserId),
-    Session(SessionId),
-}
-
-/// What nobody has any more after an event of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    Nothing,
-    /// The membership of the person whom it is about.
-    Membership,
-    /// The room, and all memberships in it.
-    Room,
-    /// The session that it is about.
-    Session,
-}
-
-impl EventType {
-    pub const ALL: [Self; 9] = [
-        Self::RoomCreated,
-        Self::RoomUpdated,
-        Self::RoomDeleted,
-        Self::MemberJoined,
-        Self::MemberLeft,
-        Self::MemberUpdated,
-        Self::MessagePosted,
-        Self::ReadUpdated,
-        Self::SessionEnded,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RoomCreated => "room.created",
-            Self::RoomUpdated => "room.updated",
-            Self::RoomDeleted => "room.deleted",
-            Self::MemberJoined => "member.joined",
-            Self::MemberLeft => "member.left",
-            Self::MemberUpdated => "member.updated",
-            Self::MessagePosted => "message.posted",
-            Self::ReadUpdated => "read.updated",
-            Self::SessionEnded => "session.ended",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    pub const fn audience(self) -> Audience {
-        match self {
-            Self::RoomCreated
-            | Self::RoomUpdated
-            | Self::RoomDeleted
-            | Self::MemberJoined
-            | Self::MemberLeft
-            | Self::MemberUpdated
-            | Self::MessagePosted => Audience::Room,
-            Self::ReadUpdated => Audience::Person,
-            Self::SessionEnded => Audience::Node,
-        }
-    }
-
-    pub const fn ending(self) -> Ending {
-        match self {
-            Self::RoomDeleted => Ending::Room,
-            Self::MemberLeft => Ending::Membership,
-            Self::SessionEnded => Ending::Session,
-            Self::RoomCreated
-            | Self::RoomUpdated
-            | Self::MemberJoined
-            | Self::MemberUpdated
-            | Self::MessagePosted
-            | Self::ReadUpdated => Ending::Nothing,
-        }
-    }
-
-    /// Whether it changes for anybody what may be seen of the room.
-    pub const fn changes_readers(self) -> bool {
-        match self {
-            Self::RoomDeleted | Self::MemberJoined | Self::MemberLeft => true,
-            Self::RoomCreated
-            | Self::RoomUpdated
-            | Self::MemberUpdated
-            | Self::MessagePosted
-            | Self::ReadUpdated
-            | Self::SessionEnded => false,
-        }
-    }
-
-    /// The subject of an event of this kind, by its id.
-    pub const fn subject(self, id: Uuid) -> Option<Subject> {
-        match self {
-            Self::RoomCreated | Self::RoomUpdated | Self::RoomDeleted => None,
-            Self::MemberJoined | Self::MemberLeft | Self::MemberUpdated | Self::ReadUpdated => {
-                Some(Subject::Person(UserId::from_uuid(id)))
-            }
-            Self::MessagePosted => Some(Subject::Message(MessageId::from_uuid(id))),
-            Self::SessionEnded => Some(Subject::Session(SessionId::from_uuid(id))),
-        }
-    }
-}
-
-impl Audience {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Room => "room",
-            Self::Person => "person",
-            Self::Node => "node",
-        }
-    }
-}
-
-impl Subject {
-    pub const fn uuid(self) -> Uuid {
-        match self {
-            Self::Message(id) => id.uuid(),
-            Self::Person(id) => id.uuid(),
-            Self::Session(id) => id.uuid(),
-        }
-    }
-}
+pub use super::event_type::{Audience, Ending, EventType, Subject};
 
 /// An event that is about to be written. It carries whole new state, so applying it twice is harmless.
 #[derive(Clone, Debug, Serialize)]
@@ -181,16 +25,57 @@ pub struct NewEvent {
     pub at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<UserRef>,
+    #[serde(flatten)]
+    mentions: Option<MentionChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message>,
+    reaction: Option<ReactionChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<Member>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room_state: Option<RoomState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<ReadMark>,
+    /// The last field: see [`Event::json`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+    /// The position at which the message was posted. None for the event that posts it, which does not know it yet.
+    #[serde(skip)]
+    posted_at: Option<Position>,
     #[serde(skip)]
     pub subject: Option<Subject>,
+}
+
+/// Who is mentioned since an edit or a deletion, and who no longer is. It stays as it was when the event was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MentionChange {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentioned: Vec<UserId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmentioned: Vec<UserId>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unmentioned_room: bool,
+}
+
+impl MentionChange {
+    pub fn between(before: &Message, after: &Message) -> Self {
+        let only_in = |one: &Message, other: &Message| {
+            let people = one.mentions.iter().map(|person| person.id);
+            people.filter(|id| other.mentions.iter().all(|person| person.id != *id)).collect()
+        };
+        Self {
+            mentioned: only_in(after, before),
+            unmentioned: only_in(before, after),
+            unmentioned_room: before.mentions_room && !after.mentions_room,
+        }
+    }
+}
+
+/// How many people react to a message with an emoji after an event: none after the last one has stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReactionChange {
+    pub message: MessageId,
+    pub emoji: Emoji,
+    pub count: i64,
 }
 
 /// The room that an event names.
@@ -210,11 +95,57 @@ impl NewEvent {
             place: Some(Place { room: message.room, seq: Some(message.seq) }),
             at: message.created_at,
             actor: Some(message.author.clone()),
-            subject: Some(Subject::Message(message.id)),
+            subject: None,
+            posted_at: None,
             message: Some(message),
+            mentions: None,
+            reaction: None,
             member: None,
             room_state: None,
             read: None,
+        }
+    }
+
+    /// Something happened to a message, which is now as given. `seq` is that of this event, `posted_at` the position at which the
+    /// message was posted.
+    pub fn of_message(
+        kind: EventType,
+        seq: i64,
+        actor: UserRef,
+        (posted_at, message): (Position, Message),
+        at: Timestamp,
+    ) -> Self {
+        let place = Some(Place { room: message.room, seq: Some(seq) });
+        Self { kind, place, at, actor: Some(actor), posted_at: Some(posted_at), ..Self::posted(message) }
+    }
+
+    /// The same with what has changed in whom the message mentions.
+    #[must_use]
+    pub fn mentioning(self, mentions: MentionChange) -> Self {
+        Self { mentions: Some(mentions), ..self }
+    }
+
+    /// Somebody has reacted to a message of a room, or does so no longer.
+    pub fn of_reaction(
+        kind: EventType,
+        (room, seq): (RoomId, i64),
+        actor: UserRef,
+        reaction: ReactionChange,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            kind,
+            place: Some(Place { room, seq: Some(seq) }),
+            at,
+            actor: Some(actor),
+            message: None,
+            posted_at: None,
+            mentions: None,
+            reaction: Some(reaction),
+            member: None,
+            room_state: None,
+            read: None,
+            subject: None,
         }
     }
 
@@ -226,6 +157,9 @@ impl NewEvent {
             at,
             actor: Some(actor),
             message: None,
+            posted_at: None,
+            mentions: None,
+            reaction: None,
             member: None,
             room_state: Some(room),
             read: None,
@@ -256,6 +190,9 @@ impl NewEvent {
             at,
             actor: None,
             message: None,
+            posted_at: None,
+            mentions: None,
+            reaction: None,
             member: None,
             room_state: None,
             read: None,
@@ -272,11 +209,29 @@ impl NewEvent {
             subject: Some(Subject::Person(person.id)),
             actor: Some(person),
             message: None,
+            posted_at: None,
+            mentions: None,
+            reaction: None,
             member: None,
             room_state: None,
             read: Some(read),
         }
     }
+
+    /// What its message says, for the event at this position.
+    pub fn text(&self, position: Position) -> Option<MessageText> {
+        let message = self.message.as_ref()?;
+        Some(MessageText { message: self.posted_at.unwrap_or(position), body: message.body.clone() })
+    }
+}
+
+/// What the message of an event says. The text stands in the row of the message alone, and the event is joined with it when the log
+/// is read. So an edit or a deletion takes the old text out of all events by changing one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageText {
+    /// The position at which the message was posted.
+    pub message: Position,
+    pub body: MessageBody,
 }
 
 /// An event of the log.
@@ -288,8 +243,10 @@ pub struct Event {
     pub place: Option<Place>,
     pub subject: Option<Subject>,
     pub at: Timestamp,
-    /// The JSON object of the event without its cursor, on one line. It was encoded once, when the event was written.
+    /// The JSON object of the event without its cursor and without what its message says, on one line. It was encoded once, when
+    /// the event was written.
     pub data: String,
+    pub text: Option<MessageText>,
 }
 
 /// The end of one membership, or of a room and all its memberships.
@@ -303,6 +260,21 @@ pub struct Removed {
 }
 
 impl Event {
+    /// The whole JSON object without its cursor. The message is its last field, so the text goes in before the two braces that end
+    /// both.
+    pub fn json(&self) -> Cow<'_, str> {
+        let Some((text, fields)) = self.text.as_ref().zip(self.data.strip_suffix("}}")) else {
+            return Cow::Borrowed(&self.data);
+        };
+        let body = serde_json::to_string(&text.body).expect("a text always encodes");
+        Cow::Owned(format!("{fields},\"body\":{body}}}}}"))
+    }
+
+    /// About the bytes that its JSON object has.
+    pub fn size(&self) -> usize {
+        self.data.len() + self.text.as_ref().map_or(0, |text| text.body.as_str().len())
+    }
+
     pub fn room(&self) -> Option<RoomId> {
         self.place.map(|place| place.room)
     }
@@ -311,7 +283,7 @@ impl Event {
     pub fn person(&self) -> Option<UserId> {
         match self.subject {
             Some(Subject::Person(user)) => Some(user),
-            Some(Subject::Message(_) | Subject::Session(_)) | None => None,
+            Some(Subject::Session(_)) | None => None,
         }
     }
 
@@ -331,5 +303,54 @@ impl Event {
             (Ending::Session, Some(Subject::Session(session))) => Some(session),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Ids;
+    use crate::domain::names::{DisplayName, Username};
+
+    #[test]
+    fn an_event_is_written_without_the_text_and_shown_with_it() {
+        let (ids, at) = (Ids::SYSTEM, Timestamp::from_micros(0));
+        let username = Username::stored("ada".into());
+        let display_name = DisplayName::stored("}}\"body\":".into());
+        let author = UserRef { id: ids.user(), username, display_name };
+        let body = MessageBody::stored("\"}}\n".into());
+        let (id, room) = (ids.message(), ids.room());
+        let message = Message {
+            id,
+            room,
+            seq: 3,
+            author: author.clone(),
+            body: body.clone(),
+            client_id: None,
+            created_at: at,
+            edited_at: Some(at),
+            deleted_at: None,
+            mentions: Vec::new(),
+            mentions_room: false,
+            reply_to: None,
+            reply_count: 2,
+            reactions: Vec::new(),
+            pinned_at: Some(at),
+        };
+        for kind in [EventType::MessageEdited, EventType::MessagePinned] {
+            let new = NewEvent::of_message(kind, 9, author.clone(), (Position(7), message.clone()), at);
+            let text = new.text(Position(12));
+            assert_eq!(text, Some(MessageText { message: Position(7), body: body.clone() }));
+            let data = serde_json::to_string(&new).unwrap();
+            let (position, place, subject) = (Position(12), new.place, None);
+            let event = Event { position, kind, place, subject, at, data, text };
+            let without: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            assert_eq!(without["message"].get("body"), None);
+            let mut shown: serde_json::Value = serde_json::from_str(&event.json()).unwrap();
+            assert_eq!(shown["message"].as_object_mut().unwrap().remove("body"), Some("\"}}\n".into()));
+            assert_eq!(shown, without);
+        }
+        let posted = NewEvent::posted(message);
+        assert_eq!(posted.text(Position(12)).map(|text| text.message), Some(Position(12)));
     }
 }

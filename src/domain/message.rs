@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::clock::Timestamp;
+use super::emoji::Reaction;
 use super::ids::{MessageId, Position, RoomId};
 use super::names::ClientId;
 use super::text::{TextError, is_noncharacter, is_visible};
@@ -14,6 +15,9 @@ pub const MAX_BODY_POINTS: usize = 4_000;
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Most lines of a body: more of them push everything else of a room off the screen.
 pub const MAX_BODY_LINES: usize = 200;
+
+/// Most messages that a room has pinned at a time: all of them are read at once.
+pub const MAX_PINS: i64 = 50;
 
 /// What somebody said: 1 to 4,000 code points, at most 16 KiB, on at most 200 lines, with something visible among them. Line
 /// ends are LF, and there is no control character but LF and TAB.
@@ -53,13 +57,14 @@ impl MessageBody {
     }
 }
 
-/// A message as it is now.
+/// A message as it is now. In JSON, as events carry it, the body is left out: see [`MessageText`](super::event::MessageText).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     pub id: MessageId,
     pub room: RoomId,
     pub seq: i64,
     pub author: UserRef,
+    #[serde(skip)]
     pub body: MessageBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
@@ -74,12 +79,46 @@ pub struct Message {
     /// Whether it mentions everybody in the room.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mentions_room: bool,
+    /// The message of the same room that this one answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageId>,
+    /// How many answers it has that are not deleted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reply_count: i64,
+    /// In the order in which they were first used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned_at: Option<Timestamp>,
 }
 
-/// A page of a room's history, oldest first.
+impl Message {
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    /// What is left of it: its place, its author, and what it answers.
+    #[must_use]
+    pub fn deleted(self, at: Timestamp) -> Self {
+        let body = MessageBody::stored(String::new());
+        Self {
+            body,
+            deleted_at: Some(at),
+            reactions: Vec::new(),
+            pinned_at: None,
+            mentions: Vec::new(),
+            mentions_room: false,
+            ..self
+        }
+    }
+}
+
+/// A page of messages of a room, oldest first.
 #[derive(Clone, Debug)]
 pub struct MessagePage {
     pub messages: Vec<Message>,
+    /// What they answer and what is not on the page itself, oldest first.
+    pub referenced: Vec<Message>,
     /// The position before which the page of older messages ends. None at the start of the room.
     pub prev: Option<Position>,
     /// The position after which the page of newer messages begins. None at the newest message.
@@ -96,6 +135,11 @@ pub enum PageStart {
     Before(Position),
     After(Position),
     Around(MessageId),
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

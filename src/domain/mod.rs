@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod cursor;
+pub mod emoji;
 pub mod event;
+mod event_type;
 pub mod ids;
 pub mod keys;
 pub mod membership;

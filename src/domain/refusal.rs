@@ -19,6 +19,21 @@ pub enum Refusal {
     NotAMember,
     #[error("only owners of the room may do this")]
     NotAnOwner,
+    #[error("only the author of a message may change it")]
+    NotTheAuthor,
+    /// Moderators and owners may do more than other members.
+    #[error("the role in the room is too low for this")]
+    RoleTooLow,
+    #[error("the message is deleted")]
+    MessageDeleted,
+    #[error("is no message of this room that can be answered")]
+    ReplyNotFound,
+    #[error("must be one emoji")]
+    NotAnEmoji,
+    #[error("a message can have 20 different reactions at most")]
+    TooManyKinds,
+    #[error("a room can have 50 pinned messages at most")]
+    TooManyPins,
     #[error("the username is taken")]
     UsernameTaken,
     #[error("a public room has this name")]

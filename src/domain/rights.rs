@@ -12,6 +12,8 @@ enum Least {
     /// Somebody who finds the room: anybody finds a public one, only its members find a private one.
     Finder,
     Member,
+    /// A moderator or an owner. Nobody is a moderator yet.
+    Moderator,
     Owner,
 }
 
@@ -52,6 +54,14 @@ permissions! {
     Post: Member;
     /// Move one's own read mark.
     MarkRead: Member;
+    /// Change what a message of one's own says.
+    EditMessages: Member;
+    /// React to messages, and take one's own reactions back.
+    React: Member;
+    /// Pin messages, and take pins away.
+    Pin: Moderator;
+    /// Delete messages of others. Everybody may delete their own.
+    DeleteMessages: Moderator;
     /// Add people, and give members another role.
     PutMembers: Owner;
     /// Change name, title, topic or visibility.
@@ -72,13 +82,14 @@ pub const fn may_mention_all(role: Option<Role>, members: i64) -> bool {
 /// exist for people who are not in it.
 pub const fn may(role: Option<Role>, visibility: Visibility, permission: Permission) -> Result<(), Refusal> {
     match (permission.least(), role, visibility) {
-        (Least::Finder | Least::Member | Least::Owner, Some(Role::Owner), _)
+        (_, Some(Role::Owner), _)
         | (Least::Finder | Least::Member, Some(Role::Member), _)
         | (Least::Finder, None, Visibility::Public) => Ok(()),
+        (Least::Moderator, Some(Role::Member), _) => Err(Refusal::RoleTooLow),
         (Least::Owner, Some(Role::Member), _) => Err(Refusal::NotAnOwner),
-        (Least::Member | Least::Owner, None, Visibility::Public) => Err(Refusal::NotAMember),
-        (Least::Finder | Least::Member | Least::Owner, None, Visibility::Private) => {
-            Err(Refusal::RoomNotFound)
+        (Least::Member | Least::Moderator | Least::Owner, None, Visibility::Public) => {
+            Err(Refusal::NotAMember)
         }
+        (_, None, Visibility::Private) => Err(Refusal::RoomNotFound),
     }
 }

@@ -86,6 +86,8 @@ pub struct Frame {
     pub kind: EventType,
     /// Whom an event about a membership is about, or whom it is for.
     pub person: Option<UserId>,
+    /// The message whose text it carries, by the position at which that was posted.
+    pub text_of: Option<Position>,
     pub chunk: Chunk,
 }
 
@@ -98,6 +100,16 @@ impl Frame {
     /// Whether it is for one person alone.
     pub fn is_personal(&self) -> bool {
         self.kind.audience() == Audience::Person
+    }
+
+    /// Whether it carries a text of the same message as another frame.
+    pub fn has_text_of(&self, other: &Self) -> bool {
+        self.text_of.is_some() && self.text_of == other.text_of
+    }
+
+    /// Whether it carries a text of one of these messages.
+    pub fn has_text_of_any(&self, messages: &[Position]) -> bool {
+        self.text_of.is_some_and(|message| messages.contains(&message))
     }
 
     /// Whether nothing of the room may reach the reader after this.
@@ -139,6 +151,7 @@ impl Run {
                 room,
                 kind: event.kind,
                 person: event.person(),
+                text_of: event.text.as_ref().map(|text| text.message),
                 chunk: Chunk { bytes: bytes.slice(range), size_line },
             })
         };
@@ -179,7 +192,8 @@ impl Run {
 fn push_event(text: &mut String, event: &Event, cursors: &Cursors) {
     let cursor = cursors.of_event(event.position);
     // The stored object begins with a brace and is never empty: the cursor goes in before its first field.
-    let fields = event.data.get(1..).unwrap_or("}");
+    let json = event.json();
+    let fields = json.get(1..).unwrap_or("}");
     text.reserve(fields.len() + 2 * cursor.len() + FIELDS);
     let _ = write!(text, "id: {cursor}\ndata: {{\"cursor\":\"{cursor}\",{fields}\n\n");
 }

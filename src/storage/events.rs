@@ -11,34 +11,49 @@ use super::error::{Error, Failure, Stop};
 use super::sql::{Connection, Query, Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::cursor::Epoch;
-use crate::domain::event::{Audience, Event, EventType, Place};
+use crate::domain::event::{Audience, Event, EventType, MessageText, Place};
 use crate::domain::ids::{Position, RoomId, UserId};
+use crate::domain::message::MessageBody;
 
-/// The columns of `event_of`.
+/// The columns of an event that stand in its own row.
 macro_rules! event_columns {
     () => {
-        "e.position, e.room_id, e.seq, e.type, e.ref, e.data, e.at "
+        "e.position, e.room_id, e.seq, e.type, e.ref, e.message, e.data, e.at "
     };
 }
 pub(super) use event_columns;
 
-/// The floor of the log in a row without a type, which comes before the rows of a page.
-macro_rules! floor_and {
-    () => {
-        "floor AS position, NULL AS room_id, NULL AS seq, NULL AS type, NULL AS ref, NULL AS data, NULL AS at \
-         FROM log UNION ALL "
+/// What the message of an event says now. The parameter is how the statement calls its events.
+macro_rules! text_of {
+    ($events:literal) => {
+        concat!("(SELECT g.body FROM messages g WHERE g.position = ", $events, ".message) AS body ")
     };
 }
-pub(super) use floor_and;
+
+/// The floor of the log in a row without a type, then the events that a query with `event_columns` gives, with their texts.
+macro_rules! floor_and_page {
+    ($($events:expr),+ $(,)?) => {
+        concat!(
+            "floor AS position, NULL AS room_id, NULL AS seq, NULL AS type, NULL AS ref, NULL AS message, NULL AS data, \
+             NULL AS at, NULL AS body FROM log UNION ALL SELECT page.*, ",
+            $crate::storage::events::text_of!("page"),
+            "FROM (",
+            $($events),+,
+            ") AS page"
+        )
+    };
+}
+pub(super) use {floor_and_page, text_of};
 
 statements! {
     ROOM_PAGE = concat!(
         "SELECT ",
-        floor_and!(),
-        "SELECT * FROM (SELECT ",
-        event_columns!(),
-        "FROM events e WHERE e.room_id = $1 AND e.seq IS NOT NULL AND e.position > $2 AND e.position <= $3 ",
-        "ORDER BY e.position LIMIT $4) AS page"
+        floor_and_page!(
+            "SELECT ",
+            event_columns!(),
+            "FROM events e WHERE e.room_id = $1 AND e.seq IS NOT NULL AND e.position > $2 AND e.position <= $3 ",
+            "ORDER BY e.position LIMIT $4",
+        )
     );
     /// The event of a type that is for a person and names a room, if it lies in the stretch. There is one at most.
     FOR_PERSON = concat!(
@@ -53,8 +68,13 @@ statements! {
          - (SELECT seq FROM events WHERE room_id = $1 AND seq IS NOT NULL AND position > $2 ORDER BY position LIMIT 1) + 1, 0) \
          + (SELECT count(*) FROM events WHERE audience = 'person' AND ref = $4 AND room_id = $1 \
          AND position > $2 AND position <= $3) AS events";
-    LOG = "SELECT position, room_id, seq, type, ref, data, at, (SELECT coalesce(epoch, 0) FROM log) AS epoch \
-           FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+    LOG = concat!(
+        "SELECT ",
+        event_columns!(),
+        ", ",
+        text_of!("e"),
+        ", (SELECT coalesce(epoch, 0) FROM log) AS epoch FROM events e WHERE e.position > $1 ORDER BY e.position LIMIT $2"
+    );
 }
 
 /// A stretch of the log for one reader: everything of theirs after the position asked for, up to `through`.
@@ -171,6 +191,11 @@ fn event_of(row: &Row<'_>) -> Result<Event, Failure> {
         let newer = "only a newer parlor knows: run that version here, too";
         Failure::fault(format!("the log has an event of the type {kind:?}, which {newer}"))
     })?;
+    // The messages of a deleted room are taken away before its events.
+    let text = |message| {
+        let body: Option<String> = row.get("body")?;
+        Ok::<_, Failure>(MessageText { message, body: MessageBody::stored(body.unwrap_or_default()) })
+    };
     let (room, seq): (Option<Uuid>, Option<i64>) = (row.get("room_id")?, row.get("seq")?);
     Ok(Event {
         position: Position(row.get("position")?),
@@ -179,5 +204,6 @@ fn event_of(row: &Row<'_>) -> Result<Event, Failure> {
         subject: row.get::<Option<Uuid>, _>("ref")?.and_then(|id| kind.subject(id)),
         at: Timestamp::from_micros(row.get("at")?),
         data: row.get("data")?,
+        text: row.get::<Option<i64>, _>("message")?.map(Position).map(text).transpose()?,
     })
 }

@@ -38,6 +38,7 @@ statements! {
     NAMED = concat!("SELECT ", named!("json_array_elements_text($3::TEXT::JSON) AS names (value)", "members m")),
         sqlite concat!("SELECT ", named!("json_each($3) AS names", "members m INDEXED BY members_by_name"));
     ADD = "INSERT INTO mentions (room_id, user_id, position) VALUES ($1, $2, $3)";
+    REMOVE = "DELETE FROM mentions WHERE room_id = $1 AND user_id = $2 AND position = $3";
     PERSON = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
 }
 
@@ -85,6 +86,23 @@ impl Store {
 pub(super) fn added(message: &Message, position: Position) -> impl Iterator<Item = Query<'static>> {
     let room = message.room;
     message.mentions.iter().map(move |person| ADD.bind(room).bind(person.id).bind(position))
+}
+
+/// Writes what has changed in whom the message that was posted at this position mentions.
+pub(super) async fn replace(
+    sql: &mut Connection,
+    before: &Message,
+    after: &Message,
+    position: Position,
+) -> Result<(), Failure> {
+    let gone =
+        before.mentions.iter().filter(|person| after.mentions.iter().all(|other| other.id != person.id));
+    let mut queries: Vec<_> =
+        gone.map(|person| REMOVE.bind(before.room).bind(person.id).bind(position)).collect();
+    let new =
+        after.mentions.iter().filter(|person| before.mentions.iter().all(|other| other.id != person.id));
+    queries.extend(new.map(|person| ADD.bind(after.room).bind(person.id).bind(position)));
+    Query::run_each(&queries, sql).await
 }
 
 /// The ids of people as the row of a message has them. None for nobody.

@@ -7,6 +7,7 @@ mod check;
 mod clocks;
 mod copy;
 mod database;
+mod edits;
 mod epochs;
 pub mod error;
 pub mod events;
@@ -23,11 +24,13 @@ mod notify;
 mod open;
 mod paging;
 mod personal_events;
+mod pins;
 mod postgres;
 mod posting;
 mod posts;
 mod probe;
 mod purge;
+mod reactions;
 mod read_marks;
 mod readers;
 mod rooms;
@@ -48,6 +51,7 @@ use crate::domain::cursor::Cursors;
 
 pub use copy::{Copied, CopyError, copy};
 pub use database::Location;
+pub use edits::Touch;
 pub use error::{Error, OpenError};
 pub use events::Page;
 pub use journal::{Committed, OnCommit};
@@ -56,8 +60,10 @@ pub use members::{MembersPage, NewMember};
 pub use meters::Meters;
 pub use notify::Notify;
 pub use open::Purpose;
+pub use pins::Pins;
 pub use postgres::{Server, UrlError};
 pub use posts::{Admission, NewMessage};
+pub use reactions::{Reacting, ReactingFrom};
 pub use read_marks::MoveTo;
 pub use rooms::{DirectoryPage, NewRoom, RoomChanges};
 pub use sql::Statement;
@@ -77,13 +83,16 @@ pub const STATEMENTS: &[&[Statement]] = &[
     migrations::STATEMENTS,
     networks::STATEMENTS,
     copy::STATEMENTS,
+    edits::STATEMENTS,
     epochs::STATEMENTS,
     personal_events::STATEMENTS,
+    pins::STATEMENTS,
     posting::STATEMENTS,
     posts::STATEMENTS,
     probe::STATEMENTS,
     purge::STATEMENTS,
     read_marks::STATEMENTS,
+    reactions::STATEMENTS,
     rooms::STATEMENTS,
     sessions::STATEMENTS,
     stream_snapshots::STATEMENTS,

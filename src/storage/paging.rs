@@ -25,7 +25,7 @@ pub(super) async fn take<T: Send>(
     query: Query<'_>,
     left: &mut usize,
     mut item_of: impl FnMut(&Row<'_>) -> Result<T, Failure> + Send,
-    bytes_of: fn(&T) -> usize,
+    mut bytes_of: impl FnMut(&T) -> usize + Send,
 ) -> Result<Taken<T>, Failure> {
     let (mut items, mut is_cut) = (Vec::new(), false);
     let take = |row: &Row<'_>| {

@@ -3,7 +3,7 @@
 
 use super::Store;
 use super::error::{Error, Failure, Stop};
-use super::events::{Page, event_columns, floor_and, of_page, page};
+use super::events::{Page, event_columns, floor_and_page, of_page, page};
 use super::sql::{Connection, statements};
 use crate::domain::ids::{Position, UserId};
 
@@ -63,18 +63,19 @@ macro_rules! of_deleted_rooms {
 statements! {
     PERSON_PAGE = concat!(
         "SELECT ",
-        floor_and!(),
-        "SELECT * FROM (SELECT ",
-        event_columns!(),
-        of_present_rooms!(),
-        " UNION ALL SELECT ",
-        event_columns!(),
-        of_the_person!(),
-        but_of_present_rooms!(),
-        " UNION ALL SELECT ",
-        event_columns!(),
-        of_deleted_rooms!(),
-        " ORDER BY position LIMIT $4) AS page"
+        floor_and_page!(
+            "SELECT ",
+            event_columns!(),
+            of_present_rooms!(),
+            " UNION ALL SELECT ",
+            event_columns!(),
+            of_the_person!(),
+            but_of_present_rooms!(),
+            " UNION ALL SELECT ",
+            event_columns!(),
+            of_deleted_rooms!(),
+            " ORDER BY position LIMIT $4",
+        )
     );
     /// At least as many events as a page of a person would sort, up to `$4` of each part.
     PERSON_DENSITY = concat!(

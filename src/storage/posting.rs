@@ -23,17 +23,19 @@ use crate::domain::user::UserRef;
 /// The author (`$1`) and the room with an id (`$2`), or the public one with a name (`$3`).
 macro_rules! author_and_room {
     () => {
-        "r.id, r.visibility, r.head, r.member_count, m.role, m.posted_seq, g.position, u.id AS user_id, u.username, u.display_name \
+        "r.id, r.visibility, r.head, r.member_count, m.role, m.posted_seq, g.position, p.position AS answered, u.id AS user_id, u.username, u.display_name \
          FROM users u JOIN rooms r ON r.deleted_at IS NULL AND r.id = coalesce($2, \
          (SELECT p.id FROM rooms p WHERE p.name = $3 AND p.visibility = 'public' AND p.deleted_at IS NULL)) "
     };
 }
 
-/// The author's membership, and the position of an earlier message under the same client id (`$4`).
+/// The author's membership, the position of an earlier message under the same client id (`$4`), and that of the message that is
+/// answered (`$5`).
 macro_rules! membership_and_repeat {
     () => {
         "LEFT JOIN members m ON m.room_id = r.id AND m.user_id = u.id AND m.until IS NULL \
          LEFT JOIN messages g ON g.room_id = r.id AND g.author_id = u.id AND g.client_id = $4 \
+         LEFT JOIN messages p ON p.id = $5 AND p.room_id = r.id AND p.deleted_at IS NULL \
          WHERE u.id = $1"
     };
 }
@@ -41,17 +43,18 @@ macro_rules! membership_and_repeat {
 statements! {
     /// A room as the author of a post finds it. `position` is that of an earlier message under the same client id.
     LOOK = concat!("SELECT ", author_and_room!(), membership_and_repeat!());
-    /// The same if the author's session (`$5`) is live at a time (`$6`).
+    /// The same if the author's session (`$6`) is live at a time (`$7`).
     LOOK_IN_SESSION = concat!(
         "SELECT ",
         author_and_room!(),
-        "JOIN sessions s ON s.id = $5 AND s.user_id = u.id AND s.ended_at IS NULL AND s.ends_at > $6 ",
+        "JOIN sessions s ON s.id = $6 AND s.user_id = u.id AND s.ended_at IS NULL AND s.ends_at > $7 ",
         membership_and_repeat!()
     );
     MESSAGE = "INSERT INTO messages \
-               (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at, mentions, mentions_room) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    ROOM = "UPDATE rooms SET head = $2 WHERE id = $1";
+               (position, id, room_id, seq, author_id, body, client_id, client_hash, created_at, mentions, mentions_room, reply_to) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    GAIN_REPLY = "UPDATE messages SET reply_count = reply_count + 1 WHERE position = $1";
+    pub(super) ROOM = "UPDATE rooms SET head = $2 WHERE id = $1";
     AUTHOR = "UPDATE members SET posted = $3, posted_seq = $4 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
 }
 
@@ -66,6 +69,8 @@ pub(super) struct Found {
     posted_seq: Option<i64>,
     /// The author has posted in this room under the same client id before.
     is_repeat: bool,
+    /// Where the message that is answered was posted, if it is in this room and not deleted.
+    answered: Option<Position>,
 }
 
 /// What a look has found: the room, or why its author may not post there.
@@ -81,6 +86,8 @@ struct Written {
     authors: HashMap<(RoomId, UserId), (Position, i64)>,
     /// Where each of them stands in the log.
     positions: Vec<Position>,
+    /// The messages that they answer, each as often as it is answered.
+    answered: Vec<Position>,
 }
 
 impl Written {
@@ -134,12 +141,14 @@ pub(super) fn decide<'p>(
             .bind(message.created_at)
             .bind(mentions::ids_of(&message.mentions))
             .bind(message.mentions_room.then_some(true))
+            .bind(message.reply_to)
     });
+    let answered = written.answered.iter().map(|position| GAIN_REPLY.bind(*position));
     let rooms = written.seqs.iter().map(|(room, seq)| ROOM.bind(*room).bind(*seq));
     let authors = written.authors.iter();
     let authors = authors
         .map(|((room, author), (position, seq))| AUTHOR.bind(*room).bind(*author).bind(*position).bind(*seq));
-    Ok(messages.chain(mentions).chain(rooms).chain(authors).collect())
+    Ok(messages.chain(mentions).chain(rooms).chain(authors).chain(answered).collect())
 }
 
 /// The question for the room of a post, as its author finds it.
@@ -149,7 +158,7 @@ fn look_of(new: &NewMessage) -> Query<'_> {
         RoomRef::Name(name) => (None, Some(name)),
     };
     let look = if new.session.is_some() { LOOK_IN_SESSION } else { LOOK };
-    let query = look.bind(new.author).bind(id).bind(name).bind(new.client_id());
+    let query = look.bind(new.author).bind(id).bind(name).bind(new.client_id()).bind(new.reply_to);
     match new.session {
         Some(session) => query.bind(session).bind(new.at),
         None => query,
@@ -168,10 +177,14 @@ fn place(
     if found.is_repeat || client_id.as_ref().is_some_and(|id| written.client_ids.contains(id)) {
         return Ok(Outcome::Repeat(room));
     }
+    if post.new.reply_to.is_some() && found.answered.is_none() {
+        return Ok(Outcome::Refused(Refusal::ReplyNotFound.into()));
+    }
     if let Err(retry_after) = post.admit(room) {
         return Ok(Outcome::Refused(Error::TooMany { retry_after }));
     }
     written.client_ids.extend(client_id);
+    written.answered.extend(found.answered);
     let seq = written.seqs.entry(room).or_insert(found.last_seq);
     *seq += 1;
     let mut message = message_of(post, room, *seq, found.author, tx.time(post.new.at));
@@ -193,6 +206,7 @@ pub(super) fn found_of(row: &Row<'_>) -> Result<Looked, Failure> {
         author: user_ref_of(row)?,
         posted_seq: row.get("posted_seq")?,
         is_repeat: row.get::<Option<i64>, _>("position")?.is_some(),
+        answered: row.get::<Option<i64>, _>("answered")?.map(Position),
     }))
 }
 
@@ -210,5 +224,9 @@ fn message_of(post: &Post, room: RoomId, seq: i64, author: UserRef, at: Timestam
         deleted_at: None,
         mentions: post.mentions.clone(),
         mentions_room: post.mentions_room,
+        reply_to: new.reply_to,
+        reply_count: 0,
+        reactions: Vec::new(),
+        pinned_at: None,
     }
 }

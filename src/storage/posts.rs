@@ -21,7 +21,7 @@ use crate::domain::user::UserRef;
 statements! {
     POSTED_BEFORE = concat!(
         "SELECT ",
-        message_columns!(),
+        message_columns!("$2"),
         "WHERE g.room_id = $1 AND g.author_id = $2 AND g.client_id = $3"
     );
 }
@@ -35,6 +35,8 @@ pub struct NewMessage {
     /// The author's session, if it has to be asked for: where it is over, the post is refused as if there were no room.
     pub session: Option<SessionId>,
     pub body: MessageBody,
+    /// The message of the same room that it answers.
+    pub reply_to: Option<MessageId>,
     /// The id that the client gave to this post, and the keyed hash of its content.
     pub client_id: Option<(ClientId, Vec<u8>)>,
     pub at: Timestamp,
@@ -115,6 +117,10 @@ pub(super) enum Posted {
 }
 
 /// The result of writing a post.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every post is written: a box would be one more allocation for each"
+)]
 pub(super) enum Outcome {
     Refused(Error),
     Written(Message),

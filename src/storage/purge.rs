@@ -13,6 +13,8 @@ use crate::domain::ids::{Position, RoomId};
 const PIECE: i64 = 16;
 /// The same for events, and for mentions and read marks of a room. They lie side by side, so that each costs less.
 const PIECE_OF_EVENTS: i64 = 256;
+/// The same for reactions, for the same reason.
+const PIECE_OF_REACTIONS: i64 = 256;
 
 statements! {
     /// Events that no reader of the log of its own still needs.
@@ -29,12 +31,11 @@ statements! {
         "SELECT id FROM rooms WHERE deleted_at IS NOT NULL AND NOT purged ORDER BY deleted_at LIMIT 1";
     OLDEST_MESSAGES = "SELECT min(position) AS first, max(position) AS last FROM \
                        (SELECT position FROM messages WHERE room_id = $1 ORDER BY position LIMIT $2) AS piece";
-    /// The log keeps the event, because the seqs of a room have no hole, without what was said. The events are found by their
-    /// messages: there may be very many events of other kinds between two messages. Once messages can be edited, the events of
-    /// their edits must be found here, too.
-    SCRUB_EVENTS = "UPDATE events SET data = '{\"type\":\"message.posted\"}' WHERE position IN \
-                    (SELECT position FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3)";
+    /// The log keeps the events, which do not have what was said.
     PURGE_MESSAGES = "DELETE FROM messages WHERE room_id = $1 AND position BETWEEN $2 AND $3";
+    PURGE_REACTIONS = "DELETE FROM reactions WHERE (message, user_id, emoji) IN (SELECT x.message, x.user_id, x.emoji \
+                       FROM messages g JOIN reactions x ON x.message = g.position \
+                       WHERE g.room_id = $1 AND g.position BETWEEN $2 AND $3 LIMIT $4)";
     PURGE_MENTIONS = "DELETE FROM mentions WHERE (room_id, user_id, position) IN \
                       (SELECT room_id, user_id, position FROM mentions WHERE room_id = $1 LIMIT $2)";
     PURGE_READ_MARKS = "DELETE FROM read_marks WHERE (room_id, user_id) IN \
@@ -62,7 +63,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes a piece of the messages of deleted rooms away, from the log too. False when there is nothing left to take.
+    /// Takes a piece of the messages of deleted rooms away. False when there is nothing left to take.
     pub async fn purge_deleted_rooms(&self) -> Result<bool, Error> {
         let room = |row: &Row<'_>| Ok(RoomId::from_uuid(row.get("id")?));
         let Some(room) = self.first(ROOM_TO_PURGE.query(), room).await? else { return Ok(false) };
@@ -107,9 +108,11 @@ async fn purge_room(tx: &mut Transaction, room: RoomId, piece: Option<(i64, i64)
         NOTE_PURGED.bind(room).run(tx.sql()).await?;
         return Ok(());
     };
-    // The messages say which events are theirs, so they go last.
-    for statement in [SCRUB_EVENTS, PURGE_MESSAGES] {
-        statement.bind(room).bind(first).bind(last).run(tx.sql()).await?;
+    let reactions = PURGE_REACTIONS.bind(room).bind(first).bind(last).bind(PIECE_OF_REACTIONS);
+    let is_full = i64::try_from(reactions.run(tx.sql()).await?).is_ok_and(|gone| gone >= PIECE_OF_REACTIONS);
+    // Any number of people may have reacted to a message. It goes once the last of its reactions is gone.
+    if !is_full {
+        PURGE_MESSAGES.bind(room).bind(first).bind(last).run(tx.sql()).await?;
     }
     Ok(())
 }

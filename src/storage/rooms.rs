@@ -165,7 +165,7 @@ async fn view(sql: &mut Connection, room: RoomRef, user: UserId) -> Result<RoomV
 async fn seen_by(sql: &mut Connection, user: UserId, mut view: RoomView) -> Result<RoomView, Failure> {
     if view.role.is_some() {
         view.read = read_marks::in_room(sql, user, view.state.id).await?;
-        view.last_message = messages::last_of_room(sql, view.state.id).await?;
+        view.last_message = messages::last_of_room(sql, view.state.id, user).await?;
     }
     Ok(view)
 }

@@ -1,9 +1,12 @@
 //! What rows mean: the columns that several nouns select, and the domain types that they become.
 
+use uuid::Uuid;
+
 use super::error::Failure;
 use super::mentions::nameless;
 use super::sql::Row;
 use crate::domain::clock::Timestamp;
+use crate::domain::emoji::{Emoji, Reaction};
 use crate::domain::ids::{MessageId, Position, RoomId, UserId};
 use crate::domain::membership::{Member, Role};
 use crate::domain::message::{Message, MessageBody};
@@ -27,11 +30,15 @@ macro_rules! member_columns {
 }
 pub(super) use member_columns;
 
-/// The columns of `message_of` and the tables that they are in: `messages g` and its author `users u`.
+/// The columns of `message_of` and the tables that they are in: `messages g` and its author `users u`. The parameter is the person
+/// who reads it.
 macro_rules! message_columns {
-    () => {
-        "g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
-         g.deleted_at, g.mentions, g.mentions_room, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
+    ($reader:literal) => {
+        concat!(
+            "CASE WHEN g.reactions IS NOT NULL THEN (SELECT string_agg(mine.emoji, ' ') FROM reactions mine \
+             WHERE mine.message = g.position AND mine.user_id = ", $reader, ") END AS mine, \
+        g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
+         g.deleted_at, g.reply_to, g.reply_count, g.reactions, g.pinned_at, g.mentions, g.mentions_room, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id ")
     };
 }
 pub(super) use message_columns;
@@ -99,8 +106,24 @@ pub(super) fn message_of(row: &Row<'_>) -> Result<(Position, Message), Failure> 
         deleted_at: time(row.get("deleted_at")?),
         mentions: nameless(row.get::<Option<String>, _>("mentions")?.as_deref()),
         mentions_room: row.get::<Option<bool>, _>("mentions_room")?.is_some(),
+        reply_to: row.get::<Option<Uuid>, _>("reply_to")?.map(MessageId::from_uuid),
+        reply_count: row.get("reply_count")?,
+        reactions: reactions_of(row)?,
+        pinned_at: time(row.get("pinned_at")?),
     };
     Ok((Position(row.get("position")?), message))
+}
+
+fn reactions_of(row: &Row<'_>) -> Result<Vec<Reaction>, Failure> {
+    let Some(all) = row.get::<Option<String>, _>("reactions")? else { return Ok(Vec::new()) };
+    let mine: Option<String> = row.get("mine")?;
+    let is_mine = |emoji: &str| mine.as_ref().is_some_and(|mine| mine.split(' ').any(|mine| mine == emoji));
+    let all: Vec<(String, i64)> = serde_json::from_str(&all)?;
+    let of = |(emoji, count): (String, i64)| {
+        let me = is_mine(&emoji);
+        Reaction { emoji: Emoji::stored(emoji), count, me }
+    };
+    Ok(all.into_iter().map(of).collect())
 }
 
 /// A value that this version cannot read.

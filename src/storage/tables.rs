@@ -1,7 +1,7 @@
 //! The tables of the schema by their names, for what works on all of them.
 
 /// All tables with something to keep, each after those that it refers to.
-pub(super) const KEPT: [&str; 14] = [
+pub(super) const KEPT: [&str; 15] = [
     "users",
     "credentials",
     "sessions",
@@ -11,6 +11,7 @@ pub(super) const KEPT: [&str; 14] = [
     "messages",
     "mentions",
     "read_marks",
+    "reactions",
     "events",
     "log",
     "epochs",

@@ -18,6 +18,8 @@ async fn limited(narrow: &[(&str, &str)]) -> Server {
         "PARLOR_LIMITS__REFRESH_PER_SESSION",
         "PARLOR_LIMITS__POST_PER_USER",
         "PARLOR_LIMITS__POST_PER_ROOM",
+        "PARLOR_LIMITS__EDIT_PER_USER",
+        "PARLOR_LIMITS__REACT_PER_USER",
         "PARLOR_LIMITS__JOIN_PER_USER",
         "PARLOR_LIMITS__ROOMS_PER_USER",
         "PARLOR_LIMITS__MARK_PER_USER",
@@ -105,6 +107,39 @@ async fn each_person_posts_at_their_own_rate() {
     is_told_to_wait(ada.post(&path, json!({ "body": "three" })).await);
     bob.posts(&room, "three").await;
     assert_eq!(ada.reads(&room).await["items"].as_array().map(Vec::len), Some(3));
+}
+
+#[tokio::test]
+async fn editing_and_reacting_have_rates_of_their_own() {
+    if spread::skips("rates hold for each node") {
+        return;
+    }
+    let rates =
+        ["EDIT_PER_USER", "REACT_PER_USER", "READS_PER_USER"].map(|name| format!("PARLOR_LIMITS__{name}"));
+    let server = limited(&rates.each_ref().map(|name| (name.as_str(), TWICE))).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let room = ada.creates_room("lobby").await;
+    bob.joins(&room).await;
+    let message = ada.posts(&room, "hello").await;
+    let path = format!("/v1/rooms/{}/messages/{}", room.id, message["id"].as_str().unwrap());
+    let (pin, thumb) = (format!("{path}/pin"), format!("{path}/reactions/%F0%9F%91%8D"));
+    let edit = |n: usize| json!({ "body": format!("hello {n}") });
+    ada.patch(&path, edit(1)).await.ok(200);
+    ada.put_nothing(&pin).await.ok(204);
+    is_told_to_wait(ada.patch(&path, edit(2)).await);
+    is_told_to_wait(ada.delete(&path).await);
+    is_told_to_wait(ada.put_nothing(&pin).await);
+    is_told_to_wait(ada.delete(&pin).await);
+    ada.put_nothing(&thumb).await.ok(200);
+    ada.delete(&thumb).await.ok(204);
+    is_told_to_wait(ada.put_nothing(&thumb).await);
+    is_told_to_wait(ada.delete(&thumb).await);
+    ada.posts(&room, "still here").await;
+    bob.put_nothing(&thumb).await.ok(200);
+    // None of it was a read; these are.
+    ada.get(&format!("{path}/reactions")).await.ok(200);
+    ada.get(&format!("{path}/replies")).await.ok(200);
+    is_told_to_wait(ada.get(&format!("/v1/rooms/{}/pins", room.id)).await);
 }
 
 #[tokio::test]

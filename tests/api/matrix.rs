@@ -55,6 +55,15 @@ const ROWS: &[(&str, Row)] = &[
     ("getMessage", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
     ("markRead", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
     ("markUnread", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("editMessage", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("deleteMessage", Row::Room { public: [401, 403, 403, 403, 204], private: [401, 404, 404, 403, 204] }),
+    ("addReaction", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("removeReaction", Row::Room { public: [401, 403, 403, 204, 204], private: [401, 404, 404, 204, 204] }),
+    ("listReactions", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("pinMessage", Row::Room { public: [401, 403, 403, 403, 204], private: [401, 404, 404, 403, 204] }),
+    ("unpinMessage", Row::Room { public: [401, 403, 403, 403, 204], private: [401, 404, 404, 403, 204] }),
+    ("listPins", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
+    ("listReplies", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
     ("streamRoomEvents", Row::Room { public: [401, 403, 403, 200, 200], private: [401, 404, 404, 200, 200] }),
 ];
 
@@ -247,11 +256,18 @@ impl People {
             for person in ["bob", "lee"] {
                 self.ada.adds(id, person).await;
             }
-            let message = self.lee.posts(id, "hello").await;
+            // Messages of others are changed by nobody, so that everybody who can has one.
+            let author = match who {
+                "a member" if operation.id == "editMessage" => &self.bob,
+                "an owner" if operation.id == "editMessage" => &self.ada,
+                _ => &self.lee,
+            };
+            let message = author.posts(id, "hello").await;
             self.lee.leaves(id).await;
 
             let path = operation.path.replace("{room}", if by_name { &name } else { id });
             let path = path.replace("{message}", message["id"].as_str().unwrap());
+            let path = path.replace("{emoji}", "%F0%9F%91%8D");
             let path = path.replace("{username}", &self.newcomer.username);
             let mut body = body_of(&operation.id, made, &self.ada);
             if operation.id.starts_with("mark") {
@@ -274,6 +290,7 @@ fn body_of(operation: &str, n: usize, person: &Person) -> Option<Value> {
         "createRoom" => json!({ "name": format!("made-{n}") }),
         "updateRoom" => json!({ "title": "Another title" }),
         "putMember" => json!({}),
+        "editMessage" => json!({ "body": "hello again" }),
         "postMessage" => json!({ "body": "hello" }),
         _ => return None,
     })

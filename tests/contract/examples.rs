@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -14,11 +15,13 @@ const UNFORESEEN: &[&str] = &[
     "id",
     "room",
     "last_read",
+    "reply_to",
     "session",
     "cursor",
     "access_token",
     "refresh_token",
     "created_at",
+    "pinned_at",
     "joined_at",
     "last_used_at",
     "expires_at",
@@ -45,7 +48,8 @@ impl Reader {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
             let value = self.real.get(name).unwrap_or(&parameter["example"]);
-            address = address.replace(&format!("{{{name}}}"), value.as_str().unwrap_or_default());
+            let value = utf8_percent_encode(value.as_str().unwrap_or_default(), NON_ALPHANUMERIC);
+            address = address.replace(&format!("{{{name}}}"), &value.to_string());
         }
         let mut body = operation["requestBody"]["content"][JSON].get("example").cloned();
         if let Some(token) = body.as_mut().and_then(|body| body.get_mut("refresh_token")) {
@@ -122,7 +126,10 @@ async fn each_problem_that_says_more_than_its_code_says_what_its_example_does() 
     let (common, nul) = ("passwordpassword", "Linus\0");
     let plain = Server::start_with(&[("PARLOR_SERVER__PUBLIC_URL", "http://chat.example")]).await;
     let cookies = json!({ "username": "linus", "password": common, "transport": "cookie" });
+    linus.creates_room("lobby").await;
+    let answer = json!({ "body": "Nobody asked", "reply_to": "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e02" });
     let told = [
+        linus.post("/v1/rooms/lobby/messages", answer).await,
         linus.request(Method::GET, "/v1/server", None, &[("host", "linus@parlor")]).await,
         linus.post("/v1/users", json!({ "password": "a stitch in time saves" })).await,
         linus.get("/v1/rooms?limit=0").await,
@@ -189,10 +196,27 @@ async fn each_request_of_the_document_gives_the_answer_beside_it() {
         grace.does(id, 200).await;
     }
     grace.does("markAllRead", 204).await;
-    for id in
-        ["listMyRooms", "getMessage", "listMessages", "getRoom", "updateRoom", "listRooms", "listMembers"]
-    {
+    for id in [
+        "listMyRooms",
+        "getMessage",
+        "listMessages",
+        "editMessage",
+        "getRoom",
+        "updateRoom",
+        "listRooms",
+        "listMembers",
+    ] {
         ada.does(id, 200).await;
+    }
+    for (id, status) in [("addReaction", 200), ("listReactions", 200), ("pinMessage", 204), ("listPins", 200)]
+    {
+        ada.does(id, status).await;
+    }
+    let answer = json!({ "body": "Good morning, Ada!", "reply_to": message["id"] });
+    grace.client.post("/v1/rooms/lobby/messages", answer).await.ok(201);
+    ada.does("listReplies", 200).await;
+    for id in ["removeReaction", "unpinMessage", "deleteMessage"] {
+        ada.does(id, 204).await;
     }
     ada.does("putMember", 200).await;
     grace.does("leaveRoom", 204).await;

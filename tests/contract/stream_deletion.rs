@@ -27,6 +27,7 @@ fn time_of_a_deletion(parlor: &OpenStore) -> Duration {
                 subject: None,
                 at: Clock::SYSTEM.now(),
                 data: "{}".into(),
+                text: None,
             };
             let committed = Committed { events: vec![deleted], ..Committed::default() };
             let began = Instant::now();

@@ -68,6 +68,7 @@ async fn the_feeder_ends_with_the_journal_even_when_it_is_behind() {
         subject: None,
         at: Clock::SYSTEM.now(),
         data: "{}".into(),
+        text: None,
     };
     commits.committed(None, vec![far_ahead]);
     parlor.store().close().await;

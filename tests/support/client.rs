@@ -96,6 +96,11 @@ impl Client {
         self.request(Method::PUT, path, Some(body), &[]).await
     }
 
+    /// A PUT without a body.
+    pub async fn put_nothing(&self, path: &str) -> Answer {
+        self.request(Method::PUT, path, None, &[]).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.request(Method::DELETE, path, None, &[]).await
     }

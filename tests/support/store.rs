@@ -122,6 +122,7 @@ impl OpenStore {
             author,
             session: None,
             body,
+            reply_to: None,
             client_id,
             at: Clock::SYSTEM.now(),
         }

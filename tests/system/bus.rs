@@ -7,8 +7,9 @@ use async_nats::ServerAddr;
 use parlor::bus::{self, Bus, Cluster, Inbox, Meters, Nats, NatsServers, Whisper};
 use parlor::domain::clock::Timestamp;
 use parlor::domain::cursor::{Cursors, Epoch, EpochStart};
-use parlor::domain::event::{Event, EventType, Place};
+use parlor::domain::event::{Event, EventType, MessageText, Place};
 use parlor::domain::ids::{Ids, Position, RoomId};
+use parlor::domain::message::MessageBody;
 use parlor::storage::{Location, Purpose, Server, Store};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -161,7 +162,11 @@ fn posts(room: RoomId, positions: std::ops::RangeInclusive<i64>) -> Vec<Event> {
         place: Some(Place { room, seq: Some(position) }),
         subject: None,
         at: Timestamp::from_micros(1_700_000_000_000_000 + position),
-        data: format!("{{\"body\":\"it's number {position}\"}}"),
+        data: "{}".into(),
+        text: Some(MessageText {
+            message: Position(position),
+            body: MessageBody::stored(format!("it's number {position}")),
+        }),
     };
     positions.map(post).collect()
 }

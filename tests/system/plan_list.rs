@@ -1,6 +1,19 @@
 //! How SQLite is meant to run each statement of the store, and which steps may cost more than what is asked for. A test holds it against
 //! what SQLite says.
 
+/// What the message of an event says.
+const TEXT: &str = "SEARCH g USING INTEGER PRIMARY KEY (rowid=?)";
+/// One message.
+const MESSAGE: &str = "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)";
+/// The author of a message.
+const AUTHOR: &str = "SEARCH u USING PRIMARY KEY (id=?)";
+/// The bytes of the text that a message answers.
+const ANSWERED: &str = "SEARCH a USING INDEX sqlite_autoindex_messages_1 (id=?)";
+/// The reader's own reactions to a message.
+const MINE: &str = "SEARCH mine USING PRIMARY KEY (message=? AND user_id=?)";
+/// The message that a post answers.
+const REPLY: &str = "SEARCH p USING INDEX sqlite_autoindex_messages_1 (id=?) LEFT-JOIN";
+
 /// The steps of each statement that read a table or sort, in the words of `EXPLAIN QUERY PLAN`.
 pub const PLANS: &[(&str, &[&str])] = &[
     (
@@ -70,7 +83,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
     ),
     (
         "events::ROOM_PAGE",
-        &["SCAN log", "SEARCH e USING INDEX events_of_room (room_id=? AND position>? AND position<?)"],
+        &["SCAN log", "SEARCH e USING INDEX events_of_room (room_id=? AND position>? AND position<?)", TEXT],
     ),
     (
         "personal_events::PERSON_PAGE",
@@ -84,6 +97,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
             "SEARCH m USING COVERING INDEX members_who_left (user_id=? AND until>? AND until<?)",
             "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
             "USE TEMP B-TREE FOR ORDER BY",
+            TEXT,
         ],
     ),
     (
@@ -120,7 +134,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
             "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
         ],
     ),
-    ("events::LOG", &["SEARCH events USING INTEGER PRIMARY KEY (rowid>?)", "SCAN log"]),
+    ("events::LOG", &["SEARCH e USING INTEGER PRIMARY KEY (rowid>?)", TEXT, "SCAN log"]),
     ("following::END_OF_LOG", &["SCAN log"]),
     ("journal::transaction::ANNOUNCE", &[]),
     ("journal::transaction::HEAD", &["SCAN log"]),
@@ -164,6 +178,8 @@ pub const PLANS: &[(&str, &[&str])] = &[
         &[
             "SEARCH g USING INDEX messages_of_room (room_id=? AND position<?)",
             "SEARCH u USING PRIMARY KEY (id=?)",
+            ANSWERED,
+            MINE,
         ],
     ),
     (
@@ -171,6 +187,8 @@ pub const PLANS: &[(&str, &[&str])] = &[
         &[
             "SEARCH g USING INDEX messages_of_room (room_id=? AND position>?)",
             "SEARCH u USING PRIMARY KEY (id=?)",
+            ANSWERED,
+            MINE,
         ],
     ),
     (
@@ -182,7 +200,12 @@ pub const PLANS: &[(&str, &[&str])] = &[
     ),
     (
         "messages::BY_ID",
-        &["SEARCH g USING INDEX sqlite_autoindex_messages_1 (id=?)", "SEARCH u USING PRIMARY KEY (id=?)"],
+        &[
+            "SEARCH g USING INDEX sqlite_autoindex_messages_1 (id=?)",
+            "SEARCH u USING PRIMARY KEY (id=?)",
+            ANSWERED,
+            MINE,
+        ],
     ),
     ("keys::KNOWN", &["SCAN keys"]),
     ("keys::LEARN", &[]),
@@ -213,6 +236,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
             "SEARCH u USING PRIMARY KEY (id=?)",
             "SEARCH m USING INDEX members_present (user_id=? AND room_id=?) LEFT-JOIN",
             "SEARCH g USING COVERING INDEX messages_client_id (room_id=? AND author_id=? AND client_id=?) LEFT-JOIN",
+            REPLY,
         ],
     ),
     (
@@ -224,7 +248,43 @@ pub const PLANS: &[(&str, &[&str])] = &[
             "SEARCH u USING PRIMARY KEY (id=?)",
             "SEARCH m USING INDEX members_present (user_id=? AND room_id=?) LEFT-JOIN",
             "SEARCH g USING COVERING INDEX messages_client_id (room_id=? AND author_id=? AND client_id=?) LEFT-JOIN",
+            REPLY,
         ],
+    ),
+    (
+        "messages::OLDER_REPLIES",
+        &["SEARCH g USING INDEX messages_replies (reply_to=? AND position<?)", AUTHOR, ANSWERED, MINE],
+    ),
+    (
+        "messages::NEWER_REPLIES",
+        &["SEARCH g USING INDEX messages_replies (reply_to=? AND position>?)", AUTHOR, ANSWERED, MINE],
+    ),
+    (
+        "messages::REPLIES_BEYOND",
+        &[
+            "SEARCH messages USING INDEX messages_replies (reply_to=? AND position<?)",
+            "SEARCH messages USING INDEX messages_replies (reply_to=? AND position>?)",
+        ],
+    ),
+    ("edits::EDIT", &[MESSAGE]),
+    ("edits::DELETE", &[MESSAGE]),
+    ("edits::DELETE_REACTIONS", &["SEARCH reactions USING PRIMARY KEY (message=?)"]),
+    ("edits::LOSE_REPLY", &["SEARCH messages USING INDEX sqlite_autoindex_messages_1 (id=?)"]),
+    ("mentions::REMOVE", &["SEARCH mentions USING PRIMARY KEY (room_id=? AND user_id=? AND position=?)"]),
+    ("pins::PIN", &[MESSAGE]),
+    ("pins::COUNT", &["SEARCH messages USING COVERING INDEX messages_pinned (room_id=? AND pinned>?)"]),
+    ("pins::ALL", &["SEARCH g USING INDEX messages_pinned (room_id=? AND pinned>?)", AUTHOR, MINE]),
+    ("posting::GAIN_REPLY", &[MESSAGE]),
+    ("reactions::ADD", &[]),
+    ("reactions::REMOVE", &["SEARCH reactions USING PRIMARY KEY (message=? AND user_id=? AND emoji=?)"]),
+    ("reactions::COUNT", &[MESSAGE]),
+    (
+        "reactions::ALL",
+        &["SEARCH x USING INDEX reactions_by_emoji (message=? AND (emoji,position)>(?,?))", AUTHOR],
+    ),
+    (
+        "reactions::OF_EMOJI",
+        &["SEARCH x USING INDEX reactions_by_emoji (message=? AND emoji=? AND position>?)", AUTHOR],
     ),
     ("posting::MESSAGE", &[]),
     ("posting::ROOM", &["SEARCH rooms USING PRIMARY KEY (id=?)"]),
@@ -233,6 +293,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
         &[
             "SEARCH g USING INDEX messages_client_id (room_id=? AND author_id=? AND client_id=?)",
             "SEARCH u USING PRIMARY KEY (id=?)",
+            MINE,
         ],
     ),
     ("probe::FILL", &[]),
@@ -261,15 +322,19 @@ pub const PLANS: &[(&str, &[&str])] = &[
     ("purge::ROOM_TO_PURGE", &["SEARCH rooms USING INDEX rooms_to_purge (deleted_at>?)"]),
     ("purge::OLDEST_MESSAGES", &["SEARCH messages USING COVERING INDEX messages_of_room (room_id=?)"]),
     (
-        "purge::SCRUB_EVENTS",
+        "purge::PURGE_REACTIONS",
         &[
-            "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
-            "SEARCH messages USING COVERING INDEX messages_of_room (room_id=? AND position>? AND position<?)",
+            "SEARCH reactions USING PRIMARY KEY (message=? AND user_id=? AND emoji=?)",
+            "SEARCH g USING COVERING INDEX messages_of_room (room_id=? AND position>? AND position<?)",
+            "SEARCH x USING COVERING INDEX reactions_by_emoji (message=?)",
         ],
     ),
     (
         "purge::PURGE_MESSAGES",
-        &["SEARCH messages USING COVERING INDEX messages_of_room (room_id=? AND position>? AND position<?)"],
+        &[
+            "SEARCH messages USING COVERING INDEX messages_of_room (room_id=? AND position>? AND position<?)",
+            "SEARCH reactions USING PRIMARY KEY (message=?)",
+        ],
     ),
     ("purge::NOTE_PURGED", &["SEARCH rooms USING PRIMARY KEY (id=?)"]),
     ("purge::HAS_OLD_SESSIONS", &["SEARCH sessions USING COVERING INDEX sessions_over (expires_at<?)"]),
@@ -349,11 +414,12 @@ pub const PLANS: &[(&str, &[&str])] = &[
             "SEARCH m USING INDEX members_present (user_id=?)",
             "SEARCH n USING COVERING INDEX messages_of_room (room_id=?)",
             "SEARCH u USING PRIMARY KEY (id=?)",
+            MINE,
         ],
     ),
     (
         "messages::LAST_OF_ROOM",
-        &["SEARCH g USING INDEX messages_of_room (room_id=?)", "SEARCH u USING PRIMARY KEY (id=?)"],
+        &["SEARCH g USING INDEX messages_of_room (room_id=?)", "SEARCH u USING PRIMARY KEY (id=?)", MINE],
     ),
     ("posting::AUTHOR", &["SEARCH members USING INDEX members_present (user_id=? AND room_id=?)"]),
     (

@@ -24,7 +24,7 @@ async fn nothing_said_in_a_deleted_room_is_kept_and_other_rooms_keep_theirs() {
     }
     let log = || async { parlor.store().log_events(Position(0), 10_000).await.unwrap().1 };
     let said = |events: &[parlor::domain::event::Event], what: &str| {
-        events.iter().filter(|event| event.data.contains(what)).count()
+        events.iter().filter(|event| event.json().contains(what)).count()
     };
     assert_eq!(said(&log().await, "secret of gone"), 600);
 

@@ -9,7 +9,8 @@ use crate::api::problem::Problem;
 use crate::api::site::{NO_HTTPS, OTHER_ORIGIN};
 use crate::api::wire::event::StreamEvent;
 use crate::api::wire::member::{Member, MemberPage};
-use crate::api::wire::message::{Message, MessagePage};
+use crate::api::wire::message::{Message, MessagePage, PinList};
+use crate::api::wire::reaction::{Reaction, Reactor, ReactorPage};
 use crate::api::wire::read_mark::ReadMark;
 use crate::api::wire::room::{MyRooms, Room, RoomPage};
 use crate::api::wire::server::{Health, ServerFacts};
@@ -21,11 +22,14 @@ pub const REQUEST_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e01";
 pub const MESSAGE_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e02";
 pub const SESSION_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e03";
 const CURSOR_BEFORE: &str = "Vw8dE5nHs1uBxQ6fKo3TgA";
+/// A heart in red, whose form needs its selector.
+pub const EMOJI: &str = "❤️";
 pub const CURSOR: &str = "q0b1X9kTj2m4Zc7RwYpL3A";
 pub const PAGE: &str = "bG9iYnk";
 
 const ROOM_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e04";
 const TOPIC: &str = "Everything and nothing";
+const REPLY_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e07";
 const USER_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e05";
 const OTHER_USER_ID: &str = "019ab0c4-7b1e-7cc0-8000-5d1f6b0a7e06";
 const CLIENT_ID: &str = "9f8e7d6c-1";
@@ -49,6 +53,9 @@ pub fn of(schema: &str) -> Option<Value> {
         "Message" => written(&message()),
         "MessagePage" => written(&message_page()),
         "ReadMark" => written(&read_mark()),
+        "Reaction" => written(&Reaction { me: Some(true), ..reaction() }),
+        "ReactorPage" => written(&ReactorPage { items: vec![reactor()], next_page: None }),
+        "PinList" => written(&PinList { items: vec![pinned()], cursor: CURSOR.to_owned() }),
         other => request(other)?,
     })
 }
@@ -59,6 +66,7 @@ pub fn of_answer(operation: &str) -> Option<Value> {
         "getRoom" | "updateRoom" => written(&room_of_mine()),
         "createRoom" => written(&Room { read: Some(ReadMark { version: 1, ..nothing_read() }), ..room() }),
         "markUnread" => written(&ReadMark { version: 2, unread_count: 1, ..nothing_read() }),
+        "listReplies" => written(&replies()),
         _ => return None,
     })
 }
@@ -89,7 +97,7 @@ pub fn problem(code: Code) -> Value {
         Code::CrossOrigin => problem.detail(OTHER_ORIGIN),
         Code::InsecureTransport => problem.detail(NO_HTTPS),
         Code::TextNotAllowed => problem.at("/display_name", "contains a character that is not allowed"),
-        _ => problem.of_password("/password"),
+        _ => problem.of_password("/password").of_reply(),
     };
     written(&problem.body(REQUEST_ID))
 }
@@ -117,6 +125,7 @@ fn request(schema: &str) -> Option<Value> {
         "MemberInput" => json!({ "role": "member" }),
         "ReadInput" => json!({ "message": MESSAGE_ID }),
         "MessageInput" => json!({ "body": "Good morning!", "client_id": CLIENT_ID }),
+        "MessagePatch" => json!({ "body": "Good morning!" }),
         _ => return None,
     })
 }
@@ -231,7 +240,42 @@ fn message() -> Message {
         deleted_at: None,
         mentions: None,
         mentions_room: None,
+        reply_to: None,
+        reply_count: None,
+        reactions: None,
+        pinned_at: None,
     }
+}
+
+fn reaction() -> Reaction {
+    Reaction { emoji: EMOJI.to_owned(), count: 1, me: None }
+}
+
+fn reactor() -> Reactor {
+    Reactor { emoji: EMOJI.to_owned(), user: user_ref(), created_at: TIME.to_owned() }
+}
+
+fn pinned() -> Message {
+    let reaction = Reaction { me: Some(true), ..reaction() };
+    Message { reactions: Some(vec![reaction]), pinned_at: Some(TIME.to_owned()), ..message() }
+}
+
+fn reply() -> Message {
+    Message {
+        id: REPLY_ID.to_owned(),
+        author: member().user,
+        body: "Good morning, Ada!".to_owned(),
+        client_id: None,
+        // After the reaction and the pin.
+        seq: 7,
+        reply_to: Some(MESSAGE_ID.to_owned()),
+        ..message()
+    }
+}
+
+fn replies() -> MessagePage {
+    let answered = Message { reply_count: Some(1), ..pinned() };
+    MessagePage { items: vec![reply()], referenced: vec![answered], ..message_page() }
 }
 
 fn event() -> StreamEvent {
@@ -250,6 +294,7 @@ fn event() -> StreamEvent {
 fn message_page() -> MessagePage {
     MessagePage {
         items: vec![message()],
+        referenced: vec![],
         prev_cursor: None,
         next_cursor: None,
         cursor: CURSOR.to_owned(),

@@ -26,6 +26,11 @@ between. Each event has its cursor as `id`. When the connection is lost, come ba
 get exactly the rest. `hello` opens a stream, `ping` says that it is quiet, `reset` asks for a new snapshot, and `bye` says \
 why it ends and in how many seconds to come back, if at all.
 
+**Change.** An author changes a message with `editMessage`; its author and owners of the room take it away with `deleteMessage`. An \
+answer names in `reply_to` what it answers, and `listReplies` has all answers to one message. `addReaction` and `removeReaction` are for \
+emoji, `pinMessage` is for what should stay in sight. Each is an event with the whole message, or with how many people react now. A text that \
+was edited or deleted is shown nowhere any more: an event that is replayed has the text of now, and all else as it was then.
+
 **Promises.** A write that is answered with 2xx is on disk. A stream is the log from a cursor on: no gap, no repeat, no \
 reorder, through disconnects and restarts; where that is impossible it says `reset`. Repeating a write under the same `client_id` is harmless.
 

@@ -162,6 +162,7 @@ fn finish_parameters(path: &str, operation: &mut Value) {
             "username" if path == "/v1/users/{username}" => "ada".into(),
             "username" => "grace".into(),
             "message" | "around" => examples::MESSAGE_ID.into(),
+            "emoji" => examples::EMOJI.into(),
             "session" => examples::SESSION_ID.into(),
             "limit" => 50.into(),
             "max_replay" => 1000.into(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::member::Member;
 use super::message::Message;
+use super::reaction::ReactionChange;
 use super::read_mark::ReadMark;
 use super::room::RoomState;
 use super::user::UserRef;
@@ -13,7 +14,8 @@ use super::user::UserRef;
 /// know.
 ///
 /// Types of the log: `room.created`, `room.updated`, `room.deleted`, `member.joined`, `member.left`, `member.updated`,
-/// `message.posted`, and `read.updated`, which is for the reader alone and has no `seq`. They have no SSE event name, so `onmessage` gets them all, and their SSE id is `cursor`.
+/// `message.posted`, `message.edited`, `message.deleted`, `message.pinned`, `message.unpinned`, `reaction.added`, `reaction.removed`, and `read.updated`, which is for the
+/// reader alone and has no `seq`. They have no SSE event name, so `onmessage` gets them all, and their SSE id is `cursor`.
 /// About the stream itself, under an SSE event name that is the type: `hello`, `reset`, `ping`, `bye`.
 #[derive(Debug, Default, Serialize, Object)]
 pub struct StreamEvent {
@@ -39,6 +41,18 @@ pub struct StreamEvent {
     /// The whole message after the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
+    /// message.edited: UUIDs of the people whom the new text mentions and the old one did not, when it was edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentioned: Option<Vec<String>>,
+    /// message.edited, message.deleted: UUIDs of the people whom the message mentioned before and no longer does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmentioned: Option<Vec<String>>,
+    /// message.edited, message.deleted: true when the message mentioned everybody in the room before and no longer does; else absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmentioned_room: Option<bool>,
+    /// How many people react with an emoji after the event; `actor` is who has added or removed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<ReactionChange>,
     /// The whole membership after the event (before it, for one that ended).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,

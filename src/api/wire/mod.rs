@@ -4,6 +4,7 @@
 pub mod event;
 pub mod member;
 pub mod message;
+pub mod reaction;
 pub mod read_mark;
 pub mod room;
 pub mod server;

@@ -112,7 +112,7 @@ fn stretch(cursors: &Cursors, page: Page, own: &[Event]) -> Stretch {
     let mut bytes = 0;
     let fits = events.iter().take_while(|event| {
         let before = bytes;
-        bytes += event.data.len();
+        bytes += event.size();
         before < queue::BYTES
     });
     let fits = fits.count();

@@ -60,7 +60,15 @@ impl Tail {
         let position = self.next;
         let data = serde_json::to_string(new)?;
         let NewEvent { kind, place, subject, at, .. } = *new;
-        self.committed.events.push(Event { position, kind, place, subject, at, data });
+        self.committed.events.push(Event {
+            position,
+            kind,
+            place,
+            subject,
+            at,
+            data,
+            text: new.text(position),
+        });
         (self.next, self.at) = (position.next(), at);
         Ok(position)
     }

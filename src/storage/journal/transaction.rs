@@ -28,8 +28,8 @@ statements! {
     MOVE_HEAD = "UPDATE log SET head = $1, at = $2";
     /// Other nodes are told when the transaction is committed. SQLite has none.
     ANNOUNCE = "SELECT pg_notify($1, $2)", sqlite "SELECT $1, $2";
-    STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, data, at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    STORE_EVENT = "INSERT INTO events (position, audience, room_id, seq, type, ref, message, data, at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     /// Takes the event out of the log whose place a newer one takes. So the log keeps one for each person, room and type.
     SUPERSEDE = "DELETE FROM events WHERE audience = 'person' AND ref = $1 AND room_id = $2 AND type = $3";
 }
@@ -264,6 +264,7 @@ fn stored(event: &Event) -> Query<'_> {
         .bind(event.place.and_then(|place| place.seq))
         .bind(event.kind.as_str())
         .bind(event.subject.map(Subject::uuid))
+        .bind(event.text.as_ref().map(|text| text.message))
         .bind(&event.data)
         .bind(event.at)
 }

@@ -34,7 +34,7 @@ class Room {
     }
     if (at.after) [from, to] = [cut(at.after), Math.min(length, cut(at.after) + 50)];
     const items = this.messages.slice(from, to);
-    const page: MessagePage = { items, cursor: `c${length}`, last_seq: length };
+    const page: MessagePage = { items, referenced: [], cursor: `c${length}`, last_seq: length };
     if (from > 0) page.prev_cursor = `c${from + 1}`;
     if (to < length) page.next_cursor = `c${to}`;
     await this.gate;

@@ -20,6 +20,7 @@ pub fn event(room: RoomId, kind: EventType, person: Option<UserId>, position: Po
         subject: person.map(Subject::Person),
         at: Timestamp::from_micros(0),
         data: "{}".into(),
+        text: None,
     }
 }
 

@@ -69,7 +69,7 @@ impl Stream {
 
     pub fn asked(&mut self, number: u64) {
         if let Phase::Replaying(replay) = &mut self.phase {
-            replay.asked = Some(number);
+            (replay.asked, replay.replaced) = (Some(number), Vec::new());
         }
     }
 
@@ -84,6 +84,12 @@ impl Stream {
     pub fn take_stretch(&mut self, stretch: &Stretch) -> bool {
         if stretch.floor > self.seen {
             return false;
+        }
+        if let Phase::Replaying(replay) = &mut self.phase
+            && stretch.run.frames.iter().any(|frame| frame.has_text_of_any(&replay.replaced))
+        {
+            replay.asked = None;
+            return true;
         }
         let through = stretch.through;
         let own = stretch.own.get(&self.reader).into_iter().flatten();
@@ -118,17 +124,15 @@ impl Stream {
     /// A frame from a channel, in the order of the log. When too many wait the stream goes back to the log, which it reads
     /// up to `through`, the mark of this step.
     pub fn offer(&mut self, frame: &Arc<Frame>, through: Position, shared: &mut Shared) {
+        if frame.kind.replaces_text() {
+            self.forget_text(frame, through, shared);
+        }
         match &mut self.phase {
             Phase::Live if frame.position > self.seen => {
                 if self.ready.push(frame) {
                     self.seen = frame.position;
                 } else {
-                    shared.tally.rereads += 1;
-                    // Whatever lies before the first frame that waits was given, or is none of the reader's. The last
-                    // frame given may be older than the log.
-                    let first = self.ready.front().map_or(frame.position, |first| first.position);
-                    self.seen = self.given.max(first.previous());
-                    self.ready.clear();
+                    self.forget_waiting(frame, shared);
                     self.phase = Phase::Replaying(Box::new(Replay::to(through, Some(shared.now))));
                 }
             }
@@ -144,8 +148,41 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// The text of the frame's message was replaced. What waits must not show the old one, so it is read again from the log, which
+    /// has the new one. What waits may have the new one already, as its page may have been read since then.
+    fn forget_text(&mut self, frame: &Frame, through: Position, shared: &mut Shared) {
+        if !matches!(self.phase, Phase::Leaving { .. })
+            && self.ready.iter().any(|ready| ready.has_text_of(frame))
+        {
+            self.forget_waiting(frame, shared);
+            self.ask_again();
+            if matches!(self.phase, Phase::Live) {
+                self.phase = Phase::Replaying(Box::new(Replay::to(through, Some(shared.now))));
+            }
+        }
+        if let Phase::Replaying(replay) = &mut self.phase {
+            if replay.later.iter().any(|later| later.has_text_of(frame)) {
+                replay.later.clear();
+                replay.target = through;
+            }
+            replay.replaced.extend(frame.text_of.filter(|_| replay.asked.is_some()));
+        }
+    }
+
+    /// Forgets what waits, and the frame that does not wait any more: the log has both.
+    fn forget_waiting(&mut self, frame: &Frame, shared: &mut Shared) {
+        shared.tally.rereads += 1;
+        // Whatever lies before the first frame that waits was given, or is none of the reader's. The last frame given may be older than
+        // the log.
+        let first = self.ready.front().map_or(frame.position, |first| first.position);
+        self.seen = self.given.max(first.previous());
+        self.ready.clear();
+    }
+}
+
 impl Replay {
     fn to(target: Position, behind_since: Option<Instant>) -> Self {
-        Self { target, asked: None, later: Queue::default(), behind_since }
+        Self { target, asked: None, replaced: Vec::new(), later: Queue::default(), behind_since }
     }
 }

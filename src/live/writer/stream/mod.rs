@@ -91,6 +91,8 @@ struct Replay {
     target: Position,
     /// The number of the question under way.
     asked: Option<u64>,
+    /// Messages whose text was replaced since then: an answer with one of them may have the old text.
+    replaced: Vec<Position>,
     /// Live frames beyond the target.
     later: Queue,
     /// Since when the reader is behind; none for a replay that the reader has asked for by a cursor.

@@ -95,8 +95,11 @@ CREATE TABLE read_marks (
     PRIMARY KEY (room_id, user_id)
 );
 
--- The present state of every message ever posted; `position` is that of its first event. `mentions` has the ids of those whom it
--- mentions, in the order of the text; `mentions_room` is there if it mentions everybody.
+-- The present state of every message ever posted; `position` is that of its first event. What a message says stands here and
+-- nowhere else. One that is deleted keeps its row, without its text. `reply_count` counts answers that are not deleted.
+-- `reactions` is a JSON list of each emoji in `reactions` and how many people react with it. `pinned` is the position of the event
+-- that has pinned it. `mentions` has the ids of those whom it mentions, in the order of the text; `mentions_room` is there if it
+-- mentions everybody.
 CREATE TABLE messages (
     position    BIGINT NOT NULL PRIMARY KEY,
     id          UUID    NOT NULL UNIQUE,
@@ -109,12 +112,19 @@ CREATE TABLE messages (
     created_at  BIGINT  NOT NULL,
     edited_at   BIGINT,
     deleted_at  BIGINT,
+    reply_to    UUID,
+    reply_count BIGINT  NOT NULL DEFAULT 0,
+    reactions   TEXT,
+    pinned      BIGINT,
+    pinned_at   BIGINT,
     mentions    TEXT,
     mentions_room BOOLEAN
 );
 -- With what unread messages are counted by, so that counting reads the index alone.
 CREATE INDEX messages_of_room ON messages (room_id, position, author_id, deleted_at);
 CREATE INDEX messages_to_all ON messages (room_id, position) WHERE mentions_room IS NOT NULL;
+CREATE INDEX messages_pinned ON messages (room_id, pinned) WHERE pinned IS NOT NULL;
+CREATE INDEX messages_replies ON messages (reply_to, position) WHERE reply_to IS NOT NULL AND deleted_at IS NULL;
 CREATE UNIQUE INDEX messages_client_id ON messages (room_id, author_id, client_id) WHERE client_id IS NOT NULL;
 
 -- Who is mentioned by which message. A row goes with the mention.
@@ -125,9 +135,22 @@ CREATE TABLE mentions (
     PRIMARY KEY (room_id, user_id, position)
 );
 
--- The log. `data` is the JSON of the event without its cursor; `ref` is the message, person or session that it is about, or the
--- person it is for. An event of the audience `room` has a room and a seq. One of the audience `person` has no seq, and there is one of
--- each type for a person and a room: the newest takes the place of the one before. One of the audience `node` has neither.
+-- Who reacts to which message with what. `message` is the position of the message, `position` that of the event. The rows go with
+-- what the message says.
+CREATE TABLE reactions (
+    message    BIGINT NOT NULL REFERENCES messages (position),
+    user_id    UUID   NOT NULL REFERENCES users (id),
+    emoji      TEXT COLLATE "C"   NOT NULL,
+    position   BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (message, user_id, emoji)
+);
+CREATE UNIQUE INDEX reactions_by_emoji ON reactions (message, emoji, position);
+
+-- The log. `data` is the JSON of the event without its cursor and without what its message says; `message` is the position of
+-- that message. `ref` is the person or session that it is about, or the person it is for. An event of the audience `room` has a room
+-- and a seq. One of the audience `person` has no seq, and there is one of each type for a person and a room: the newest takes the
+-- place of the one before. One of the audience `node` has neither.
 CREATE TABLE events (
     position BIGINT NOT NULL PRIMARY KEY,
     audience TEXT    NOT NULL,
@@ -135,6 +158,7 @@ CREATE TABLE events (
     seq      BIGINT,
     type     TEXT    NOT NULL,
     ref      UUID,
+    message  BIGINT,
     data     TEXT    NOT NULL,
     at       BIGINT  NOT NULL
 );
