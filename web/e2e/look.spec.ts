@@ -166,6 +166,9 @@ test('with text of 200 % nothing scrolls sideways and the box stays in sight', a
       sheet.replaceSync(':root { font-size: 200% !important; }');
       document.adoptedStyleSheets = [sheet];
     });
+    await page.goto(ada.url);
+    await expect(page.getByLabel('Language')).toBeVisible();
+    expect(await sideways(page)).toBe(0);
     await signIn(page, ada, roomPath(room));
     await expect(messages(page)).toHaveCount(1);
     expect(await box(page).evaluate((node) => getComputedStyle(node).fontSize)).not.toBe('15px');
