@@ -69,6 +69,26 @@ test('rooms are rows of 30 pixels, the unread ones in a section of their own tha
   await expect(list.getByRole('heading', { name: /^Unread/ })).toHaveCount(0);
 });
 
+test('names stand in line, whichever way their script runs', async ({ page, person }) => {
+  const ada = await person('ada', 'ليلى حداد');
+  await ada.createRoom('kitchen', { title: 'Kitchen' });
+  const room = await ada.createRoom('arabic', { title: 'نقاش عام', topic: 'أهلاً وسهلاً' });
+  await signIn(page, ada, roomPath(room));
+  await expect(page.getByRole('listitem').filter({ hasText: 'ليلى' })).toBeVisible();
+  const starts = (selector: string) =>
+    page.locator(selector).evaluateAll((names) =>
+      names.map((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        return Math.round(range.getBoundingClientRect().x);
+      }),
+    );
+  for (const column of ['nav li bdi', 'main header .text bdi', '.members .names .ellipsis > *']) {
+    const [first, second] = await starts(column);
+    expect([column, second]).toEqual([column, first]);
+  }
+});
+
 test('the bar of the open room has a contrast of 3:1, in light and dark', async ({
   page,
   person,
