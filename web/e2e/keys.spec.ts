@@ -97,16 +97,20 @@ test('Escape leads from the messages to the box, and there marks the room as rea
   const [ada, bob] = [await person('ada'), await person('bob')];
   const room = await ada.createRoom('kitchen');
   await bob.join(room);
-  for (let n = 0; n < 60; n++) await bob.post(room, `line ${n}\nand another`);
   await signIn(page, ada);
+  await expect(page.getByRole('link', { name: /kitchen/ }).first()).toBeVisible();
+  // More than fits: the end is not seen, so nothing but the key marks the room as read.
+  for (let n = 0; n < 60; n++) await bob.post(room, `line ${n}\nand another`);
+  const unread = page.getByRole('link', { name: /unread/ });
+  await expect(unread).toBeVisible();
   await page.goto(ada.url + roomPath(room));
   await expect(messages(page).first()).toBeVisible();
-  await page.getByRole('log').focus();
-  await page.keyboard.press('ArrowUp');
+  await messages(page).first().focus();
   await page.keyboard.press('Escape');
   await expect(box(page)).toBeFocused();
+  await expect(unread).toBeVisible();
   await page.keyboard.press('Escape');
-  await expect(page.getByRole('link', { name: /unread/ })).toHaveCount(0);
+  await expect(unread).toHaveCount(0);
 });
 
 test('opening a room and loading its history announces nothing; new messages come one by one', async ({

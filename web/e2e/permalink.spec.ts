@@ -1,5 +1,6 @@
 // The address of one message: it leads there, marks it, and reading goes on from it in both directions.
 import { expect, messages, roomPath, signIn, test, texts } from './fixtures.ts';
+import { postMany } from './measure.ts';
 import type { ApiMessage } from './person.ts';
 
 test('an address leads to its message: centred, marked, focused, with newer ones below', async ({
@@ -42,6 +43,24 @@ test('an address leads to its message: centred, marked, focused, with newer ones
   await page.goto(`${ada.url}${roomPath(room)}/message/01a21d81-13eb-71f7-b482-c029f7f86df5`);
   await expect(page.getByText('The message that this link names is not here.')).toBeVisible();
   await expect(page.getByText('Message 400')).toBeInViewport();
+});
+
+test('an address leads to its message also when the first answers fail', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('links');
+  const first = await ada.post(room, 'the one that is meant');
+  await postMany([ada], room, 100);
+  await signIn(page, ada);
+  await page.route('**/messages?*', (route) => route.abort());
+  await page.goto(`${ada.url}${roomPath(room)}/message/${first.id}`);
+  await expect(page.getByText('The server does not answer. Trying again…')).toBeVisible();
+  await page.unroute('**/messages?*');
+  const row = messages(page).filter({ hasText: 'the one that is meant' });
+  await expect(row).toBeFocused();
+  await expect(row).toHaveAttribute('aria-current', 'true');
 });
 
 test('each message gives its link, to the mouse, to the keyboard and to a long press', async ({

@@ -1,6 +1,7 @@
 // What the page says and does when the server or the network is in trouble.
 import { type Page } from '@playwright/test';
 import { box, expect, messages, roomPath, say, signIn, test, texts } from './fixtures.ts';
+import { pause, postMany, suspend } from './measure.ts';
 import { Person, password } from './person.ts';
 import { Server } from './server.ts';
 import { Wire } from './wire.ts';
@@ -162,6 +163,97 @@ test('messages that cannot be loaded are asked for again, by itself', async ({ p
   await expect(page.getByText('The server does not answer. Trying again…')).toBeVisible();
   await page.unroute(`**/v1/rooms/${room.id}/messages*`);
   await expect(messages(page)).toHaveText([/here it is/]);
+});
+
+test('a room that failed once loads also when answers are slow', async ({ page, person }) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('slow');
+  await ada.post(room, 'here it is');
+  await signIn(page, ada);
+  let tries = 0;
+  await page.route(/\/(messages|members)\?/, async (route) => {
+    if (tries++ < 2) return route.abort();
+    await pause(6_000);
+    await route.continue();
+  });
+  await page.goto(ada.url + roomPath(room));
+  await expect(page.getByText('The server does not answer. Trying again…')).toBeVisible();
+  await expect(messages(page)).toHaveText([/here it is/], { timeout: 12_000 });
+  const members = page.getByRole('complementary', { name: 'Members' });
+  await expect(members.getByRole('listitem')).toHaveCount(1);
+  expect(tries).toBe(4);
+});
+
+test('messages missed in a sleep are asked for until they come, and are not read before', async ({
+  page,
+  person,
+}) => {
+  test.setTimeout(90_000);
+  const [ada, bob] = [await person('ada'), await person('bob')];
+  const room = await ada.createRoom('kitchen');
+  await bob.join(room);
+  await bob.post(room, 'before the sleep');
+  await signIn(page, ada, roomPath(room));
+  await expect(page.getByText('before the sleep')).toBeInViewport();
+  const wake = await suspend(page);
+  await postMany([bob], room, 600);
+  await bob.post(room, 'the last that was missed');
+  const here = `**/v1/rooms/${room.id}/messages?limit=50`;
+  let refused = 0;
+  await page.route(here, (route) => {
+    refused++;
+    return route.fulfill({ status: 429, json: {}, headers: { 'Retry-After': '2' } });
+  });
+  await wake();
+  await expect.poll(() => refused).toBe(1);
+  await expect(page.getByRole('link', { name: /kitchen.*unread/ })).toBeVisible();
+  await expect.poll(() => refused).toBe(2);
+  await expect(page.getByRole('link', { name: /kitchen.*unread/ })).toBeVisible();
+  await page.unroute(here);
+  await expect(page.getByText('the last that was missed')).toBeInViewport();
+  await expect(page.getByRole('link', { name: /unread/ })).toHaveCount(0);
+});
+
+test('history that cannot be loaded is asked for now and then, and comes by itself', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('long');
+  await postMany([ada], room, 70);
+  let tries = 0;
+  const older = '**/messages?*before=*';
+  await page.route(older, (route) => {
+    tries++;
+    return route.abort();
+  });
+  await signIn(page, ada, roomPath(room));
+  await expect(messages(page)).toHaveCount(50);
+  await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, -1e6));
+  await expect.poll(() => tries).toBeGreaterThan(0);
+  await pause(2_500);
+  expect(tries).toBeLessThanOrEqual(3);
+  await page.unroute(older);
+  await expect(messages(page)).toHaveCount(70, { timeout: 12_000 });
+});
+
+test('what is sent from far up in the history is seen, also when the end cannot be loaded', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('long');
+  const first = await ada.post(room, 'the first');
+  await postMany([ada], room, 120);
+  await signIn(page, ada, `${roomPath(room)}/message/${first.id}`);
+  await expect(page.getByText('the first')).toBeInViewport();
+  await page.route('**/v1/rooms/*/messages*', (route) => route.abort());
+  await say(page, 'from far up');
+  await expect(waiting(page)).toBeInViewport();
+  await page.unroute('**/v1/rooms/*/messages*');
+  await expect(page.locator('.message', { hasText: 'from far up' })).toBeInViewport({
+    timeout: 12_000,
+  });
 });
 
 test('a refusal of this page as foreign is explained, and not called a lost connection', async ({

@@ -1,7 +1,9 @@
 // Owns where the reader is in a list of messages: at the end or further up, when more is needed at either side, and
 // coming back to the same place. Must not know what a message says.
 import { tick, untrack } from 'svelte';
+import { after, ticks } from '../platform/browser';
 import type { Mark, OpenRoom } from '../state/room.svelte';
+import { Backoff } from '../stream/backoff';
 
 /** Within this distance of the end (px), the list follows new messages. */
 const near = 100;
@@ -11,6 +13,9 @@ export class ScrollPlace {
   #scroller!: HTMLElement;
   #messages!: HTMLCollectionOf<Element>;
   following = $state(true);
+  #backoff = new Backoff(ticks, Math.random);
+  /** Asking for more has failed and is not tried before this is over. */
+  #paused = false;
 
   constructor(room: OpenRoom) {
     this.#room = room;
@@ -110,7 +115,7 @@ export class ScrollPlace {
   /** Asks for more messages before either end becomes visible. */
   #fill(): void {
     const { timeline } = this.#room;
-    if (timeline.loading || timeline.phase !== 'ready') return;
+    if (this.#paused || timeline.loading || timeline.phase !== 'ready') return;
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const ahead = Math.max(800, 1.5 * clientHeight);
     // With room for rows that are lower than the others. With fewer, the next would be asked for at once.
@@ -118,10 +123,23 @@ export class ScrollPlace {
       (1.5 * this.#messages.length * (clientHeight + ahead)) / scrollHeight,
     );
     if (!timeline.atStart && scrollHeight - clientHeight + scrollTop < ahead) {
-      void timeline.older().catch(() => {});
+      this.#follow(timeline.older());
     } else if (!timeline.atEnd && -scrollTop < ahead) {
-      void timeline.newer().catch(() => {});
+      this.#follow(timeline.newer());
     }
+  }
+
+  #follow(growing: Promise<void>): void {
+    growing.then(
+      () => this.#backoff.reset(),
+      (problem: unknown) => {
+        this.#paused = true;
+        after(this.#backoff.wait(problem), () => {
+          this.#paused = false;
+          if (this.#scroller.isConnected) this.#scrolled();
+        });
+      },
+    );
   }
 
   /** The first message in view. Rows are in order, so a search by halves finds it with few looks. */

@@ -82,9 +82,9 @@ export class Chat {
       for (const event of held) this.#toRooms(event);
       this.rooms.save();
       void this.#askDoubtful();
-    } catch {
+    } catch (problem) {
       if (this.#stopped) return;
-      this.#stopRetry = this.#parts.after(this.#backoff.next(), () => void this.sync());
+      this.#stopRetry = this.#parts.after(this.#backoff.wait(problem), () => void this.sync());
     }
   }
 
@@ -93,7 +93,9 @@ export class Chat {
     this.#flush();
     for (const id of this.#opened.keys()) if (id !== this.#current) this.#opened.delete(id);
     const current = this.#current ? this.#opened.get(this.#current) : undefined;
-    await Promise.all([this.sync(), current && this.#resume(current)]);
+    // What came meanwhile is below the divider, even if the page was in front all the time.
+    const seen = !this.rooms.get(this.#current ?? '')?.unread;
+    await Promise.all([this.sync(), current?.reload(seen)]);
   }
 
   /** Takes an event of the stream. Those of one turn are applied together. */
@@ -201,15 +203,6 @@ export class Chat {
     this.apply(events);
   }
 
-  /** Fetches the open room again. What came meanwhile is below the divider, even if the page was in front all the time. */
-  async #resume(room: OpenRoom): Promise<void> {
-    const { timeline } = room;
-    const seq = timeline.lastSeq;
-    const wasRead = !this.rooms.get(room.id)?.unread;
-    await room.reload();
-    if (wasRead && timeline.lastSeq > seq) timeline.divideAfter(seq);
-  }
-
   /** Asks for the newest message of each room in which something happened that need not be a message. */
   async #askDoubtful(): Promise<void> {
     const ids = this.rooms.doubtful;
@@ -229,7 +222,7 @@ export class Chat {
     const outcome = this.rooms.apply(event);
     if (wasRead && room.unread && this.#current === event.room) this.#unread(event);
     if (outcome === 'gap') void this.sync();
-    if (outcome === 'joined') void this.#opened.get(event.room!)?.reload();
+    if (outcome === 'joined') void this.#opened.get(event.room!)?.reload(false);
     if (outcome !== 'gone') return;
     this.#opened.delete(event.room!);
     if (this.#current === event.room) this.lost = { room: event.room!, label: label ?? '' };

@@ -170,7 +170,7 @@ export class Outbox {
       this.#update(clientId, { state: again ? 'waiting' : 'failed', why });
       if (!again) return true;
       const named = this.#holdFor(why);
-      this.#hold(room, named || Math.max(why.retryAfter * 1_000, this.#backoff.next()));
+      this.#hold(room, named || this.#backoff.wait(why));
       return false;
     } finally {
       this.#posts.delete(clientId);

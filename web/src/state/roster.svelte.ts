@@ -13,14 +13,24 @@ export class Roster {
   members = $state.raw<Member[]>([]);
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
   more = $state(false);
+  /** Events are missing since the members were fetched. */
+  stale = $state(false);
+  /** Why the last opening failed; null while there is another one. */
+  trouble = $state.raw<unknown>(null);
 
   constructor(fetch: (page?: string) => Promise<MemberPage>) {
     this.#fetch = fetch;
   }
 
+  /** What has to be here is not. */
+  get lacks(): boolean {
+    return this.phase === 'failed' || this.stale;
+  }
+
   async open(): Promise<void> {
     const round = ++this.#round;
     if (this.phase !== 'ready') this.phase = 'loading';
+    this.trouble = null;
     this.#sequence.hold();
     try {
       const page = await this.#fetch();
@@ -28,10 +38,12 @@ export class Roster {
       this.members = page.items;
       this.#turn(page);
       this.phase = 'ready';
+      this.stale = false;
       this.#replay(page.last_seq);
-    } catch {
+    } catch (problem) {
       if (round !== this.#round) return;
       if (this.phase !== 'ready') this.phase = 'failed';
+      this.trouble = problem;
       this.#replay();
     }
   }
@@ -50,7 +62,11 @@ export class Roster {
   apply(event: LogEvent): void {
     if (this.phase === 'new') return;
     const verdict = this.#sequence.judge(event);
-    if (verdict === 'gap') return void this.open();
+    if (verdict === 'gap') {
+      if (this.lacks) return;
+      this.stale = true;
+      return void this.open();
+    }
     const member = event.member;
     if (verdict !== 'next' || !member) return;
     const at = this.members.findIndex((known) => known.user.id === member.user.id);

@@ -27,6 +27,12 @@ export class Timeline {
   #divider: number | null = null;
 
   phase = $state<'new' | 'loading' | 'ready' | 'failed'>('new');
+  /** Events are missing after the stretch, until it is opened again. */
+  stale = $state(false);
+  /** Why the last opening failed; null while there is another one. */
+  trouble = $state.raw<unknown>(null);
+  /** Up to here the reader had seen all when events began to be missing. */
+  #missed: number | null = null;
   loading = $state<'older' | 'newer' | null>(null);
   #growing: Promise<void> | null = null;
   /** How many messages have arrived while the reader was further up. */
@@ -84,6 +90,17 @@ export class Timeline {
     this.regroup();
   }
 
+  /** Events may be missing from now on, and the next opening fetches them. `seen`: the reader has seen all before. */
+  missing(seen: boolean): void {
+    this.stale = true;
+    if (seen && this.phase === 'ready') this.#missed ??= this.lastSeq;
+  }
+
+  /** What has to be here is not: the room could not be opened, or events are missing. */
+  get lacks(): boolean {
+    return this.phase === 'failed' || this.stale;
+  }
+
   find(id: string): Row | undefined {
     return this.rows.find((row) => row.id === id);
   }
@@ -100,6 +117,7 @@ export class Timeline {
     // A failed room says so until it succeeds; it must not flicker with each attempt.
     if (known === null && this.phase !== 'failed') this.phase = 'loading';
     this.loading = null;
+    this.trouble = null;
     this.#sequence.hold();
     try {
       const page = await this.#fetch(around ? { around } : undefined);
@@ -110,11 +128,15 @@ export class Timeline {
       if (known === null) this.#settleDivider();
       this.#count(known ?? page.last_seq, page.last_seq, !around);
       this.phase = 'ready';
+      this.stale = false;
       this.starts++;
       this.#replay(page.last_seq);
+      if (this.#missed !== null && this.#missed < this.lastSeq) this.divideAfter(this.#missed);
+      this.#missed = null;
     } catch (problem) {
       if (round !== this.#round) return;
       if (this.phase !== 'ready') this.phase = 'failed';
+      this.trouble = problem;
       this.#replay();
       throw problem;
     }
@@ -269,7 +291,11 @@ export class Timeline {
 
   #replay(last?: number): void {
     for (const event of this.#sequence.settle(last)) {
-      if (this.apply(event) === 'gap') return void this.open().catch(() => {});
+      if (this.apply(event) !== 'gap') continue;
+      // What comes after a gap is fetched with it. Whoever knows of the gap has asked for it already.
+      if (this.lacks) break;
+      this.stale = true;
+      return void this.open().catch(() => {});
     }
     this.show();
   }

@@ -1,4 +1,5 @@
 // Owns how long to wait before the next attempt. Must not know what is attempted.
+import { Problem } from '../api/problem';
 
 const first = 1_000;
 /** Most outages are restarts. Attempts stay frequent for this long (ms), so that a short outage feels short. */
@@ -26,6 +27,12 @@ export class Backoff {
   /** Records a success: the next failure starts with the shortest wait again. */
   reset(): void {
     this.#attempt = 0;
+  }
+
+  /** Counts a failure: gives the ms until the next attempt, at least what the server has named. */
+  wait(why: unknown): number {
+    const named = why instanceof Problem ? why.retryAfter * 1_000 : 0;
+    return Math.max(named, this.next());
   }
 
   /** Counts a failure. Full jitter, in ms, between 1 s and a ceiling that doubles up to 8 s, and 30 s after 2 min. */
