@@ -1,6 +1,9 @@
 // Owns work that only one tab of this origin may do at a time. Must not know what the work is.
 
-/** After this long (ms) a tab that holds the lock counts as frozen. No work takes longer: each call has a shorter deadline. */
+/**
+ * After this long (ms) a tab that holds the lock counts as frozen. No work takes longer: a call has a shorter deadline,
+ * and who has many calls to make gives the lock back in between.
+ */
 const frozenAfter = 40_000;
 
 /**

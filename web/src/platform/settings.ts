@@ -8,5 +8,9 @@ export function loadSetting<T extends string>(name: string, allowed: readonly [T
   return allowed.find((value) => value === stored) ?? allowed[0];
 }
 
+/** Runs `heard` when another tab has changed the setting. */
+export const watchSetting = (name: string, heard: () => void): (() => void) =>
+  shelf.watch((key) => key === settingKey + name && heard());
+
 export const saveSetting = (name: string, value: string): void =>
   shelf.set(settingKey + name, value);

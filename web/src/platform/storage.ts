@@ -13,7 +13,6 @@ const prefix = 'parlor-';
 export const settingKey = 'parlor-setting:';
 const readKey = 'parlor-read:';
 const renewedKey = 'parlor-renewed';
-const habitsKey = 'parlor-habits';
 const texts = /^parlor-(draft|unsent):/;
 
 export const shelf = new Shelf({
@@ -99,10 +98,13 @@ export function unsentStore(user: string): UnsentStore {
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 /** How the person likes to write. */
-export const habitStore: HabitStore = {
-  load: () => parsed(shelf.get(habitsKey), isObject) ?? {},
-  save: (habit) => shelf.set(habitsKey, JSON.stringify(habit)),
-};
+export function habitStore(user: string): HabitStore {
+  const key = `${prefix}habits:${user}`;
+  return {
+    load: () => parsed(shelf.get(key), isObject) ?? {},
+    save: (habit) => shelf.set(key, JSON.stringify(habit)),
+  };
+}
 
 /** The last renewal of the session, by whichever tab. */
 export const renewalMark = {

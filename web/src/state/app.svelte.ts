@@ -44,6 +44,10 @@ export class App {
   #round = 0;
   /** Who was signed in here last, by id. */
   #last: string | null = null;
+  /** The username of an account that may have been made though the sign-up did not end well. */
+  #made: string | null = null;
+  /** The person has asked to sign out, and no answer came. */
+  #leaving = false;
 
   phase = $state<AppPhase>('starting');
   chat = $state.raw<Chat | null>(null);
@@ -91,21 +95,45 @@ export class App {
   }
 
   async signUp(username: string, password: string, name: string): Promise<void> {
-    await this.#parts.calls.register(username, password, name);
-    await this.signIn(username, password);
+    const half = this.#made === username;
+    this.#made = username;
+    let taken: Problem | null = null;
+    try {
+      await this.#parts.calls.register(username, password, name);
+    } catch (error) {
+      const problem = error instanceof Problem ? error : Problem.noAnswer();
+      // It is taken by this person, if an attempt whose answer was lost has made the account.
+      if (half && problem.code === 'username_taken') taken = problem;
+      else {
+        if (!problem.passing) this.#made = null;
+        throw problem;
+      }
+    }
+    await this.signIn(username, password).catch((error: unknown) => {
+      throw taken && error instanceof Problem && error.status === 401 ? taken : error;
+    });
+    this.#made = null;
   }
 
   async signOut(): Promise<void> {
-    await this.#parts.calls.signOut();
-    this.#parts.tell({ kind: 'out' });
-    this.#goodbye();
+    try {
+      await this.#parts.calls.signOut();
+    } catch (error) {
+      const status = error instanceof Problem ? error.status : 0;
+      this.#leaving ||= status === 0;
+      // The session has ended already: by an earlier attempt, or elsewhere.
+      if (status !== 401) throw error;
+    }
+    this.#gone();
   }
 
   /** A call or the stream reported that the session has ended. */
   over(): void {
     if (this.phase !== 'in') return;
     this.#parts.renewal.ended();
-    this.#leave(true);
+    // Most likely the sign-out whose answer was lost has ended it.
+    if (this.#leaving) this.#gone();
+    else this.#leave(true);
   }
 
   /** Another tab signed in or out. */
@@ -134,6 +162,11 @@ export class App {
 
   offline(): void {
     this.#stream?.offline();
+  }
+
+  #gone(): void {
+    this.#parts.tell({ kind: 'out' });
+    this.#goodbye();
   }
 
   /** Leaves nothing of the person behind: the next one starts at the beginning. */
@@ -181,6 +214,7 @@ export class App {
 
   #leave(ended: boolean): void {
     this.#next();
+    this.#leaving = false;
     this.#stream?.stop();
     this.chat?.stop();
     this.#stream = null;

@@ -129,3 +129,58 @@ test('who signs out leaves no conversation behind, also when the page asked twic
   await settled();
   expect(chats.filter(({ stopped }) => !stopped)).toEqual([{ user: 'bob', stopped: false }]);
 });
+
+test('a sign-up that was made but not answered ends in a sign-in, and no other taken name does', async () => {
+  const taken = new Problem(409, 'username_taken', '');
+  const wrong = new Problem(401, 'wrong_credentials', '');
+  const cases: [string, (Problem | null)[], (Problem | null)[], Problem | null][] = [
+    ['the answer to signing in is lost', [null, taken], [Problem.noAnswer(), null], null],
+    ['the answer to registering is lost', [Problem.noAnswer(), taken], [null], null],
+    ['somebody else has the name', [Problem.noAnswer(), taken], [wrong], taken],
+    ['the name was taken before', [taken, taken], [], taken],
+  ];
+  for (const [name, registers, signIns, end] of cases) {
+    const next = (answers: (Problem | null)[]) => {
+      const answer = answers.shift();
+      if (answer) throw answer;
+      return { user: person('ada') } as never;
+    };
+    app = appOf({ register: async () => next(registers), signIn: async () => next(signIns) });
+    const signUp = () =>
+      app.signUp('ada', 'secret', 'Ada').then(
+        () => null,
+        (why: Problem) => why,
+      );
+    expect(await signUp(), name).not.toBeNull();
+    expect(await signUp(), name).toBe(end);
+    expect([app.phase === 'in', registers, signIns], name).toEqual([end === null, [], []]);
+  }
+});
+
+test('a sign-out whose answer was lost leaves nothing behind once the session turns out to be over', async () => {
+  const answers = [
+    Problem.noAnswer(),
+    new Problem(401, 'unauthorized', ''),
+    new Problem(503, '', ''),
+  ];
+  const signOut = async () => {
+    throw answers.shift();
+  };
+  for (const ends of [() => app.over(), () => app.signOut()]) {
+    app = appOf({ signOut });
+    answers.unshift(Problem.noAnswer());
+    await app.signIn('ada', 'secret');
+    await expect(app.signOut()).rejects.toThrow();
+    expect([app.phase, forgotten.splice(0)]).toEqual(['in', []]);
+    if (answers[0]!.status === 0) answers.shift();
+    await ends();
+    expect([app.phase, app.ended, forgotten.splice(0)]).toEqual(['out', false, ['ada']]);
+    expect(told.at(-1)).toEqual({ kind: 'out' });
+  }
+  // Who stays signed in after an answer keeps everything.
+  app = appOf({ signOut });
+  await app.signIn('ada', 'secret');
+  await expect(app.signOut()).rejects.toThrow();
+  app.over();
+  expect([app.ended, forgotten]).toEqual([true, []]);
+});

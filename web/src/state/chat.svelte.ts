@@ -1,6 +1,7 @@
 // Owns the conversation of a signed-in person: snapshots first, then the log's events on top, each handed to the room
 // list, the opened rooms and the outbox. Must not know the network (calls are given) nor the screen.
 import type { Calls } from '../api/calls';
+import { Problem } from '../api/problem';
 import type { LogEvent, Message, MyRooms, Room, User } from '../api/types';
 import type { StreamStatus } from '../stream/source';
 import { Backoff } from '../stream/backoff';
@@ -39,7 +40,8 @@ export class Chat {
   #stopTell: (() => void) | null = null;
   #stopRetry = () => {};
   #backoff: Backoff;
-  #stopped = false;
+  /** Counts the fetches of the snapshot: the answer to an older one says nothing any more. */
+  #round = 0;
 
   me: User = $state.raw(null!);
   status = $state<StreamStatus>('away');
@@ -72,10 +74,11 @@ export class Chat {
    */
   async sync(asked?: Promise<MyRooms>): Promise<void> {
     this.#stopRetry();
+    const round = ++this.#round;
     this.rooms.hold();
     try {
       const snapshot = await (asked ?? this.#parts.calls.myRooms());
-      if (this.#stopped) return;
+      if (round !== this.#round) return;
       this.#backoff.reset();
       const held = this.rooms.settle(snapshot);
       this.onSnapshot(snapshot.cursor);
@@ -83,7 +86,7 @@ export class Chat {
       this.rooms.save();
       void this.#askDoubtful();
     } catch (problem) {
-      if (this.#stopped) return;
+      if (round !== this.#round) return;
       this.#stopRetry = this.#parts.after(this.#backoff.wait(problem), () => void this.sync());
     }
   }
@@ -185,7 +188,7 @@ export class Chat {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#round++;
     this.#stopRetry();
     this.#stopTell?.();
     this.#waiting = [];
@@ -205,11 +208,23 @@ export class Chat {
 
   /** Asks for the newest message of each room in which something happened that need not be a message. */
   async #askDoubtful(): Promise<void> {
+    const round = this.#round;
     const ids = this.rooms.doubtful;
+    const backoff = new Backoff(this.#parts.ticks, this.#parts.random);
     const ask = async () => {
-      for (let id = ids.pop(); id && !this.#stopped; id = ids.pop()) {
-        const page = await this.#parts.calls.messages(id, { limit: 1 }).catch(() => undefined);
-        this.rooms.judge(id, page && (page.items.at(-1) ?? null));
+      for (let id = ids.pop(); id && round === this.#round; id = ids.pop()) {
+        try {
+          const { items } = await this.#parts.calls.messages(id, { limit: 1 });
+          backoff.reset();
+          this.rooms.judge(id, items.at(-1) ?? null);
+        } catch (problem) {
+          if (problem instanceof Problem && !problem.passing) this.rooms.judge(id, undefined);
+          else {
+            ids.push(id);
+            const ms = backoff.wait(problem);
+            await new Promise<void>((resolve) => void this.#parts.after(ms, resolve));
+          }
+        }
       }
     };
     await Promise.all(Array.from({ length: askedAtOnce }, ask));

@@ -149,3 +149,45 @@ test('a message that a link asks for is asked for until it is there, or known no
   await open.seek(null);
   expect(open.nowhere).toBe(false);
 });
+
+test('a question whether a room is unread that is refused for now is asked again', async () => {
+  rooms = { a: 3, b: 2 };
+  marks = { a: 1, b: 2 };
+  refusals = [busy(2), Problem.noAnswer()];
+  await start();
+  const state = () => [looks.length, chat.rooms.unread];
+  expect([state(), timers.map(({ ms }) => ms)]).toEqual([[1, 0], [2_000]]);
+  fire();
+  await settled();
+  fire();
+  await settled();
+  expect([state(), timers]).toEqual([[3, 1], []]);
+
+  marks = { a: 1, b: 2 };
+  refusals = [new Problem(403, 'forbidden', '')];
+  looks = [];
+  await start();
+  expect([state(), timers]).toEqual([[1, 1], []]);
+
+  marks = { a: 1, b: 2 };
+  refusals = [busy(2)];
+  looks = [];
+  await start();
+  chat.stop();
+  fire();
+  await settled();
+  expect(looks).toHaveLength(1);
+});
+
+test('an older list of rooms that comes later than a newer one changes nothing', async () => {
+  await start();
+  const old = snapshot();
+  let answer = (_: MyRooms) => {};
+  snapshots = [new Promise((resolve) => (answer = resolve))];
+  const first = chat.sync();
+  rooms.b = 1;
+  await chat.sync();
+  answer(old);
+  await first;
+  expect(chat.rooms.list.map(({ state }) => state.id)).toEqual(['a', 'b']);
+});

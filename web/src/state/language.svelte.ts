@@ -1,5 +1,6 @@
 // Owns the choice of the page's language, by the reader or by the browser. Must not know the texts.
 import { languages, preferred, speak, type Language } from '../messages';
+import { watchSetting } from '../platform/settings';
 import { Setting } from './settings.svelte';
 
 const codes = Object.keys(languages) as Language[];
@@ -10,6 +11,16 @@ class LanguageChoice {
   spoken = $state<Language | null>(null);
   /** The reader has just changed the language, so focus has to return to the control. */
   turned = false;
+
+  constructor() {
+    // Another tab has changed it. The focus stays where it is.
+    watchSetting('language', () => {
+      this.load().then(
+        () => (this.turned = false),
+        () => {},
+      );
+    });
+  }
 
   get choice(): Language | 'system' {
     return this.#setting.value;

@@ -27,6 +27,8 @@ export interface OutboxParts {
 const lostAfter = 3_000;
 /** Another tab's message that is still unsent after this long (ms) is looked after here: its tab may be gone. */
 const lookAfter = 5_000;
+/** After this long (ms) a tab lets others send to a room: one that holds the lock for long counts as frozen. */
+const turnFor = 5_000;
 /** What another tab stored becomes visible here within this time (ms). */
 const wordWithin = 300;
 
@@ -124,30 +126,36 @@ export class Outbox {
   #run(room: string): void {
     if (this.#busy.has(room) || this.#stopped) return;
     this.#busy.add(room);
+    let more = false;
     const work = async (waited: boolean) => {
       try {
         if (waited && this.#due(room)) await this.#pause(wordWithin);
-        await this.#drain(room);
+        more = await this.#drain(room);
       } finally {
         this.#busy.delete(room);
       }
     };
     // Without the lock this tab tries again later.
-    this.#parts.alone(room, work).catch(() => {
-      this.#busy.delete(room);
-      this.#later(lookAfter);
-    });
+    this.#parts.alone(room, work).then(
+      () => more && this.#run(room),
+      () => {
+        this.#busy.delete(room);
+        this.#later(lookAfter);
+      },
+    );
   }
 
-  /** Sends what is due in a room, one after the other, so that order is kept. */
-  async #drain(room: string): Promise<void> {
-    for (;;) {
+  /** Sends what is due in a room, one after the other, so that order is kept. True when its turn is over before that. */
+  async #drain(room: string): Promise<boolean> {
+    const until = this.#parts.ticks() + turnFor;
+    while (this.#parts.ticks() < until) {
       const next = this.#due(room);
-      if (!next || this.#stopped) return;
+      if (!next || this.#stopped) return false;
       const wait = this.heldUntil - this.#parts.ticks();
-      if (wait > 0) return this.#hold(room, wait);
-      if (!(await this.#post(next))) return;
+      if (wait > 0) this.#hold(room, wait);
+      if (wait > 0 || !(await this.#post(next))) return false;
     }
+    return true;
   }
 
   /** False when sending more is useless now. */

@@ -24,6 +24,8 @@ let kept: Map<string, string>;
 let watchers: { tab: number; heard: (clientId: string, entry: Unsent | null) => void }[];
 let locks: Map<string, Promise<void>>;
 let clock: number;
+/** How long (ms) each post takes. */
+let takes: number;
 let dice: number;
 let known: number;
 let ids: number;
@@ -39,6 +41,7 @@ function tab(): Tab {
   const box = new Outbox({
     async post(room, body, clientId, signal) {
       posts.push({ tab, body, clientId });
+      clock += takes;
       signals.push(signal);
       const answer = answers.shift() ?? posts.length;
       if (answer instanceof Problem) throw answer;
@@ -106,7 +109,7 @@ beforeEach(() => {
   kept = new Map();
   watchers = [];
   locks = new Map();
-  clock = dice = known = ids = tabs = 0;
+  clock = takes = dice = known = ids = tabs = 0;
 });
 
 test('an answered message stays until the log shows it', async () => {
@@ -297,6 +300,25 @@ test('all tabs show the same messages, and one tab at a time sends them, in the 
   expect([states(a), states(b)]).toEqual([
     ['one:sent', 'two:sent'],
     ['one:sent', 'two:sent'],
+  ]);
+});
+
+test('a tab with many messages lets another one send after a while, in order', async () => {
+  const [a, b] = [tab(), tab()];
+  takes = 3_000;
+  for (const body of ['one', 'two', 'three', 'four', 'five']) a.box.send('r', body);
+  b.box.flush();
+  await settled();
+  fire(b);
+  await settled();
+  fire(a);
+  await settled();
+  expect(posts.map(({ tab, body }) => `${tab} ${body}`)).toEqual([
+    '1 one',
+    '1 two',
+    '2 three',
+    '2 four',
+    '1 five',
   ]);
 });
 

@@ -31,7 +31,7 @@ export class MyRoom {
   /** Takes a newer snapshot. What is unread stays so. */
   renew(state: Room, read: number): void {
     this.state = state;
-    this.read = Math.max(this.read, read);
+    this.read = Math.min(Math.max(this.read, read), state.last_seq);
     this.doubtful = state.last_seq > this.read && !this.unread;
     this.sequence.settle(state.last_seq);
   }
@@ -74,11 +74,18 @@ export class Rooms {
   settle(snapshot?: MyRooms): LogEvent[] {
     if (snapshot) {
       const marks = this.#marks.load();
+      // Without any marks this browser is new; beside others, a room without one is new to the reader.
+      const unmarked = Object.keys(marks).length ? 0 : Infinity;
+      for (const { id, last_seq } of snapshot.items) {
+        // A mark above the newest event is of a time before the server was set back, and would hide what comes.
+        marks[id] = Math.min(marks[id] ?? unmarked, last_seq);
+      }
+      this.#marks.save(marks);
       const here = new Set(snapshot.items.map((room) => room.id));
       for (const id of this.#all.keys()) if (!here.has(id)) this.#all.delete(id);
       for (const room of snapshot.items) {
         const known = this.#all.get(room.id);
-        if (known) known.renew(room, marks[room.id] ?? 0);
+        if (known) known.renew(room, marks[room.id]!);
         else this.#set(room, marks[room.id]);
       }
       this.loaded = true;
@@ -148,7 +155,9 @@ export class Rooms {
   /** The reader has seen the newest message of the room. Kept by the next `save`. */
   markRead(id: string): void {
     const room = this.#all.get(id);
-    if (room) this.#read(room);
+    if (!room) return;
+    room.doubtful = false;
+    this.#read(room);
   }
 
   /** Keeps what was read for the next visit and for other tabs. Call it once after a turn. */

@@ -40,16 +40,41 @@ test('what others write makes a room unread, what I write does not', () => {
   expect(rooms.unread).toBe(0);
 });
 
-test('read marks outlive a snapshot, and a room seen for the first time is read', () => {
+test('read marks outlive a snapshot; in a new browser rooms are read, later ones are new', () => {
   const kept = marks();
   const before = new Rooms('me', kept);
   before.settle({ items: [state('a', 3)], cursor: 'c' });
+  expect(before.doubtful).toEqual([]);
   const after = new Rooms('me', kept);
   after.settle({ items: [state('a', 5), state('b', 9)], cursor: 'c' });
-  expect(after.doubtful).toEqual(['a']);
+  expect(after.doubtful).toEqual(['a', 'b']);
   after.judge('a', posted('a', 4).message!);
-  expect(after.get('a')!.unread).toBe(true);
-  expect(after.get('b')!.unread).toBe(false);
+  after.judge('b', posted('b', 9).message!);
+  expect([after.get('a')!.unread, after.get('b')!.unread]).toEqual([true, true]);
+});
+
+test('a mark of before the server was set back hides nothing', () => {
+  const kept = marks();
+  kept.save({ a: 90 });
+  const rooms = new Rooms('me', kept);
+  rooms.settle({ items: [state('a', 3)], cursor: 'c' });
+  rooms.apply(posted('a', 4));
+  rooms.reload();
+  expect(rooms.get('a')!.unread).toBe(true);
+  rooms.settle({ items: [state('a', 2)], cursor: 'c' });
+  rooms.apply(posted('a', 3));
+  expect([rooms.get('a')!.read, rooms.get('a')!.unread]).toEqual([2, true]);
+});
+
+test('who sees the end of a room has read it, also while it is not known whether it was unread', () => {
+  const kept = marks();
+  kept.save({ a: 1 });
+  const rooms = new Rooms('me', kept);
+  rooms.settle({ items: [state('a', 3)], cursor: 'c' });
+  rooms.apply(posted('a', 4));
+  rooms.markRead('a');
+  rooms.judge('a', posted('a', 4).message!);
+  expect(rooms.get('a')!.unread).toBe(false);
 });
 
 test('after a visit only messages of others make a room unread, not joins, topics or own messages', () => {

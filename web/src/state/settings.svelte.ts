@@ -1,5 +1,5 @@
 // Owns the reader's choices of how the page looks and which keys it takes. Must not know colours, sizes or keys.
-import { loadSetting, saveSetting } from '../platform/settings';
+import { loadSetting, saveSetting, watchSetting } from '../platform/settings';
 
 export class Setting<T extends string> {
   #name: string;
@@ -9,6 +9,7 @@ export class Setting<T extends string> {
   constructor(name: string, allowed: readonly [T, ...T[]]) {
     this.#name = name;
     this.value = loadSetting(name, allowed);
+    watchSetting(name, () => (this.value = loadSetting(name, allowed)));
   }
 
   set(value: T): void {
