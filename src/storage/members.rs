@@ -49,7 +49,6 @@ statements! {
     SET_ROLE = "UPDATE members SET role = $3 WHERE room_id = $1 AND user_id = $2 AND until IS NULL";
     ADVANCE = "UPDATE rooms SET head = $2, member_count = $3 WHERE id = $1";
     PERSON_BY_NAME = "SELECT id AS user_id, username, display_name FROM users WHERE username = $1";
-    PERSON_BY_ID = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
 }
 
 /// A page of a room's members, by username.
@@ -227,10 +226,4 @@ pub(super) async fn rooms_of(
     user: UserId,
 ) -> Result<Vec<(RoomState, Member)>, Failure> {
     OF_PERSON.bind(user).all(sql, |row| Ok((room_of(row)?, member_of(row)?))).await
-}
-
-/// A person as events name them.
-pub(super) async fn person(sql: &mut Connection, user: UserId) -> Result<UserRef, Stop> {
-    let person = PERSON_BY_ID.bind(user).first(sql, user_ref_of).await?;
-    person.ok_or_else(|| Refusal::UserNotFound.into())
 }

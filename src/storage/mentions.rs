@@ -5,16 +5,15 @@
 use std::collections::HashMap;
 
 use serde_json::json;
-use uuid::Uuid;
 
 use super::Store;
 use super::error::{Error, Failure};
+use super::people;
 use super::rows::user_ref_of;
 use super::sql::{Connection, Query, statements};
-use crate::domain::ids::{Position, UserId};
+use crate::domain::ids::Position;
 use crate::domain::mentions::Candidates;
 use crate::domain::message::Message;
-use crate::domain::names::{DisplayName, Username};
 use crate::domain::room::RoomRef;
 use crate::domain::user::UserRef;
 
@@ -39,7 +38,6 @@ statements! {
         sqlite concat!("SELECT ", named!("json_each($3) AS names", "members m INDEXED BY members_by_name"));
     ADD = "INSERT INTO mentions (room_id, user_id, position) VALUES ($1, $2, $3)";
     REMOVE = "DELETE FROM mentions WHERE room_id = $1 AND user_id = $2 AND position = $3";
-    PERSON = "SELECT id AS user_id, username, display_name FROM users WHERE id = $1";
 }
 
 impl Store {
@@ -111,17 +109,6 @@ pub(super) fn ids_of(people: &[UserRef]) -> Option<String> {
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 
-/// The people of such ids, without their names: see [`name`].
-pub(super) fn nameless(ids: Option<&str>) -> Vec<UserRef> {
-    let ids = ids.unwrap_or_default().split(' ').filter_map(|id| Uuid::parse_str(id).ok());
-    let nobody = |id| UserRef {
-        id: UserId::from_uuid(id),
-        username: Username::stored(String::new()),
-        display_name: DisplayName::stored(String::new()),
-    };
-    ids.map(nobody).collect()
-}
-
 /// Gives those whom messages mention their present names. To be done with all messages that were read.
 pub(super) async fn name<'m>(
     sql: &mut Connection,
@@ -132,9 +119,8 @@ pub(super) async fn name<'m>(
     let mut ids: Vec<_> = people.iter().map(|person| person.id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let queries: Vec<_> = ids.into_iter().map(|id| PERSON.bind(id)).collect();
-    let found = Query::first_of_each(&queries, sql, user_ref_of).await?;
-    let named: HashMap<_, _> = found.into_iter().flatten().map(|person| (person.id, person)).collect();
+    let named = people::people(sql, ids).await?;
+    let named: HashMap<_, _> = named.into_iter().map(|person| (person.id, person)).collect();
     for person in &mut people {
         if let Some(named) = named.get(&person.id) {
             **person = named.clone();

@@ -23,6 +23,7 @@ mod networks;
 mod notify;
 mod open;
 mod paging;
+mod people;
 mod personal_events;
 mod pins;
 mod postgres;
@@ -85,6 +86,7 @@ pub const STATEMENTS: &[&[Statement]] = &[
     copy::STATEMENTS,
     edits::STATEMENTS,
     epochs::STATEMENTS,
+    people::STATEMENTS,
     personal_events::STATEMENTS,
     pins::STATEMENTS,
     posting::STATEMENTS,

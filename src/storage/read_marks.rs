@@ -9,7 +9,7 @@ use super::Store;
 use super::access::{Access, access};
 use super::error::{Error, Failure, Stop};
 use super::journal::Transaction;
-use super::members;
+use super::people::person;
 use super::sql::{Connection, Query, Row, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::NewEvent;
@@ -187,7 +187,7 @@ async fn mark_all(tx: &mut Transaction, user: UserId, at: Timestamp) -> Result<(
         })
         .collect();
     Query::run_each(&moves, tx.sql()).await?;
-    let person: UserRef = members::person(tx.sql(), user).await?;
+    let person: UserRef = person(tx.sql(), user).await?;
     let at = tx.time(at);
     for (mark, _) in read {
         tx.append(&NewEvent::read(person.clone(), mark, at))?;

@@ -3,8 +3,9 @@
 use super::access::{Access, access, head};
 use super::error::{Error, Failure, Stop};
 use super::journal::Transaction;
-use super::members::{self, add_member};
+use super::members::add_member;
 use super::paging::{MAX_PAGE_BYTES, take};
+use super::people::person;
 use super::rows::{role_of, room_columns, room_of};
 use super::sql::{Connection, Query, Row, statements};
 use super::{Made, Store, messages, read_marks};
@@ -246,7 +247,7 @@ async fn create(tx: &mut Transaction, new: NewRoom) -> Result<Made<RoomView>, St
         .run(tx.sql())
         .await?;
 
-    let owner = members::person(tx.sql(), new.owner).await?;
+    let owner = person(tx.sql(), new.owner).await?;
     tx.append(&NewEvent::of_room(EventType::RoomCreated, room.clone(), owner.clone(), at))?;
     let (room, _) = add_member(tx, room, &owner, &owner, Role::Owner, at).await?;
     let view = RoomView::new(room, Some(Role::Owner), tx.head());

@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::error::Failure;
-use super::mentions::nameless;
 use super::sql::Row;
 use crate::domain::clock::Timestamp;
 use crate::domain::emoji::{Emoji, Reaction};
@@ -36,9 +35,12 @@ macro_rules! message_columns {
     ($reader:literal) => {
         concat!(
             "CASE WHEN g.reactions IS NOT NULL THEN (SELECT string_agg(mine.emoji, ' ') FROM reactions mine \
-             WHERE mine.message = g.position AND mine.user_id = ", $reader, ") END AS mine, \
-        g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, g.edited_at, \
-         g.deleted_at, g.reply_to, g.reply_count, g.reactions, g.pinned_at, g.mentions, g.mentions_room, u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id ")
+             WHERE mine.message = g.position AND mine.user_id = ",
+            $reader,
+            ") END AS mine, g.position, g.id, g.room_id, g.seq, g.body, g.client_id, g.client_hash, g.created_at, \
+             g.edited_at, g.deleted_at, g.reply_to, g.reply_count, g.reactions, g.pinned_at, g.mentions, g.mentions_room, \
+             u.id AS user_id, u.username, u.display_name FROM messages g JOIN users u ON u.id = g.author_id "
+        )
     };
 }
 pub(super) use message_columns;
@@ -70,6 +72,17 @@ pub(super) fn member_of(row: &Row<'_>) -> Result<Member, Failure> {
     let role = role_of(row)?.ok_or_else(|| unknown("role"))?;
     let joined_at = Timestamp::from_micros(row.get("joined_at")?);
     Ok(Member { user: user_ref_of(row)?, role, joined_at })
+}
+
+/// The people of the ids in a message's row, which have no names yet: see `storage::mentions`.
+fn nameless_of(ids: Option<&str>) -> Vec<UserRef> {
+    let ids = ids.unwrap_or_default().split(' ').filter_map(|id| Uuid::parse_str(id).ok());
+    let nobody = |id| UserRef {
+        id: UserId::from_uuid(id),
+        username: Username::stored(String::new()),
+        display_name: DisplayName::stored(String::new()),
+    };
+    ids.map(nobody).collect()
 }
 
 /// The person of a row with `id`, `username`, `display_name`, `created_at`.
@@ -104,7 +117,7 @@ pub(super) fn message_of(row: &Row<'_>) -> Result<(Position, Message), Failure> 
         created_at: Timestamp::from_micros(row.get("created_at")?),
         edited_at: time(row.get("edited_at")?),
         deleted_at: time(row.get("deleted_at")?),
-        mentions: nameless(row.get::<Option<String>, _>("mentions")?.as_deref()),
+        mentions: nameless_of(row.get::<Option<String>, _>("mentions")?.as_deref()),
         mentions_room: row.get::<Option<bool>, _>("mentions_room")?.is_some(),
         reply_to: row.get::<Option<Uuid>, _>("reply_to")?.map(MessageId::from_uuid),
         reply_count: row.get("reply_count")?,

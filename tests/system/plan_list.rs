@@ -172,7 +172,7 @@ pub const PLANS: &[(&str, &[&str])] = &[
     ("members::SET_ROLE", &["SEARCH members USING INDEX members_present (user_id=? AND room_id=?)"]),
     ("members::ADVANCE", &["SEARCH rooms USING PRIMARY KEY (id=?)"]),
     ("members::PERSON_BY_NAME", &["SEARCH users USING INDEX sqlite_autoindex_users_2 (username=?)"]),
-    ("members::PERSON_BY_ID", &["SEARCH users USING PRIMARY KEY (id=?)"]),
+    ("people::BY_ID", &["SEARCH users USING PRIMARY KEY (id=?)"]),
     (
         "messages::OLDER",
         &[
@@ -406,7 +406,6 @@ pub const PLANS: &[(&str, &[&str])] = &[
         ],
     ),
     ("mentions::ADD", &[]),
-    ("mentions::PERSON", &["SEARCH users USING PRIMARY KEY (id=?)"]),
     (
         "messages::LAST_OF_ROOMS",
         &[
