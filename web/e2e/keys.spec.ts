@@ -157,6 +157,32 @@ test('opening a room and loading its history announces nothing; new messages com
   expect((await heard())[1]).toMatch(/Bob.*second/s);
 });
 
+test('what is typed for a dialog that is still being loaded becomes no message', async ({
+  page,
+  person,
+}) => {
+  const ada = await person('ada');
+  const room = await ada.createRoom('kitchen');
+  let arrives = () => {};
+  const arrival = new Promise<void>((done) => (arrives = done));
+  await page.route(/Switcher.*\.js/, async (route) => {
+    await arrival;
+    await route.continue();
+  });
+  await signIn(page, ada, roomPath(room));
+  await box(page).focus();
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.type('kitchen');
+  await page.keyboard.press('Enter');
+  await expect(box(page)).toHaveValue('');
+  arrives();
+  await expect(page.getByRole('combobox')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(box(page)).toBeFocused();
+  await expect(messages(page)).toHaveCount(0);
+});
+
 test('the focus is never lost', async ({ page, person }) => {
   const [ada, bob] = [await person('ada'), await person('bob', 'Bob')];
   const room = await ada.createRoom('kitchen');
