@@ -73,6 +73,7 @@ async fn a_private_room_answers_outsiders_like_an_id_that_is_none() {
     let mut compared = 0;
     for path in paths() {
         let path = path.replace("{message}", message["id"].as_str().unwrap()).replace("{username}", "bob");
+        let path = path.replace("{emoji}", "%F0%9F%91%8D");
         for method in METHODS {
             for (query, body) in variants(method) {
                 let target = format!("{path}{query}").replace("{message}", message["id"].as_str().unwrap());

@@ -308,3 +308,35 @@ async fn pages_of_answers_that_make_no_sense_are_refused() {
         ada.get(&format!("{path}?{bad}")).await.problem(400, "bad_cursor");
     }
 }
+
+#[tokio::test]
+async fn an_edit_and_a_deletion_change_whom_a_message_mentions_and_tell_of_it() {
+    let server = Server::start().await;
+    let (ada, bob, room) = lobby(&server).await;
+    let cyd = server.register("cyd").await;
+    cyd.joins(&room).await;
+    let mentions = async |person: &Person| person.sees(&room).await["read"]["mention_count"].as_i64();
+    let mut live = ada.streams(&room).await;
+    live.hello().await;
+    let posted = ada.posts(&room, "@bob and @room").await;
+    assert_eq!((mentions(&bob).await, mentions(&cyd).await), (Some(1), Some(1)));
+    let edited = edits(&ada, &room, &posted, "@cyd").await;
+    assert_eq!(edited["mentions"][0]["username"], "cyd");
+    assert!(edited.get("mentions_room").is_none());
+    assert_eq!((mentions(&bob).await, mentions(&cyd).await), (Some(0), Some(1)));
+    edits(&ada, &room, &posted, "@cyd and @bob").await;
+    assert_eq!((mentions(&bob).await, mentions(&cyd).await), (Some(1), Some(1)));
+    ada.delete(&at(&room, &posted)).await.ok(204);
+    assert_eq!((mentions(&bob).await, mentions(&cyd).await), (Some(0), Some(0)));
+
+    assert_eq!(live.next().await.data["message"], posted);
+    let change =
+        |frame: &Frame| ["mentioned", "unmentioned", "unmentioned_room"].map(|key| frame.data[key].clone());
+    let first = live.next().await;
+    assert_eq!(first.data["message"], edited);
+    assert_eq!(change(&first), [json!([cyd.id]), json!([bob.id]), json!(true)]);
+    assert_eq!(change(&live.next().await), [json!([bob.id]), Value::Null, Value::Null]);
+    let last = live.next().await;
+    assert_eq!((last.kind(), last.data["message"].get("mentions")), ("message.deleted", None));
+    assert_eq!(change(&last), [Value::Null, json!([cyd.id, bob.id]), Value::Null]);
+}

@@ -195,6 +195,11 @@ fn operations(room: &Room, message: &Value) -> Vec<(Method, String, Value)> {
         (Method::PATCH, at(""), json!({ "title": "T", "topic": "t", "visibility": "public" })),
         (Method::PUT, at("/members/ada"), json!({ "role": "owner" })),
         (Method::POST, at("/messages"), json!({ "body": "hello", "client_id": "c-1" })),
+        (
+            Method::PATCH,
+            at(&format!("/messages/{}", message["id"].as_str().unwrap())),
+            json!({ "body": "again" }),
+        ),
         (Method::POST, at("/read"), json!({ "message": message["id"] })),
         (Method::POST, at("/unread"), json!({ "message": message["id"] })),
     ]

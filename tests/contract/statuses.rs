@@ -15,6 +15,8 @@ use crate::support::{
 /// How often something that is bound to fail may succeed before.
 const TRIES: usize = 200;
 
+const EMOJI: &str = "%F0%9F%91%8D";
+
 const TABLES_OF_SQLITE: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
 const TABLES_OF_POSTGRES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
@@ -35,6 +37,8 @@ struct Scene {
     linus: Person,
     room: Room,
     message: String,
+    /// Another one, which he has pinned and reacts to.
+    kept: String,
     /// What Linus has not read.
     unread: String,
 }
@@ -45,18 +49,26 @@ impl Scene {
         server.register("grace").await;
         let room = linus.creates_room("hall").await;
         let message = linus.posts(&room, "hello").await["id"].as_str().unwrap().to_owned();
+        let kept = linus.posts(&room, "kept").await["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/rooms/{}/messages/{kept}", room.id);
+        linus.put_nothing(&format!("{path}/pin")).await.ok(204);
+        linus.put_nothing(&format!("{path}/reactions/{EMOJI}")).await.ok(200);
         let lena = server.register("lena").await;
         lena.joins(&room).await;
         let unread = lena.posts(&room, "hello").await["id"].as_str().unwrap().to_owned();
-        Self { server, linus, room, message, unread }
+        Self { server, linus, room, message, kept, unread }
     }
 
     /// All operations that list the status and can be brought to it.
     fn calls(&self, status: u16) -> Vec<Call> {
         let call = |(path, method, operation): (&str, &str, &'static Value)| {
-            let path = path.replace("{room}", &self.room.id).replace("{message}", &self.message);
-            let path = path.replace("{username}", "grace").replace("{session}", &self.linus.session);
             let id = operation["operationId"].as_str().unwrap();
+            // Of another message there would be nothing to take away.
+            let is_of_kept = ["unpinMessage", "removeReaction"].contains(&id);
+            let message = if is_of_kept { &self.kept } else { &self.message };
+            let path = path.replace("{room}", &self.room.id).replace("{message}", message);
+            let path = path.replace("{emoji}", EMOJI);
+            let path = path.replace("{username}", "grace").replace("{session}", &self.linus.session);
             let body = match id {
                 // The example's token is nobody's, which is a 401, and does not get as far as the store.
                 "refresh" if status != 401 => json!({ "refresh_token": self.linus.refresh_token }),
@@ -173,6 +185,8 @@ async fn every_operation_with_a_rate_has_a_last_time() {
         "REGISTER_PER_ADDRESS",
         "REFRESH_PER_SESSION",
         "POST_PER_USER",
+        "EDIT_PER_USER",
+        "REACT_PER_USER",
         "JOIN_PER_USER",
         "MARK_PER_USER",
         "READS_PER_USER",
