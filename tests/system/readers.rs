@@ -13,8 +13,8 @@ use crate::support::{Server, postgres, wait_for};
 /// Taking a lock of the database lasts three seconds, and giving it back, too. A read does both, which is longer than the next one
 /// waits for a connection. SQLite may let the reads with a connection take the lock one after the other.
 const SLOW_LOCKS: &str = "inject=fcntl:delay_enter=3000000";
-/// More than there are connections.
-const READS: usize = 12;
+/// So many more than there are connections that some wait for too long, however slowly the requests arrive on a busy machine.
+const READS: usize = 40;
 /// How often the log is looked at while a stream gives nothing.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -112,7 +112,7 @@ impl Truth {
 
 impl Entry {
     fn of(event: &Event, room: RoomId, next_seq: i64) -> Self {
-        let data: Value = serde_json::from_str(&event.data).expect("events are JSON");
+        let data: Value = serde_json::from_str(&event.json()).expect("events are JSON");
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let message = &data["message"];
         let said = text(&message["id"]).map(|id| Said {
