@@ -85,7 +85,7 @@ for (const { name: tag } of document.tags) {
       .toSorted((a, b) => last.indexOf(a.id) - last.indexOf(b.id));
     expect(order).not.toEqual([]);
     for (const operation of order) {
-      const values: Record<string, string> = { username: grace.username, session };
+      const values: Record<string, string> = { username: grace.username, session, emoji: '👍' };
       if (operation.required.includes('room')) {
         const { room, message } = await place(ada, grace);
         Object.assign(values, { room: room.id, message: message.id });
@@ -96,6 +96,8 @@ for (const { name: tag } of document.tags) {
         refresh: { refresh_token },
         changePassword: { current_password: password, new_password: `${password} and nine otters` },
         createRoom: { name: unique('hall') },
+        markRead: { message: values.message },
+        markUnread: { message: values.message },
       };
       const open = block(page, operation);
       await open.locator('.opblock-summary-control').click();

@@ -87,6 +87,8 @@ test('begins with what a newcomer needs, and goes on in the order of use', async
     /^Rooms/,
     /^Members/,
     /^Messages/,
+    /^Reading/,
+    /^Reactions/,
     /^Events/,
   ]);
 });
